@@ -1,0 +1,1 @@
+"""Hanse: one SQL query over databases that cannot be merged."""

@@ -1,0 +1,152 @@
+"""The exception tree. Every error says what happened (SQLSTATE), whose fault it is, where, and what to do.
+
+    HanseError
+    ├─ UserError            the statement or the configuration is wrong            kind = user
+    │  ├─ SyntaxFailure       42601  does not parse, or is a statement we refuse
+    │  ├─ Unsupported         0A000  valid SQL that Hanse does not have; the hint says what to write instead
+    │  ├─ UnknownName         42P01, 42703, 42883 ...  table, column, function
+    │  ├─ TypeMismatch        42804 ...  operands that do not fit
+    │  ├─ InvalidValue        22xxx  a value that cannot be converted, computed or represented
+    │  └─ ConfigError         F0000  hanse.yaml or an option
+    ├─ Denied               42501                                                   kind = denied
+    ├─ ResourceLimit        53xxx  memory, spill space, a limit                     kind = resources
+    ├─ SourceError          the source failed                                       kind = source
+    │  ├─ SourceUnreachable   08001  cannot connect, connection lost
+    │  ├─ SourceRefused       28000  bad credentials, no rights
+    │  └─ StaleSnapshot       72000  the source's schema changed since it was read; retryable
+    ├─ Cancelled            57014  by the user or a deadline                        kind = user
+    └─ InternalError        XX000  a bug of ours                                    kind = internal
+
+Codes follow PostgreSQL's appendix A. Drivers' exceptions are translated in one function per connector, by code, never by
+message text.
+"""
+
+from typing import ClassVar
+
+
+class HanseError(Exception):
+    """Base of all errors. ``position`` is the 0-based offset in the statement's text, where one is known."""
+
+    sqlstate: ClassVar[str] = "XX000"
+    kind: ClassVar[str] = "internal"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        sqlstate: str | None = None,
+        source: str | None = None,
+        position: int | None = None,
+        hint: str | None = None,
+    ) -> None:
+        """Describe one failure; ``sqlstate`` overrides that of the class."""
+        super().__init__(message)
+        self.message = message
+        self.code = sqlstate or self.sqlstate
+        self.source = source
+        self.position = position
+        self.hint = hint
+
+    def __str__(self) -> str:
+        parts = [f"[{self.code}]"]
+        if self.source:
+            parts.append(f"source {self.source}:")
+        parts.append(self.message)
+        if self.hint:
+            parts.append(f"(hint: {self.hint})")
+        return " ".join(parts)
+
+
+class UserError(HanseError):
+    """The statement or the configuration is wrong."""
+
+    sqlstate = "42000"
+    kind = "user"
+
+
+class SyntaxFailure(UserError):
+    """The text does not parse, or is a kind of statement that is refused."""
+
+    sqlstate = "42601"
+
+
+class Unsupported(UserError):
+    """Valid SQL that Hanse does not have; the hint says what to write instead."""
+
+    sqlstate = "0A000"
+
+
+class UnknownName(UserError):
+    """A table (42P01), column (42703), function (42883) or other name that does not exist or is ambiguous."""
+
+    sqlstate = "42P01"
+
+
+class TypeMismatch(UserError):
+    """Operands or arguments whose types do not fit."""
+
+    sqlstate = "42804"
+
+
+class InvalidValue(UserError):
+    """A value that cannot be converted, computed or represented (class 22)."""
+
+    sqlstate = "22000"
+
+
+class ConfigError(UserError):
+    """The configuration or an option is wrong."""
+
+    sqlstate = "F0000"
+
+
+class Denied(HanseError):
+    """The principal may not do this."""
+
+    sqlstate = "42501"
+    kind = "denied"
+
+
+class ResourceLimit(HanseError):
+    """A limit on memory, space, time or size was reached; the message names the limit."""
+
+    sqlstate = "53000"
+    kind = "resources"
+
+
+class SourceError(HanseError):
+    """A source failed; ``source`` names it."""
+
+    sqlstate = "58000"
+    kind = "source"
+
+
+class SourceUnreachable(SourceError):
+    """No connection, or it was lost."""
+
+    sqlstate = "08001"
+
+
+class SourceRefused(SourceError):
+    """The source refused our credentials or denied access."""
+
+    sqlstate = "28000"
+
+
+class StaleSnapshot(SourceError):
+    """The source's schema is no longer what the snapshot says; refreshing and planning again may help."""
+
+    sqlstate = "72000"
+    retryable = True
+
+
+class Cancelled(HanseError):
+    """The user, a closed result or a deadline ended the query."""
+
+    sqlstate = "57014"
+    kind = "user"
+
+
+class InternalError(HanseError):
+    """A bug of ours: an invariant does not hold."""

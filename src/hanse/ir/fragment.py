@@ -1,0 +1,41 @@
+"""What split yields: one subplan per source, and the plan that the coordinator runs over their rows."""
+
+from dataclasses import dataclass
+
+from hanse.ir.expr import Column
+from hanse.ir.plan import Plan
+from hanse.ir.tables import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What became of one operator or conjunct: sent (EXACT), sent and tested again here (SUPERSET), kept here (NO)."""
+
+    what: str
+    verdict: Verdict
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A subplan that one source answers as one request. Self-contained and free of secrets: a source id, never a URL."""
+
+    id: int
+    source: str
+    plan: Plan
+    decisions: tuple[Decision, ...] = ()
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What the fragment yields."""
+        return self.plan.columns
+
+
+@dataclass(frozen=True, slots=True)
+class FragmentGraph:
+    """All fragments and the coordinator's plan, whose leaves are ``FragmentScan``s, ``Values`` and table functions."""
+
+    fragments: tuple[Fragment, ...]
+    coordinator: Plan
+    decisions: tuple[Decision, ...] = ()
+    """Why operators stayed at the coordinator, where no fragment is to blame."""

@@ -1,0 +1,83 @@
+"""What the planner knows of a table: its columns and the facts on which a verdict rests. Captured, never asked for."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from hanse.ir.types import Type
+
+
+class Verdict(StrEnum):
+    """What a source may be trusted with: its answer is right, contains the right one, or must not be asked for."""
+
+    EXACT = "EXACT"
+    SUPERSET = "SUPERSET"
+    NO = "NO"
+
+
+@dataclass(frozen=True, slots=True)
+class Collation:
+    """How a source compares a text column, as its catalog says. The default is the worst case."""
+
+    name: str = ""
+    equal_is_bytewise: bool = False
+    """``=``, IN, GROUP BY and DISTINCT tell apart every two different strings (deterministic, NO PAD)."""
+    order_is_codepoint: bool = False
+    """``<`` and ORDER BY go by code point (the collations C, POSIX, utf8mb4_bin with NO PAD, BINARY)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """One column of a table as the source declares it."""
+
+    name: str
+    """As stored at the source, in its own case."""
+    type: Type
+    nullable: bool = True
+    remote_type: str = ""
+    """The declared type in the source's words, for DESCRIBE."""
+    read_as: str | None = None
+    """How the source must be asked for the value, in its SQL with ``{0}`` for the column: ``{0}::text``; None: plainly.
+    Predicates that are pushed use the same form, so that both sides speak of the same value."""
+    no_pushdown: str | None = None
+    """Why nothing about this column may be decided at the source (lossy or doubtful there); None: it may."""
+    collation: Collation = Collation()
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenColumn:
+    """A column that cannot be read, with the reason: shown by DESCRIBE, never left out silently."""
+
+    name: str
+    remote_type: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table or view of one source. ``relation`` is how that source's SQL names it, quoted, free of secrets."""
+
+    source: str
+    schema: str
+    name: str
+    columns: tuple[TableColumn, ...]
+    relation: str
+    hidden: tuple[HiddenColumn, ...] = ()
+    primary_key: tuple[str, ...] = ()
+    unique_keys: tuple[tuple[str, ...], ...] = ()
+    row_count: int | None = None
+    """As the source's catalog estimates it; None: unknown."""
+    is_view: bool = False
+    comment: str = ""
+    details: tuple[tuple[str, str], ...] = field(default=())
+    """More facts for DESCRIBE, such as the files of a files source."""
+
+    def column(self, name: str) -> TableColumn:
+        """The column of exactly that name; raises KeyError."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def __str__(self) -> str:
+        return ".".join(part for part in (self.source, self.schema, self.name) if part)

@@ -1,0 +1,246 @@
+"""The only recursion over plans and expressions: children, rebuilding, folding. Rules do not recurse themselves.
+
+Two kinds of children must not be confused: the *inputs* of a plan are plans; the *expressions* of a plan may hold
+subqueries, which are plans again. ``plans`` and ``map_plans`` descend into both.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from hanse.ir import expr as e
+from hanse.ir import plan as p
+
+type_of_subquery = (e.Scalar, e.Exists, e.Quantified)
+
+
+def operands(node: e.Expr) -> tuple[e.Expr, ...]:
+    """The expressions directly below an expression (not those inside a subquery's plan)."""
+    match node:
+        case e.Call(args=args):
+            return args
+        case e.Quantified(args=args):
+            return args
+        case e.Cast(arg=arg):
+            return (arg,)
+        case e.InList(arg=arg, items=items):
+            return (arg, *items)
+        case e.Case(branches=branches, otherwise=otherwise):
+            flat = tuple(part for branch in branches for part in branch)
+            return flat if otherwise is None else (*flat, otherwise)
+        case _:
+            return ()
+
+
+def with_operands(node: e.Expr, new: tuple[e.Expr, ...]) -> e.Expr:
+    """The expression with its operands replaced, in the order of ``operands``."""
+    match node:
+        case e.Call() | e.Quantified():
+            return replace(node, args=new)
+        case e.Cast():
+            return replace(node, arg=new[0])
+        case e.InList():
+            return replace(node, arg=new[0], items=new[1:])
+        case e.Case(branches=branches, otherwise=otherwise):
+            pairs = tuple((new[2 * i], new[2 * i + 1]) for i in range(len(branches)))
+            return replace(node, branches=pairs, otherwise=None if otherwise is None else new[-1])
+        case _:
+            return node
+
+
+def map_expr(node: e.Expr, change: Callable[[e.Expr], e.Expr]) -> e.Expr:
+    """Rebuild an expression bottom-up through ``change``; untouched parts keep their identity."""
+    old = operands(node)
+    new = tuple(map_expr(part, change) for part in old)
+    if any(a is not b for a, b in zip(old, new, strict=True)):
+        node = with_operands(node, new)
+    return change(node)
+
+
+def walk_expr(node: e.Expr) -> Iterator[e.Expr]:
+    """The expression and all below it, outermost first, not entering subqueries."""
+    yield node
+    for part in operands(node):
+        yield from walk_expr(part)
+
+
+def subqueries(node: e.Expr) -> Iterator[p.Plan]:
+    """The plans of the subqueries inside an expression, not of those nested in them."""
+    for part in walk_expr(node):
+        if isinstance(part, type_of_subquery):
+            yield part.plan
+
+
+def _map_keys(keys: tuple[e.SortKey, ...], change: Callable[[e.Expr], e.Expr]) -> tuple[e.SortKey, ...]:
+    return tuple(replace(key, expr=change(key.expr)) for key in keys)
+
+
+def _optional(node: e.Expr | None, change: Callable[[e.Expr], e.Expr]) -> e.Expr | None:
+    return None if node is None else change(node)
+
+
+def map_aggregate(call: e.Aggregate, change: Callable[[e.Expr], e.Expr]) -> e.Aggregate:
+    """The aggregate call with ``change`` applied to each expression that it holds."""
+    return replace(
+        call,
+        args=tuple(map(change, call.args)),
+        filter=_optional(call.filter, change),
+        order_by=_map_keys(call.order_by, change),
+    )
+
+
+def _map_bound(bound: e.Bound, change: Callable[[e.Expr], e.Expr]) -> e.Bound:
+    return replace(bound, offset=_optional(bound.offset, change))
+
+
+def map_window(call: e.WindowCall, change: Callable[[e.Expr], e.Expr]) -> e.WindowCall:
+    """The window call with ``change`` applied to each expression that it holds."""
+    frame = call.frame
+    if frame is not None:
+        frame = replace(frame, start=_map_bound(frame.start, change), end=_map_bound(frame.end, change))
+    return replace(
+        call,
+        args=tuple(map(change, call.args)),
+        partition_by=tuple(map(change, call.partition_by)),
+        order_by=_map_keys(call.order_by, change),
+        filter=_optional(call.filter, change),
+        frame=frame,
+    )
+
+
+def map_expressions(plan: p.Plan, change: Callable[[e.Expr], e.Expr]) -> p.Plan:
+    """The same operator with ``change`` applied to each whole expression that it holds itself."""
+    match plan:
+        case p.Filter():
+            return replace(plan, predicate=change(plan.predicate))
+        case p.Join():
+            return replace(plan, condition=change(plan.condition))
+        case p.Project():
+            return replace(plan, items=tuple((c, change(x)) for c, x in plan.items))
+        case p.Aggregate():
+            return replace(plan, calls=tuple((c, map_aggregate(x, change)) for c, x in plan.calls))
+        case p.Window():
+            return replace(plan, calls=tuple((c, map_window(x, change)) for c, x in plan.calls))
+        case p.Sort():
+            return replace(plan, keys=_map_keys(plan.keys, change))
+        case p.Limit():
+            return replace(plan, count=_optional(plan.count, change), offset=_optional(plan.offset, change))
+        case p.Distinct():
+            return replace(plan, on=tuple(map(change, plan.on)))
+        case p.Values():
+            return replace(plan, rows=tuple(tuple(map(change, row)) for row in plan.rows))
+        case p.TableFunction():
+            return replace(plan, args=tuple(map(change, plan.args)))
+        case _:
+            return plan
+
+
+def expressions(plan: p.Plan) -> list[e.Expr]:
+    """Every whole expression that the operator holds itself; an Aggregate's keys count as references."""
+    found: list[e.Expr] = []
+
+    def keep(node: e.Expr) -> e.Expr:
+        found.append(node)
+        return node
+
+    map_expressions(plan, keep)
+    if isinstance(plan, p.Aggregate):
+        found.extend(key.ref() for key in plan.keys)
+    return found
+
+
+def with_inputs(plan: p.Plan, new: tuple[p.Plan, ...]) -> p.Plan:
+    """The same operator over other inputs, in the order of ``inputs``."""
+    if all(a is b for a, b in zip(plan.inputs, new, strict=True)):
+        return plan
+    match plan:
+        case p.Join() | p.SetOperation():
+            return replace(plan, left=new[0], right=new[1])
+        case p.Cte():
+            return replace(plan, definition=new[0], body=new[1])
+        case _:
+            return replace(plan, input=new[0])  # type: ignore[call-arg]  # every other operator with inputs has one
+
+
+def map_subqueries(node: e.Expr, change: Callable[[p.Plan], p.Plan]) -> e.Expr:
+    """The expression with ``change`` applied to the plan of each subquery directly inside it."""
+
+    def visit(part: e.Expr) -> e.Expr:
+        if isinstance(part, type_of_subquery):
+            new = change(part.plan)
+            return part if new is part.plan else replace(part, plan=new)
+        return part
+
+    return map_expr(node, visit)
+
+
+def map_plans(plan: p.Plan, change: Callable[[p.Plan], p.Plan]) -> p.Plan:
+    """Rebuild a plan bottom-up through ``change``: its inputs and the plans of its subqueries first."""
+
+    def below(node: p.Plan) -> p.Plan:
+        return map_plans(node, change)
+
+    plan = with_inputs(plan, tuple(below(child) for child in plan.inputs))
+    if any(True for x in expressions(plan) for _ in subqueries(x)):
+        plan = map_expressions(plan, lambda x: map_subqueries(x, below))
+    return change(plan)
+
+
+def plans(plan: p.Plan) -> Iterator[p.Plan]:
+    """The plan and every operator below it, also inside subqueries, top first."""
+    yield plan
+    for child in children(plan):
+        yield from plans(child)
+
+
+def children(plan: p.Plan) -> Iterator[p.Plan]:
+    """Inputs, then the plans of subqueries in the operator's expressions."""
+    yield from plan.inputs
+    for node in expressions(plan):
+        yield from subqueries(node)
+
+
+def used(nodes: Iterable[e.Expr]) -> set[int]:
+    """Ids of all columns that expressions read, including what their subqueries read from outside."""
+    ids: set[int] = set()
+    for node in nodes:
+        for part in walk_expr(node):
+            if isinstance(part, e.Ref):
+                ids.add(part.id)
+            elif isinstance(part, type_of_subquery):
+                ids |= free(part.plan)
+    return ids
+
+
+def produced(plan: p.Plan) -> set[int]:
+    """Ids of every column made anywhere in the tree of inputs (not inside subqueries)."""
+    ids = {column.id for column in plan.columns}
+    for child in plan.inputs:
+        ids |= produced(child)
+    return ids
+
+
+def free(plan: p.Plan) -> set[int]:
+    """Ids that the plan reads but nothing in it makes: what correlates it with an enclosing plan."""
+    read: set[int] = set()
+    made: set[int] = set()
+    stack = [plan]
+    while stack:
+        node = stack.pop()
+        read |= used(expressions(node))
+        made |= {column.id for column in node.columns}
+        stack.extend(node.inputs)
+    return read - made
+
+
+def substitute(node: e.Expr, values: dict[int, e.Expr]) -> e.Expr:
+    """The expression with references replaced, also inside its subqueries."""
+
+    def visit(part: e.Expr) -> e.Expr:
+        if isinstance(part, e.Ref):
+            return values.get(part.id, part)
+        if isinstance(part, type_of_subquery):
+            plan = map_plans(part.plan, lambda x: map_expressions(x, lambda y: substitute(y, values)))
+            return part if plan == part.plan else replace(part, plan=plan)
+        return part
+
+    return map_expr(node, visit)

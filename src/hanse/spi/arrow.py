@@ -1,0 +1,50 @@
+"""The Arrow carrier of each type (table in ``ir.types``): what every batch that a connector yields must hold."""
+
+import pyarrow as pa
+
+from hanse.ir.expr import Column
+from hanse.ir.types import Array, Decimal, Kind, Type
+
+CARRIERS: dict[Kind, pa.DataType] = {
+    Kind.NULL: pa.null(),
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.INT8: pa.int8(),
+    Kind.INT16: pa.int16(),
+    Kind.INT32: pa.int32(),
+    Kind.INT64: pa.int64(),
+    Kind.UINT8: pa.uint8(),
+    Kind.UINT16: pa.uint16(),
+    Kind.UINT32: pa.uint32(),
+    Kind.UINT64: pa.uint64(),
+    Kind.FLOAT32: pa.float32(),
+    Kind.FLOAT64: pa.float64(),
+    Kind.TEXT: pa.string(),
+    Kind.BYTES: pa.binary(),
+    Kind.DATE: pa.date32(),
+    Kind.TIME: pa.time64("us"),
+    Kind.TIMESTAMP: pa.timestamp("us"),
+    Kind.TIMESTAMPTZ: pa.timestamp("us", tz="UTC"),
+    Kind.INTERVAL: pa.month_day_nano_interval(),
+    Kind.UUID: pa.string(),
+    Kind.JSON: pa.string(),
+    Kind.ENUM: pa.string(),
+}
+
+
+def carrier(type: Type) -> pa.DataType:
+    """The Arrow type that carries values of ``type``."""
+    if isinstance(type, Decimal):
+        return pa.decimal128(type.precision, type.scale)
+    if isinstance(type, Array):
+        return pa.list_(carrier(type.item))
+    return CARRIERS[type.kind]
+
+
+def schema(columns: tuple[Column, ...]) -> pa.Schema:
+    """The schema of batches for these columns, under their names."""
+    return pa.schema([pa.field(column.name, carrier(column.type)) for column in columns])
+
+
+def wire_schema(columns: tuple[Column, ...]) -> pa.Schema:
+    """The schema of batches between connector and coordinator: columns are named ``c<id>``, which is unique."""
+    return pa.schema([pa.field(f"c{column.id}", carrier(column.type)) for column in columns])

@@ -1,0 +1,91 @@
+"""What a source does: describe itself, then answer requests. Calls block; execution gives each its own thread."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import pyarrow as pa
+from pydantic import BaseModel
+
+from hanse.ir.expr import Literal
+from hanse.ir.request import Request
+from hanse.spi.snapshot import SourceCatalog
+
+
+@dataclass(frozen=True, slots=True)
+class ReadContext:
+    """What one query tells its sources. ``query_id`` is made of [0-9a-f] only, so that it can stand in a comment."""
+
+    query_id: str
+    requests: int
+    """How many requests this query has for the source: with more than one, all must see the same snapshot."""
+    batch_rows: int = 65_536
+
+
+class Session(Protocol):
+    """One query's stay at one source: all its requests see one snapshot, read only."""
+
+    @property
+    def snapshot(self) -> str | None:
+        """What the answers are a picture of (an exported snapshot's name, a position), or None if that is unknown."""
+
+    def read(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
+        """Run the request and yield batches of exactly ``arrow.wire_schema(request.columns)``.
+
+        Called at most once per request, each in a thread of its own. A value that its carrier cannot hold raises
+        InvalidValue naming source, table and column. Leaving the iterator early ends the statement at the source.
+        """
+
+    def cancel(self) -> None:
+        """End every running statement of the session at the source, within a second. Thread-safe, idempotent."""
+
+    def close(self) -> None:
+        """Give the connections back (or drop them, after a cancel). Idempotent; never raises."""
+
+
+class Connector(Protocol):
+    """One configured source."""
+
+    @property
+    def source(self) -> str:
+        """The name under which users know it."""
+
+    def load_catalog(self) -> SourceCatalog:
+        """Read tables, keys and facts from the source; raises SourceUnreachable, SourceRefused."""
+
+    def begin(self, context: ReadContext) -> Session:
+        """Open a session for one query."""
+
+    def close(self) -> None:
+        """Drop every connection. Idempotent."""
+
+
+@runtime_checkable
+class Embedded(Protocol):
+    """A connector whose tables the coordinator's DuckDB reads in place (``Capabilities.embedded``)."""
+
+    def attach(self, connection: Any) -> None:
+        """Make the source's relations readable in a DuckDB instance (ATTACH, CREATE VIEW); called once per instance
+        before it reads the source, and again after ``load_catalog``; must be idempotent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """What an entry point of the group ``hanse.connectors`` names: a kind, its options, and how to connect.
+
+    ``options`` is a pydantic model that forbids extra fields; secrets in it are ``SecretStr``. ``connect`` gets the
+    source's name, its options and the folder to which relative paths refer; it opens nothing yet.
+    """
+
+    kind: str
+    options: type[BaseModel]
+    connect: Callable[[str, Any, Path], Connector]
+
+
+class TableFilter(BaseModel):
+    """The options that every source has: which schemas and tables to show, as shell patterns; empty shows all."""
+
+    model_config = {"extra": "forbid"}
+    schemas: list[str] = []
+    tables: list[str] = []

@@ -1,0 +1,127 @@
+"""How a source spells a plan, and what it may be trusted to compute: data first, a few methods for the odd cases.
+
+A function is pushed only if a ``Rule`` stands for it in its dialect's table, for these argument types; the rule says how
+it is spelt and whether its answer is EXACT or a SUPERSET. There is no default spelling: what is not listed stays here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hanse.ir.expr import Literal
+from hanse.ir.tables import Collation, Verdict
+from hanse.ir.types import NUMBERS, TEXTS, Kind, Type
+
+BYTEWISE = Collation("bytewise", equal_is_bytewise=True, order_is_codepoint=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An argument as the dialect sees it: its SQL, its type, how its text compares, and its value if it is a literal."""
+
+    sql: str
+    type: Type
+    collation: Collation = Collation()
+    literal: Literal | None = None
+
+
+Spelling = str | Callable[[Sequence[Operand]], str]
+"""Either a template (``{0}``, ``{1}`` ... for arguments, ``{*}`` for all of them joined by commas) or a function."""
+
+ANY: frozenset[Kind] = frozenset(Kind)
+NUMBER: frozenset[Kind] = NUMBERS
+STRING: frozenset[Kind] = TEXTS
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One proven spelling. ``kinds`` gives the accepted kinds per argument (the last one repeats); None accepts all."""
+
+    sql: Spelling
+    kinds: tuple[frozenset[Kind], ...] | None = None
+    verdict: Verdict = Verdict.EXACT
+    reason: str = ""
+    """Why not EXACT."""
+    when: Callable[[Sequence[Operand]], bool] | None = None
+    """A further condition on the arguments, such as a literal pattern."""
+
+    def accepts(self, args: Sequence[Operand]) -> bool:
+        """Whether the rule is for these arguments."""
+        if self.kinds is not None:
+            if not self.kinds and args:
+                return False
+            for place, arg in enumerate(args):
+                if arg.type.kind not in self.kinds[min(place, len(self.kinds) - 1)]:
+                    return False
+        return self.when is None or self.when(args)
+
+    def spell(self, args: Sequence[Operand]) -> str:
+        """The SQL of the call; arguments are put in parentheses by the templates where they need it."""
+        if callable(self.sql):
+            return self.sql(args)
+        text = self.sql.replace("{*}", ", ".join(arg.sql for arg in args))
+        for place, arg in enumerate(args):
+            text = text.replace(f"{{{place}}}", arg.sql)
+        return text
+
+
+Rules = Mapping[str, tuple[Rule, ...]]
+
+
+def find(rules: Rules, name: str, args: Sequence[Operand]) -> Rule | None:
+    """The first rule for that name which accepts the arguments."""
+    return next((rule for rule in rules.get(name, ()) if rule.accepts(args)), None)
+
+
+class Dialect:
+    """Base of all dialects: standard SQL where there is a standard; subclasses give the tables and what differs.
+
+    Instances are immutable values: the same inputs always give the same text.
+    """
+
+    name: ClassVar[str] = "ansi"
+    identifier_length: ClassVar[int] = 63
+    functions: Rules = {}
+    """Scalar functions and operators by their IR names."""
+    aggregates: Rules = {}
+    windows: Rules = {}
+    """Window-only functions (row_number, rank, lag ...); aggregates are also windows where the capability says so."""
+    table_functions: Rules = {}
+
+    def quote(self, identifier: str) -> str:
+        """The identifier, quoted so that it means exactly this name."""
+        return '"' + identifier.replace('"', '""') + '"'
+
+    def literal(self, literal: Literal) -> str | None:
+        """The constant with exactly its value and type; None if the source cannot spell it."""
+        raise NotImplementedError
+
+    def type_name(self, type: Type) -> str | None:
+        """The type as this source writes it in a CAST; None if it has none that means the same."""
+        raise NotImplementedError
+
+    def cast(self, arg: Operand, target: Type, safe: bool) -> Rule | None:
+        """The conversion, if this source's is PostgreSQL's; None keeps it here."""
+        raise NotImplementedError
+
+    def group_key(self, arg: Operand) -> str | None:
+        """The form of a value in GROUP BY, DISTINCT, set operations and join keys, under which only equal values are
+        equal, and whose output is still the value; None if there is no such form."""
+        raise NotImplementedError
+
+    def order_key(self, arg: Operand) -> str | None:
+        """The form of a value in ORDER BY, MIN and MAX that sorts as Hanse does: text by code point, NaN greatest."""
+        raise NotImplementedError
+
+    def sort_term(self, key: str, descending: bool, nulls_first: bool) -> str:
+        """One ORDER BY term with an explicit NULL order."""
+        return f"{key} {'DESC' if descending else 'ASC'} NULLS {'FIRST' if nulls_first else 'LAST'}"
+
+    def limit(self, count: str | None, offset: str | None, with_ties: bool) -> str:
+        """The clause after ORDER BY, or the empty text."""
+        parts = [f"OFFSET {offset}" if offset else ""]
+        if with_ties:
+            parts.append(f"FETCH FIRST ({count}) ROWS WITH TIES")
+        elif count is not None:
+            parts.insert(0, f"LIMIT {count}")
+        return " ".join(part for part in parts if part)

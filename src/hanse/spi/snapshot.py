@@ -1,0 +1,33 @@
+"""What planning sees of the world: an immutable, versioned picture of every source, captured beforehand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hanse.ir.tables import Table
+from hanse.spi.capabilities import Capabilities
+from hanse.spi.dialect import Dialect
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCatalog:
+    """One source as it was at one moment."""
+
+    source: str
+    kind: str
+    tables: tuple[Table, ...]
+    dialect: Dialect
+    capabilities: Capabilities
+    server: str = ""
+    """Product and version, for people."""
+    default_schema: str = ""
+    """The schema whose tables may be named ``source.table`` where several schemas hold that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All sources, by name. ``version`` grows with every refresh and is part of every plan's identity."""
+
+    version: int
+    sources: Mapping[str, SourceCatalog]
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+    """Sources whose catalog could not be read, with the reason: naming one of their tables gives that as error."""

@@ -1,0 +1,1 @@
+"""Everything that proves Hanse right; the folders say how."""

@@ -1,7 +1,7 @@
 """Put a `uv` executable where `make` expects it, on a machine that may have nothing but Python's standard library.
 
-In: the path of the executable to create. Out: that file, or one line on stderr that says what is missing. Nothing outside
-that path's folder is written, except by `apt-get` in the last resort, which only root can reach. Tried in this order:
+In: the path of the executable to create. Out: that file, or one line on stderr that says what is missing. Nothing
+outside that path's folder is written, except by `apt-get` in the last resort, which only root can reach. In this order:
 
 1. a recent `uv` on PATH (linked, not copied);
 2. pip, because pip knows how this machine reaches its package index;

@@ -1,0 +1,62 @@
+"""Fixtures that every test may use: the real servers, and fresh databases on them.
+
+`make test` starts the servers once, outside. A bare `pytest` starts what a test asks for; under xdist the controller
+starts both before its workers, which inherit the URLs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.servers import databases
+from tests.servers.running import servers
+
+DatabaseFactory = Callable[..., databases.Database]
+_running = contextlib.ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """As xdist's controller, start the servers that the workers will share."""
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        os.environ.update(_running.enter_context(servers("postgres", "mariadb")))
+
+
+def pytest_unconfigure() -> None:
+    """Stop what this process started."""
+    _running.close()
+
+
+@pytest.fixture(scope="session")
+def pg_url() -> str:
+    """Return the URL of the PostgreSQL administrator."""
+    return _started("postgres", "HANSE_TEST_PG_URL")
+
+
+@pytest.fixture(scope="session")
+def mysql_url() -> str:
+    """Return the URL of the MariaDB (or MySQL) administrator."""
+    return _started("mariadb", "HANSE_TEST_MYSQL_URL")
+
+
+@pytest.fixture(scope="session")
+def pg_database(pg_url: str) -> Iterator[DatabaseFactory]:
+    """Return `create(collation="en-US") -> Database`; what it created is dropped when the session ends."""
+    with contextlib.ExitStack() as created:
+        yield lambda **options: created.enter_context(databases.postgres_database(pg_url, **options))
+
+
+@pytest.fixture(scope="session")
+def mysql_database(mysql_url: str) -> Iterator[DatabaseFactory]:
+    """Return `create(collation="utf8mb4_general_ci") -> Database`; dropped when the session ends."""
+    with contextlib.ExitStack() as created:
+        yield lambda **options: created.enter_context(databases.mysql_database(mysql_url, **options))
+
+
+def _started(kind: str, variable: str) -> str:
+    if not os.environ.get(variable):
+        os.environ.update(_running.enter_context(servers(kind)))
+    return os.environ[variable]

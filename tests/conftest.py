@@ -43,6 +43,18 @@ def mysql_url() -> str:
 
 
 @pytest.fixture(scope="session")
+def pg_ca(pg_url: str) -> str:
+    """Return the file of the authority that signed PostgreSQL's certificate."""
+    return _authority("HANSE_TEST_PG_CA")
+
+
+@pytest.fixture(scope="session")
+def mysql_ca(mysql_url: str) -> str:
+    """Return the file of the authority that signed MariaDB's certificate."""
+    return _authority("HANSE_TEST_MYSQL_CA")
+
+
+@pytest.fixture(scope="session")
 def pg_database(pg_url: str) -> Iterator[DatabaseFactory]:
     """Return `create(collation="en-US") -> Database`; what it created is dropped when the session ends."""
     with contextlib.ExitStack() as created:
@@ -59,4 +71,10 @@ def mysql_database(mysql_url: str) -> Iterator[DatabaseFactory]:
 def _started(kind: str, variable: str) -> str:
     if not os.environ.get(variable):
         os.environ.update(_running.enter_context(servers(kind)))
+    return os.environ[variable]
+
+
+def _authority(variable: str) -> str:
+    if not os.environ.get(variable):
+        pytest.skip(f"the server was given without {variable}")
     return os.environ[variable]

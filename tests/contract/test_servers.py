@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import time
-from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-import pytest
+import psycopg
+import pymysql
 
 from tests.conftest import DatabaseFactory
 from tests.servers.running import ROOT
@@ -46,7 +50,21 @@ def test_databases_are_separate(pg_database: DatabaseFactory) -> None:
     assert second.rows("SELECT count(*) FROM pg_tables WHERE tablename = 'only_here'") == [(0,)]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_postgres_speaks_tls(pg_url: str, pg_ca: str) -> None:
+    with psycopg.connect(pg_url, sslmode="verify-full", sslrootcert=pg_ca) as connection:
+        assert connection.execute("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone() == (True,)
+
+
+def test_mysql_speaks_tls(mysql_url: str, mysql_ca: str) -> None:
+    context = ssl.create_default_context(cafile=mysql_ca)
+    parts = urlsplit(mysql_url)
+    assert parts.hostname and parts.port and parts.username and parts.password
+    login: dict[str, Any] = {"user": parts.username, "password": parts.password, "ssl": context}
+    with pymysql.connect(host=parts.hostname, port=parts.port, **login) as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW STATUS LIKE 'Ssl_version'")
+        assert str(cursor.fetchone()[1]).startswith("TLSv1")
+
+
 def test_server_goes_when_its_user_is_killed() -> None:
     code = (
         "import os, signal\n"
@@ -70,6 +88,5 @@ def test_server_goes_when_its_user_is_killed() -> None:
 
 
 def _listens(port: str) -> bool:
-    wanted = f"0100007F:{int(port):04X}"
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    return any(line.split()[1] == wanted and line.split()[3] == "0A" for line in lines)
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(port))) == 0

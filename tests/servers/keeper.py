@@ -1,7 +1,7 @@
 """Own one server for as long as somebody holds the other end of stdin: `python -m tests.servers.keeper postgres|mariadb`.
 
-Out: one line of JSON, `{"url": ...}` or `{"error": ...}`. The keeper stands in a session of its own, so Ctrl-C does not
-reach it; the end of its parent, however sudden, closes the pipe, and then the server stops and its folder goes.
+Out: one line of JSON, `{"url": ..., "ca": ...}` or `{"error": ...}`. The keeper stands in a session of its own, so
+Ctrl-C does not reach it; the end of its parent, however sudden, closes the pipe: the server stops and its folder goes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def main() -> int:
 def _keep(kind: str, folder: Path) -> int:
     server = KINDS[kind].make(folder)
     try:
-        print(json.dumps({"url": KINDS[kind].start(server)}), flush=True)
+        url = KINDS[kind].start(server)
+        print(json.dumps({"url": url, "ca": str(folder / "ca.pem")}), flush=True)
         sys.stdin.buffer.read()
     except Exception as error:
         print(json.dumps({"error": str(error)}), flush=True)

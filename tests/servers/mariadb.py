@@ -9,6 +9,7 @@ from typing import Any
 
 import pymysql
 
+from tests.servers import certificate
 from tests.servers.packages import programs
 from tests.servers.process import Owner, Server, free_port
 
@@ -52,9 +53,18 @@ def start(server: Server) -> str:
     script.write_text(ADMINISTRATOR.format(password=password))
     script.chmod(0o600)
     server.owner.take(script)
+    certificate.write(folder, server.owner)
     port = free_port()
     places = [f"--datadir={data}", f"--socket={folder}/socket", f"--pid-file={folder}/pid", f"--port={port}"]
-    command: list[str | Path] = [binaries / "mariadbd", "--no-defaults", *places, f"--init-file={script}", *OPTIONS]
+    tls = [f"--ssl-cert={folder}/server.pem", f"--ssl-key={folder}/server.key", f"--ssl-ca={folder}/ca.pem"]
+    command: list[str | Path] = [
+        binaries / "mariadbd",
+        "--no-defaults",
+        *places,
+        f"--init-file={script}",
+        *OPTIONS,
+        *tls,
+    ]
     login: dict[str, Any] = {"host": "127.0.0.1", "port": port, "user": "hanse", "password": password}
     server.start(command, lambda: pymysql.connect(**login, connect_timeout=5).close())
     return f"mysql://hanse:{password}@127.0.0.1:{port}/"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 
+from tests.servers import certificate
 from tests.servers.packages import programs
 from tests.servers.process import Owner, Server, free_port
 
@@ -48,12 +49,18 @@ def start(server: Server) -> str:
     server.owner.take(secret)
     server.run([binaries / "initdb", *_initdb_options(folder / "data", secret)])
     secret.unlink()
+    certificate.write(folder, server.owner)
     port = free_port()
     url = f"postgresql://hanse:{password}@127.0.0.1:{port}/postgres"
-    settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+    settings = [word for name, value in {**SETTINGS, **_tls(folder)}.items() for word in ("-c", f"{name}={value}")]
     command: list[str | Path] = [binaries / "postgres", "-D", folder / "data", "-p", str(port), *settings]
     server.start(command, lambda: psycopg.connect(url, connect_timeout=5).close())
     return url
+
+
+def _tls(folder: Path) -> dict[str, str]:
+    files = {"ssl_cert_file": folder / "server.pem", "ssl_key_file": folder / "server.key"}
+    return {"ssl": "on"} | {name: str(path) for name, path in files.items()}
 
 
 def _places() -> list[Path]:

@@ -13,6 +13,8 @@ from typing import IO
 
 ROOT = Path(__file__).parents[2]
 VARIABLES = {"postgres": "HANSE_TEST_PG_URL", "mariadb": "HANSE_TEST_MYSQL_URL"}
+# The authority that signed the server's certificate; whoever gives a server may give this as well.
+AUTHORITIES = {"postgres": "HANSE_TEST_PG_CA", "mariadb": "HANSE_TEST_MYSQL_CA"}
 STOP_SECONDS = 30
 
 
@@ -23,7 +25,10 @@ def servers(*kinds: str) -> Iterator[dict[str, str]]:
     missing = [kind for kind in kinds if VARIABLES[kind] not in given]
     keepers = {kind: _keeper(kind) for kind in missing}
     try:
-        yield given | {VARIABLES[kind]: _url(keeper) for kind, keeper in keepers.items()}
+        for kind, keeper in keepers.items():
+            answer = _answer(keeper)
+            given |= {VARIABLES[kind]: answer["url"], AUTHORITIES[kind]: answer["ca"]}
+        yield given
     finally:
         for keeper in keepers.values():
             _pipe(keeper.stdin).close()
@@ -42,12 +47,12 @@ def _keeper(kind: str) -> subprocess.Popen[bytes]:
     )
 
 
-def _url(keeper: subprocess.Popen[bytes]) -> str:
+def _answer(keeper: subprocess.Popen[bytes]) -> dict[str, str]:
     line = _pipe(keeper.stdout).readline()
     answer: dict[str, str] = json.loads(line) if line else {"error": "the keeper of a test server ended early"}
     if "error" in answer:
         raise RuntimeError(answer["error"])
-    return answer["url"]
+    return answer
 
 
 def _end(keeper: subprocess.Popen[bytes]) -> None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.servers import databases
+from tests.servers.databases import DatabaseFactory
 from tests.servers.running import servers
 
-DatabaseFactory = Callable[..., databases.Database]
 _running = contextlib.ExitStack()
 
 

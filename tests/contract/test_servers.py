@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pymysql
 
-from tests.conftest import DatabaseFactory
+from tests.servers.databases import DatabaseFactory
 from tests.servers.running import ROOT
 
 WORDS = "(VALUES ('b'), ('a'), ('B'), ('A')) AS word(w)"

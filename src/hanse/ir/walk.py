@@ -134,18 +134,49 @@ def map_expressions(plan: p.Plan, change: Callable[[e.Expr], e.Expr]) -> p.Plan:
             return plan
 
 
+def _of_keys(keys: tuple[e.SortKey, ...]) -> list[e.Expr]:
+    return [key.expr for key in keys]
+
+
+def _of_aggregate(call: e.Aggregate) -> list[e.Expr]:
+    found = [*call.args, *_of_keys(call.order_by)]
+    return found if call.filter is None else [*found, call.filter]
+
+
+def _of_window(call: e.WindowCall) -> list[e.Expr]:
+    found = [*call.args, *call.partition_by, *_of_keys(call.order_by)]
+    if call.filter is not None:
+        found.append(call.filter)
+    if call.frame is not None:
+        found += [bound.offset for bound in (call.frame.start, call.frame.end) if bound.offset is not None]
+    return found
+
+
 def expressions(plan: p.Plan) -> list[e.Expr]:
     """Every whole expression that the operator holds itself; an Aggregate's keys count as references."""
-    found: list[e.Expr] = []
-
-    def keep(node: e.Expr) -> e.Expr:
-        found.append(node)
-        return node
-
-    map_expressions(plan, keep)
-    if isinstance(plan, p.Aggregate):
-        found.extend(key.ref() for key in plan.keys)
-    return found
+    match plan:
+        case p.Filter():
+            return [plan.predicate]
+        case p.Join():
+            return [plan.condition]
+        case p.Project():
+            return [item for _, item in plan.items]
+        case p.Aggregate():
+            return [x for _, call in plan.calls for x in _of_aggregate(call)] + [key.ref() for key in plan.keys]
+        case p.Window():
+            return [x for _, call in plan.calls for x in _of_window(call)]
+        case p.Sort():
+            return _of_keys(plan.keys)
+        case p.Limit():
+            return [x for x in (plan.count, plan.offset) if x is not None]
+        case p.Distinct():
+            return list(plan.on)
+        case p.Values():
+            return [x for row in plan.rows for x in row]
+        case p.TableFunction():
+            return list(plan.args)
+        case _:
+            return []
 
 
 def with_inputs(plan: p.Plan, new: tuple[p.Plan, ...]) -> p.Plan:

@@ -32,9 +32,9 @@ $(UV): scripts/get_uv.py
 	@echo "getting uv" && $(PYTHON) scripts/get_uv.py $@ && touch $@
 
 .stamps/env: pyproject.toml uv.lock $(UV)
-	@echo "creating the environment in .venv"
-	@$(UV) sync --frozen --quiet --python "$(PYTHON)"
-	@mkdir -p $(@D) && touch $@
+	@echo "creating the environment in .venv" && mkdir -p $(@D) .cache
+	@TMPDIR=$(CURDIR)/.cache $(UV) sync --frozen --quiet --python "$(PYTHON)"
+	@touch $@
 
 demo: env ## one SQL statement over four stores; needs no root and no server
 	@$(BIN)/hanse demo

@@ -6,6 +6,7 @@ The packaged service itself is neither started nor used: the tests run clusters 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
@@ -23,18 +24,21 @@ def programs(name: str, package: str, folders: list[Path]) -> Path:
     """Return the folder that holds the server program `name`, installing `package` if need be."""
     found = _search(name, folders)
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        _install(package)
-        found = _search(name, folders)
+        with _one_at_a_time():
+            found = _search(name, folders)
+            if found is None:
+                _install(package)
+                found = _search(name, folders)
     if found is None:
         raise ServerMissing(
-            f"{name} is not installed, and only root can install it: run `apt-get install {package}` as root, "
-            "or name running servers in HANSE_TEST_PG_URL and HANSE_TEST_MYSQL_URL"
+            f"{name} is not installed, and only root can install it: run `apt-get install postgresql mariadb-server` as "
+            "root, or name running servers in HANSE_TEST_PG_URL and HANSE_TEST_MYSQL_URL"
         )
     return found
 
 
 def _search(name: str, folders: list[Path]) -> Path | None:
-    for folder in [*(place for pattern in folders for place in _newest_first(pattern))]:
+    for folder in (place for pattern in folders for place in _newest_first(pattern)):
         if (folder / name).exists():
             return folder
     on_path = shutil.which(name)
@@ -54,6 +58,14 @@ def _install(package: str) -> None:
             done = subprocess.run(["apt-get", *words], env=quiet, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise ServerMissing(f"apt-get {words[0]} for {package} failed: {done.stderr.strip()[-500:]}")
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Let two keepers install one after the other; the lock is on this very file, so nothing is left behind."""
+    with Path(__file__).open() as this:
+        fcntl.flock(this, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager

@@ -1,0 +1,61 @@
+"""What a user may ask of the catalog: sources, tables, one table by the name they know it under."""
+
+from collections.abc import Mapping
+
+from hanse.catalog.store import CatalogStore
+from hanse.errors import UnknownName
+from hanse.ir.tables import Table
+from hanse.settings import nearest
+from hanse.spi.snapshot import Snapshot
+
+
+class Catalog:
+    """A view on the current snapshot."""
+
+    def __init__(self, store: CatalogStore, kinds: Mapping[str, str]) -> None:
+        """Look through this store; ``kinds`` names every configured source."""
+        self._store = store
+        self.kinds = dict(kinds)
+
+    def snapshot(self) -> Snapshot:
+        """The current picture of all sources."""
+        return self._store.snapshot()
+
+    def refresh(self, source: str | None = None) -> Snapshot:
+        """Read one source's catalog, or all, again."""
+        return self._store.refresh(source)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of all configured sources."""
+        return tuple(self.kinds)
+
+    def tables(self, source: str | None = None) -> tuple[Table, ...]:
+        """All tables, or those of one source."""
+        snapshot = self._store.snapshot()
+        return tuple(
+            table
+            for name, catalog in snapshot.sources.items()
+            if source in (None, name)
+            for table in catalog.tables
+        )
+
+    def table(self, name: str) -> Table:
+        """The table known as ``source.schema.table``, ``source.table`` or, where unambiguous, ``table``."""
+        tables = self.tables()
+        wanted = name.replace('"', "").lower().split(".")
+        found = [table for table in tables if _names(table)[-len(wanted) :] == wanted or _short(table) == wanted]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UnknownName(f"{name} is ambiguous", hint=" or ".join(str(table) for table in found[:5]))
+        guess = nearest(name, [part for table in tables for part in (str(table), ".".join(_short(table)))])
+        raise UnknownName(f"there is no table {name}", hint=f"did you mean {guess}?" if guess else None)
+
+
+def _names(table: Table) -> list[str]:
+    return [part.lower() for part in (table.source, table.schema, table.name)]
+
+
+def _short(table: Table) -> list[str]:
+    return [table.source.lower(), table.name.lower()]

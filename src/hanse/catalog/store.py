@@ -1,0 +1,84 @@
+"""Keeps the current snapshot; replaces it whole when sources are read again. A reader never waits for a source it has."""
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from hanse.clock import Clock
+from hanse.errors import HanseError, SourceError
+from hanse.spi.connector import Connector
+from hanse.spi.snapshot import Snapshot, SourceCatalog
+
+Loaded = SourceCatalog | HanseError
+
+
+def _load(connector: Connector) -> Loaded:
+    try:
+        return connector.load_catalog()
+    except HanseError as failure:
+        return failure
+    except Exception as failure:  # noqa: BLE001  # one broken connector must not take the others' catalogs away
+        return SourceError(f"cannot read the catalog: {type(failure).__name__}: {failure}", source=connector.source)
+
+
+class CatalogStore:
+    """The snapshot of all sources, loaded when first asked for and after ``ttl_s`` seconds."""
+
+    def __init__(self, connectors: Mapping[str, Connector], clock: Clock, ttl_s: float) -> None:
+        """Watch these connectors; nothing is read yet."""
+        self._connectors = connectors
+        self._clock = clock
+        self._ttl_s = ttl_s
+        self._lock = threading.Lock()
+        self._snapshot = Snapshot(0, {})
+        self._failures: dict[str, HanseError] = {}
+        self._read_at: dict[str, float] = {}
+
+    def snapshot(self) -> Snapshot:
+        """The current picture; sources that are too old are read first. One that failed is not tried again here, so that
+        it delays nobody but those who name it (the engine then calls ``refresh``)."""
+        with self._lock:
+            stale = [name for name in self._connectors if self._is_stale(name)]
+            if stale:
+                self._reload(stale)
+            return self._snapshot
+
+    def refresh(self, source: str | None = None) -> Snapshot:
+        """Read one source, or all, again now."""
+        with self._lock:
+            self._reload([source] if source else list(self._connectors))
+            return self._snapshot
+
+    def refresh_older(self, seconds: float) -> bool:
+        """Read again all sources whose catalogs are older than that; whether there were any."""
+        with self._lock:
+            now = self._clock.monotonic()
+            old = [name for name in self._connectors if now - self._read_at.get(name, float("-inf")) > seconds]
+            if old:
+                self._reload(old)
+            return bool(old)
+
+    def failure(self, source: str) -> HanseError | None:
+        """Why the source's catalog could not be read last time; None if it could."""
+        return self._failures.get(source)
+
+    def _is_stale(self, name: str) -> bool:
+        read_at = self._read_at.get(name)
+        if read_at is None or name in self._failures:
+            return read_at is None
+        return self._clock.monotonic() - read_at > self._ttl_s
+
+    def _reload(self, names: list[str]) -> None:
+        sources = dict(self._snapshot.sources)
+        with ThreadPoolExecutor(max_workers=min(16, len(names)), thread_name_prefix="hanse-catalog") as pool:
+            loaded = dict(zip(names, pool.map(lambda name: _load(self._connectors[name]), names), strict=True))
+        for name, result in loaded.items():
+            self._read_at[name] = self._clock.monotonic()
+            if isinstance(result, HanseError):
+                self._failures[name] = result
+                sources.pop(name, None)
+            else:
+                self._failures.pop(name, None)
+                sources[name] = result
+        unavailable = {name: str(failure) for name, failure in self._failures.items()}
+        self._snapshot = Snapshot(self._snapshot.version + 1, sources, unavailable)

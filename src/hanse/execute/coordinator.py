@@ -1,0 +1,72 @@
+"""Runs the coordinator's statement in a DuckDB instance: fragments in as relations, Arrow batches of our carriers out."""
+
+import threading
+from collections.abc import Mapping, Sequence
+
+import duckdb
+import pyarrow as pa
+
+from hanse.errors import HanseError
+from hanse.execute.cancel import CancelScope
+from hanse.execute.failures import translate
+from hanse.execute.fetch import Fetch
+from hanse.execute.instances import Instance
+from hanse.execute.queue import BatchQueue
+from hanse.ir.expr import Column, Literal
+from hanse.ir.request import SqlText
+from hanse.spi.arrow import wire_schema
+from hanse.spi.dialect import Dialect
+
+
+def statement(sql: SqlText, parameters: Sequence[Literal], dialect: Dialect) -> str:
+    """The text with its holes filled by literals, as the dialect spells them."""
+    return "".join(part if isinstance(part, str) else str(dialect.literal(parameters[part.index])) for part in sql.parts)
+
+
+class Coordinator:
+    """One statement in one instance, for one query."""
+
+    def __init__(self, instance: Instance, scope: CancelScope, timezone: str, batch_rows: int) -> None:
+        """Take a cursor on the instance; ending the scope interrupts it."""
+        self._cursor = instance.root.cursor()
+        self._cursor.execute(f"SET TimeZone = '{timezone.replace(chr(39), '')}'")
+        self._batch_rows = batch_rows
+        self._scope = scope
+        scope.on_end(self._cursor.interrupt)
+
+    def register(self, fetches: Mapping[int, Fetch]) -> None:
+        """Make each fragment readable as the relation ``f<N>``."""
+        for number, fetch in fetches.items():
+            self._cursor.register(f"f{number}", fetch)
+
+    def start(self, sql: str, columns: tuple[Column, ...], queue: BatchQueue) -> threading.Thread:
+        """Run the statement in a thread of its own, filling ``queue`` with batches of ``wire_schema(columns)``."""
+        thread = threading.Thread(target=self._run, args=(sql, columns, queue), name="hanse-coordinator", daemon=True)
+        thread.start()
+        return thread
+
+    def _run(self, sql: str, columns: tuple[Column, ...], queue: BatchQueue) -> None:
+        schema = wire_schema(columns)
+        try:
+            reader = self._cursor.execute(sql).to_arrow_reader(self._batch_rows)
+            for batch in reader:
+                if batch.num_rows:
+                    queue.put(conform(batch, schema))
+            queue.finish()
+        except HanseError as failure:
+            self._scope.end(failure)
+        except (duckdb.Error, pa.ArrowException, OSError) as failure:
+            self._scope.end(translate(failure))
+        except Exception as failure:  # noqa: BLE001  # a thread must hand its failure on, whatever it is
+            self._scope.end(translate(failure))
+        finally:
+            self._cursor.close()
+
+
+def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The batch in the carriers of ``schema``, by position; a value that does not fit raises."""
+    arrays = [
+        array if array.type == field.type else array.cast(field.type, safe=True)
+        for array, field in zip(batch.columns, schema, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -1,0 +1,48 @@
+"""Translates what DuckDB raises into our errors, by the class of the exception and the code that our own SQL puts in.
+
+Where our SQL raises an error itself (PostgreSQL's division by zero, say), its text starts with a five-character SQLSTATE in
+brackets: ``error('[22012] division by zero')``.
+"""
+
+import re
+
+import duckdb
+
+from hanse.errors import Cancelled, HanseError, InternalError, InvalidValue, ResourceLimit, SourceError, Unsupported
+
+OWN = re.compile(r"\[([0-9A-Z]{5})\] (.*?)(?:\n|$)")
+
+CLASSES: tuple[tuple[type[BaseException], type[HanseError], str], ...] = (
+    (duckdb.InterruptException, Cancelled, "57014"),
+    (duckdb.OutOfMemoryException, ResourceLimit, "53200"),
+    (duckdb.ConversionException, InvalidValue, "22P02"),
+    (duckdb.OutOfRangeException, InvalidValue, "22003"),
+    (duckdb.IOException, SourceError, "58030"),
+    (duckdb.HTTPException, SourceError, "58030"),
+    (duckdb.NotImplementedException, Unsupported, "0A000"),
+    (duckdb.InvalidInputException, InvalidValue, "22000"),
+    (duckdb.BinderException, InternalError, "XX000"),
+    (duckdb.ParserException, InternalError, "XX000"),
+)
+"""DuckDB's exception, ours, and the SQLSTATE; the first that fits. Ours alone write its SQL, so a binder error is a bug."""
+
+HINTS = {
+    "53200": "raise engine.memory_limit, or give the operators space to spill: engine.spill_folder",
+    "57014": None,
+}
+
+
+def translate(failure: BaseException) -> HanseError:
+    """The failure as one of ours; the message is DuckDB's first line without its class prefix."""
+    if isinstance(failure, HanseError):
+        return failure
+    text = str(failure)
+    own = OWN.search(text)
+    if own:
+        return InvalidValue(own.group(2), sqlstate=own.group(1))
+    message = text.split("\n", 1)[0]
+    message = re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", message)
+    for theirs, ours, code in CLASSES:
+        if isinstance(failure, theirs):
+            return ours(message, sqlstate=code, hint=HINTS.get(code))
+    return InternalError(f"{type(failure).__name__}: {message}")

@@ -1,0 +1,87 @@
+"""Opens, streams and accounts one request: a thread that fills a bounded queue, and a stream that DuckDB can read."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from hanse.errors import HanseError, InternalError, SourceError
+from hanse.execute.cancel import CancelScope
+from hanse.execute.queue import BatchQueue
+from hanse.execute.report import SourceReport
+from hanse.ir.expr import Literal
+from hanse.ir.request import Request
+from hanse.spi.arrow import wire_schema
+from hanse.spi.connector import Session
+
+
+class Fetch:
+    """One request in flight."""
+
+    def __init__(self, request: Request, report: SourceReport, scope: CancelScope, elapsed: Callable[[], float]) -> None:
+        """Prepare to fetch; ``elapsed`` gives milliseconds since the query started."""
+        self.request = request
+        self.schema = wire_schema(request.columns)
+        self.queue = BatchQueue(scope)
+        self._report = report
+        self._scope = scope
+        self._elapsed = elapsed
+        self._taken = False
+
+    def start(self, session: Session, parameters: tuple[Literal, ...]) -> threading.Thread:
+        """Begin in a thread of its own, which ends with the stream, an error, or the query."""
+        thread = threading.Thread(
+            target=self._run, args=(session, parameters), name=f"hanse-fetch-{self.request.source}", daemon=True
+        )
+        thread.start()
+        return thread
+
+    def _run(self, session: Session, parameters: tuple[Literal, ...]) -> None:
+        report = self._report
+        try:
+            report.started_ms = self._elapsed()
+            batches = session.read(self.request, parameters)
+            report.snapshot = session.snapshot
+            for batch in batches:
+                self._account(batch)
+                self.queue.put(batch)
+            report.snapshot = session.snapshot
+            report.last_row_ms = self._elapsed()
+            report.finished = True
+            self.queue.finish()
+        except HanseError as failure:
+            self._scope.end(failure)
+        except Exception as failure:  # noqa: BLE001  # a driver's own failure must reach the user, not end a thread
+            message = f"{type(failure).__name__}: {failure}"
+            self._scope.end(SourceError(message, source=self.request.source))
+
+    def _account(self, batch: pa.RecordBatch) -> None:
+        if batch.schema != self.schema:
+            raise InternalError(
+                f"fragment f{self.request.fragment} yields {batch.schema.types}, not {self.schema.types}",
+                source=self.request.source,
+            )
+        report = self._report
+        if report.first_row_ms is None:
+            report.first_row_ms = self._elapsed()
+        report.rows += batch.num_rows
+        report.bytes += batch.nbytes
+        report.batches += 1
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The batches in order; raises what ended the query."""
+        while (batch := self.queue.get()) is not None:
+            yield batch
+
+    def __arrow_c_schema__(self) -> Any:
+        """The stream's schema (Arrow PyCapsule interface); DuckDB asks for it when it binds."""
+        return self.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """The stream, once: a plan that would read it again is an error, not an empty relation."""
+        if self._taken:
+            raise InternalError(f"fragment f{self.request.fragment} is read twice by the coordinator")
+        self._taken = True
+        reader = pa.RecordBatchReader.from_batches(self.schema, self.batches())
+        return reader.__arrow_c_stream__(requested_schema)

@@ -1,0 +1,105 @@
+"""Pooled DuckDB instances: the coordinator's engines, each with its own memory limit and spill folder.
+
+A new instance costs about 12 ms and a cursor on a pooled one 0.01 ms (DESIGN.md section 3), so instances are kept. An
+instance serves one query at a time: its memory limit is then that query's.
+"""
+
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+
+from hanse.errors import HanseError, SourceError
+from hanse.settings import EngineSettings
+from hanse.spi.connector import Embedded
+
+
+class Instance:
+    """One engine, and which embedded sources it has attached, as of which snapshot version."""
+
+    def __init__(self, settings: EngineSettings, spill_folder: Path) -> None:
+        """Start an engine that spills into ``spill_folder`` and loads nothing from outside."""
+        self.root = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": settings.memory_limit,
+                "temp_directory": str(spill_folder),
+                "max_temp_directory_size": settings.spill_limit,
+                "threads": str(settings.threads),
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "python_enable_replacements": "false",
+                "preserve_insertion_order": "true",
+            },
+        )
+        self._attached: dict[str, int] = {}
+
+    def attach(self, sources: Mapping[str, Embedded], version: int) -> None:
+        """Make embedded sources readable as the snapshot of that version has them."""
+        for name, connector in sources.items():
+            if self._attached.get(name) == version:
+                continue
+            try:
+                connector.attach(self.root)
+            except HanseError:
+                raise
+            except duckdb.Error as failure:
+                raise SourceError(str(failure), source=name) from None
+            self._attached[name] = version
+
+    def close(self) -> None:
+        """Free the engine's memory and spill space."""
+        self.root.close()
+
+
+class InstancePool:
+    """At most ``settings.instances`` engines; a query waits for a free one."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        """An empty pool: engines start when first needed."""
+        self._settings = settings
+        self._places = threading.BoundedSemaphore(settings.instances)
+        self._free: list[Instance] = []
+        self._lock = threading.Lock()
+        self._started = 0
+        if settings.spill_folder:
+            Path(settings.spill_folder).mkdir(parents=True, exist_ok=True)
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="hanse-spill-", dir=settings.spill_folder, ignore_cleanup_errors=True
+        )
+
+    @property
+    def folder(self) -> Path:
+        """The folder under which everything is spilled; removed when the pool closes."""
+        return Path(self._folder.name)
+
+    def acquire(self, timeout_s: float | None = None) -> Instance | None:
+        """A free engine, after waiting for at most ``timeout_s``; None when that is over."""
+        if not self._places.acquire(timeout=timeout_s):
+            return None
+        with self._lock:
+            if self._free:
+                return self._free.pop()
+            self._started += 1
+            number = self._started
+        try:
+            return Instance(self._settings, self.folder / f"instance-{number}")
+        except BaseException:
+            self._places.release()
+            raise
+
+    def release(self, instance: Instance) -> None:
+        """Take an engine back for the next query."""
+        with self._lock:
+            self._free.append(instance)
+        self._places.release()
+
+    def close(self) -> None:
+        """Close all idle engines and remove what was spilled."""
+        with self._lock:
+            instances, self._free = self._free, []
+        for instance in instances:
+            instance.close()
+        self._folder.cleanup()

@@ -1,0 +1,59 @@
+"""A queue of Arrow batches that is bounded by bytes: what makes a slow reader slow its writer, and nothing larger."""
+
+import threading
+from collections import deque
+
+import pyarrow as pa
+
+from hanse.execute.cancel import CancelScope
+
+BYTES_MAX = 32 * 1024 * 1024
+"""Bytes that wait in one queue; a batch is always let in when the queue is empty."""
+
+
+class BatchQueue:
+    """One writer, one reader. Ending the scope wakes both; they then raise what ended it."""
+
+    def __init__(self, scope: CancelScope, bytes_max: int = BYTES_MAX) -> None:
+        """An empty queue that belongs to a query."""
+        self._scope = scope
+        self._bytes_max = bytes_max
+        self._batches: deque[pa.RecordBatch] = deque()
+        self._bytes = 0
+        self._finished = False
+        self._changed = threading.Condition()
+        scope.on_end(self._wake)
+
+    def put(self, batch: pa.RecordBatch) -> None:
+        """Add a batch, waiting while the queue is full."""
+        size = batch.nbytes
+        with self._changed:
+            while self._bytes and self._bytes + size > self._bytes_max and not self._scope.ended:
+                self._changed.wait()
+            self._scope.check()
+            self._batches.append(batch)
+            self._bytes += size
+            self._changed.notify_all()
+
+    def finish(self) -> None:
+        """No more batches will come."""
+        with self._changed:
+            self._finished = True
+            self._changed.notify_all()
+
+    def get(self) -> pa.RecordBatch | None:
+        """The next batch, waiting for it; None after the last."""
+        with self._changed:
+            while not self._batches and not self._finished and not self._scope.ended:
+                self._changed.wait()
+            self._scope.check()
+            if not self._batches:
+                return None
+            batch = self._batches.popleft()
+            self._bytes -= batch.nbytes
+            self._changed.notify_all()
+            return batch
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()

@@ -1,0 +1,58 @@
+"""How an answer came about: what each source was asked, what it sent, and how long everything took.
+
+A report is live: it is filled while the query runs, so that a progress display can read it at any time.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class SourceReport:
+    """One request to one source. Times are milliseconds since the query started; None: has not happened (yet)."""
+
+    fragment: int
+    source: str
+    kind: str
+    sql: str
+    embedded: bool = False
+    """Read in place by the coordinator's engine: ``rows`` are those that its scans gave on, and no bytes moved."""
+    rows: int = 0
+    bytes: int = 0
+    """Size of the Arrow batches that arrived."""
+    batches: int = 0
+    started_ms: float | None = None
+    connected_ms: float | None = None
+    first_row_ms: float | None = None
+    last_row_ms: float | None = None
+    finished: bool = False
+    snapshot: str | None = None
+
+
+@dataclass(slots=True)
+class Report:
+    """The whole query. ``complete`` becomes true when the last row has been read and nothing was left out."""
+
+    query_id: str
+    sources: list[SourceReport] = field(default_factory=list)
+    coordinator_sql: str | None = None
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    """Time spent in parse, bind, optimize, split and render."""
+    rows: int = 0
+    bytes: int = 0
+    elapsed_ms: float = 0.0
+    complete: bool = False
+
+    @property
+    def bytes_moved(self) -> int:
+        """What all sources sent."""
+        return sum(source.bytes for source in self.sources)
+
+    @property
+    def rows_moved(self) -> int:
+        """Rows that all sources sent."""
+        return sum(source.rows for source in self.sources)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain values, for JSON."""
+        return {**asdict(self), "rows_moved": self.rows_moved, "bytes_moved": self.bytes_moved}

@@ -1,0 +1,98 @@
+"""The stream of an answer: schema, Arrow batches, report. Whoever holds it must read it to its end or close it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+
+from hanse.execute.cancel import CancelScope
+from hanse.execute.queue import BatchQueue
+from hanse.execute.report import Report
+from hanse.ir.expr import Column
+from hanse.spi.arrow import schema
+
+
+class ResultStream:
+    """An answer on its way. Iterating yields RecordBatches; leaving early means ``close``, which ends every source."""
+
+    def __init__(
+        self, columns: tuple[Column, ...], queue: BatchQueue, scope: CancelScope, report: Report, release: Callable[[], None]
+    ) -> None:
+        """Hold a running query; ``release`` gives back all that it holds and is called exactly once."""
+        self.columns = columns
+        self.schema = schema(columns)
+        self.report = report
+        self._queue = queue
+        self._scope = scope
+        self._release = release
+        self._released = False
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of_rows(cls, columns: tuple[Column, ...], rows: list[tuple[Any, ...]], report: Report) -> Self:
+        """An answer that is already here, such as that of SHOW."""
+        scope = CancelScope()
+        queue = BatchQueue(scope)
+        arrow = schema(columns)
+        values = [pa.array([row[i] for row in rows], field.type) for i, field in enumerate(arrow)]
+        queue.put(pa.RecordBatch.from_arrays(values, schema=arrow))
+        queue.finish()
+        return cls(columns, queue, scope, report, lambda: None)
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        try:
+            while (batch := self._queue.get()) is not None:
+                self.report.rows += batch.num_rows
+                self.report.bytes += batch.nbytes
+                yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+            self.report.complete = all(source.finished or source.embedded for source in self.report.sources)
+        finally:
+            self.close()
+
+    def cancel(self) -> None:
+        """End the query; a reader that waits gets Cancelled. Thread-safe."""
+        self._scope.end()
+
+    def close(self) -> None:
+        """End what still runs and give everything back. Idempotent."""
+        with self._lock:
+            if self._released:
+                return
+            self._released = True
+        if not self.report.complete:
+            self._scope.end()
+        self._release()
+
+    def reader(self) -> pa.RecordBatchReader:
+        """The rest of the answer as a pyarrow reader."""
+        return pa.RecordBatchReader.from_batches(self.schema, iter(self))
+
+    def to_arrow(self) -> pa.Table:
+        """The whole answer in memory."""
+        return pa.Table.from_batches(list(self), schema=self.schema)
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """The whole answer as Python rows."""
+        rows: list[tuple[Any, ...]] = []
+        for batch in self:
+            columns = [column.to_pylist() for column in batch.columns]
+            rows.extend(zip(*columns, strict=True) if columns else [()] * batch.num_rows)
+        return rows
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """Arrow's PyCapsule stream interface: polars, DuckDB, pandas and others read a result as it is."""
+        return self.reader().__arrow_c_stream__(requested_schema)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_released", True):
+            self.close()

@@ -1,0 +1,155 @@
+"""Settings: what hanse.yaml may say, read once into frozen values; a stage gets its branch, never the tree.
+
+The file's shape::
+
+    sources:
+      crm: {kind: mysql, url: "mysql://user:${CRM_PASSWORD}@host:3306/crm"}
+      lake: {kind: files, path: data}
+    engine: {memory_limit: 1GB, spill_folder: /var/tmp/hanse}
+
+``${NAME}`` anywhere in a text is an environment variable (``$${`` is a plain ``${``); a text ``file:path`` is the content of
+that file without its last line end. Relative paths start at the folder of hanse.yaml. An unknown key is an error that names
+the nearest known one. What a source's block may hold besides ``kind`` is its connector's business (``spi.Plugin.options``).
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hanse.errors import ConfigError
+
+REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$-]*")
+
+
+class EngineSettings(BaseModel):
+    """The coordinator: its memory, its disk, its defaults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    memory_limit: str = Field("1GB", description="Memory of one coordinator instance; beyond it, operators spill.")
+    spill_folder: str | None = Field(None, description="Folder for spilled data; a temporary one if not given.")
+    spill_limit: str = Field("100GB", description="Disk that one instance may spill to.")
+    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="Threads of one instance.")
+    instances: int = Field(4, ge=1, le=64, description="Coordinator instances: queries that compute at one time.")
+    timezone: str = Field("UTC", description="The zone in which timestamptz is shown and cut.")
+    catalog_ttl: float = Field(300.0, ge=0, description="Seconds until a source's catalog is read again.")
+
+
+class Config(BaseModel):
+    """A whole hanse.yaml. Source blocks are kept as written: ``catalog.plugins`` checks them against their kind."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    sources: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Every source by its name.")
+    engine: EngineSettings = Field(EngineSettings.model_construct(), description="The coordinator.")
+
+
+class QuerySettings(BaseModel):
+    """What one query (or one session, by SET) may choose."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    pushdown: Literal["on", "off"] = Field("on", description="off: read whole tables, do everything here.")
+    timezone: str | None = Field(None, description="The zone of the session; None: the engine's.")
+    statement_timeout: float = Field(0, ge=0, description="Seconds until the query is cancelled; 0: never.")
+    batch_rows: int = Field(65_536, ge=1, le=1_048_576, description="Rows per Arrow batch, at most.")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that ``name`` was probably meant to be, if one is near."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validated(model: type[M], values: Mapping[str, Any], where: str) -> M:
+    """The values as an instance of ``model``; raises ConfigError that names ``where`` and the key, never the value."""
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as failure:
+        raise _config_error(model, failure, where) from None
+
+
+def _config_error(model: type[BaseModel], failure: ValidationError, where: str) -> ConfigError:
+    first = failure.errors(include_input=False, include_url=False)[0]
+    path = ".".join(str(part) for part in (where, *first["loc"]) if part != "")
+    if first["type"] == "extra_forbidden":
+        known = sorted(_keys_at(model, first["loc"][:-1]))
+        guess = nearest(str(first["loc"][-1]), known)
+        hint = f"did you mean {guess}?" if guess else f"known here: {', '.join(known)}"
+        return ConfigError(f"unknown key {path}", hint=hint)
+    return ConfigError(f"{path}: {first['msg']}")
+
+
+def _keys_at(model: type[BaseModel], path: tuple[int | str, ...]) -> Iterable[str]:
+    for part in path:
+        field = model.model_fields.get(str(part))
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return ()
+        model = inner
+    return model.model_fields
+
+
+def load(config: str | Path | Mapping[str, Any]) -> tuple[Config, Path]:
+    """Read a file or a mapping: the settings, with references resolved, and the folder that relative paths start from."""
+    if isinstance(config, Mapping):
+        return _parse(config, Path.cwd()), Path.cwd()
+    path = Path(config)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as failure:
+        raise ConfigError(f"cannot read {path}: {failure.strerror}", hint="hanse init writes a first one") from None
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as failure:
+        mark = getattr(failure, "problem_mark", None)
+        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{path} is not YAML{place}: {getattr(failure, 'problem', failure)}") from None
+    if not isinstance(raw or {}, dict):
+        raise ConfigError(f"{path} must hold a mapping with the key sources")
+    folder = path.resolve().parent
+    return _parse(raw or {}, folder), folder
+
+
+def _parse(raw: Mapping[str, Any], folder: Path) -> Config:
+    config = validated(Config, _resolve(raw, folder, ""), "")
+    for name, block in config.sources.items():
+        if not NAME.fullmatch(name):
+            raise ConfigError(f"{name!r} cannot name a source", hint="letters, digits, _ and -, a letter first")
+        if "kind" not in block:
+            raise ConfigError(f"sources.{name} has no kind", hint="such as kind: postgres")
+    return config
+
+
+def _resolve(value: Any, folder: Path, path: str) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _resolve(item, folder, f"{path}.{key}".lstrip(".")) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_resolve(item, folder, path) for item in value]
+    return _reference(value, folder, path) if isinstance(value, str) else value
+
+
+def _reference(text: str, folder: Path, path: str) -> str:
+    def variable(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name is None:
+            return "${"
+        if name not in os.environ:
+            raise ConfigError(f"{path}: the environment has no variable {name}", hint=f"export {name}=...")
+        return os.environ[name]
+
+    text = REFERENCE.sub(variable, text)
+    if not text.startswith("file:"):
+        return text
+    file = folder / text.removeprefix("file:")
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as failure:
+        raise ConfigError(f"{path}: cannot read {file}: {failure.strerror}") from None

@@ -1,0 +1,197 @@
+"""The one entry: text in, ``Statement`` out, or one clear error with its position."""
+
+import re
+from typing import Any
+
+from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from hanse.errors import ResourceLimit, SyntaxFailure
+from hanse.parse.commands import explain_options, set_options, show_options
+from hanse.parse.dialect import parse_tokens, tokenize
+from hanse.parse.statements import EXPLAIN, QUERY, SET, SHOW, Statement
+from hanse.parse.tokens import MARK, Preparation, near
+
+LENGTH_MAX = 4_000_000
+"""Characters of one statement."""
+DEPTH_MAX = 200
+"""Levels of the syntax tree; chains of AND, OR and set operations count as one."""
+
+_QUERY_WORDS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
+_FLAT = (exp.And, exp.Or, exp.SetOperation)
+
+
+def parse(text: str) -> Statement:
+    """Parse one statement; raises SyntaxFailure (42601), or ResourceLimit (54000, 54001) for what is too long or deep."""
+    if len(text) > LENGTH_MAX:
+        raise ResourceLimit(f"the statement is longer than {LENGTH_MAX:,} characters", sqlstate="54000")
+    tokens = _only_statement(_tokens(text))
+    match tokens[0].text.upper():
+        case "EXPLAIN":
+            options, rest = explain_options(tokens)
+            return _query(EXPLAIN, text, rest, options)
+        case "SHOW":
+            return Statement(SHOW, text, options=show_options(tokens))
+        case "SET":
+            return Statement(SET, text, options=set_options(tokens))
+    return _query(QUERY, text, tokens, {})
+
+
+def _tokens(text: str) -> list[Token]:
+    try:
+        return tokenize(text)
+    except TokenError as error:
+        place = re.search(r"from (\d+):(\d+)", str(error.__cause__ or error))
+        position = _offset(text, int(place[1]), int(place[2])) if place else _unterminated(text)
+        raise SyntaxFailure("unterminated string, identifier or comment", position=position) from None
+
+
+def _unterminated(text: str) -> int | None:
+    for quote in ("'", '"'):
+        if text.count(quote) % 2:
+            return text.rfind(quote)
+    return None
+
+
+def _offset(text: str, line: int, column: int) -> int:
+    start = 0
+    for _ in range(line - 1):
+        start = text.find("\n", start) + 1
+    return max(0, min(len(text), start + column - 1))
+
+
+def _only_statement(tokens: list[Token]) -> list[Token]:
+    """The tokens without semicolons at the end; a second statement is refused."""
+    while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
+        tokens = tokens[:-1]
+    if not tokens:
+        raise SyntaxFailure("the statement is empty", position=0)
+    for place, token in enumerate(tokens):
+        if token.token_type is TokenType.SEMICOLON:
+            position = tokens[place + 1].start
+            raise SyntaxFailure("only one statement can be run at a time", position=position)
+    return tokens
+
+
+def _query(kind: str, text: str, tokens: list[Token], options: dict[str, Any]) -> Statement:
+    _refuse_other_statements(tokens)
+    preparation = Preparation(tokens)
+    prepared = preparation.run()
+    try:
+        trees = parse_tokens(prepared, text)
+    except ParseError as error:
+        raise _failure(error, prepared, text) from None
+    tree = trees[0] if trees else None
+    if tree is None or not isinstance(tree, exp.Query | exp.Values):
+        raise SyntaxFailure(near(tokens[0]), position=tokens[0].start)
+    _finish(tree)
+    return Statement(kind, text, tree, options, tuple(preparation.parameters))
+
+
+def _refuse_other_statements(tokens: list[Token]) -> None:
+    first = next((t for t in tokens if t.token_type is not TokenType.L_PAREN), None)
+    if first is None:
+        raise SyntaxFailure("syntax error at end of input", position=tokens[-1].end + 1 if tokens else None)
+    word = first.text.upper()
+    if word in _QUERY_WORDS:
+        return
+    if word in _REFUSED:
+        hint = "statements are queries, EXPLAIN, SHOW and SET"
+        raise SyntaxFailure(f"Hanse only reads: {word} is not possible", position=first.start, hint=hint)
+    raise SyntaxFailure(near(first), position=first.start)
+
+
+_REFUSED = frozenset(
+    [
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "MERGE",
+        "CREATE",
+        "ALTER",
+        "DROP",
+        "TRUNCATE",
+        "COPY",
+        "GRANT",
+        "REVOKE",
+        "BEGIN",
+        "START",
+        "COMMIT",
+        "ROLLBACK",
+        "SAVEPOINT",
+        "RELEASE",
+        "CALL",
+        "DO",
+        "EXECUTE",
+        "PREPARE",
+        "DEALLOCATE",
+        "DECLARE",
+        "FETCH",
+        "MOVE",
+        "CLOSE",
+        "LISTEN",
+        "NOTIFY",
+        "UNLISTEN",
+        "LOCK",
+        "VACUUM",
+        "ANALYZE",
+        "REINDEX",
+        "CLUSTER",
+        "COMMENT",
+        "DISCARD",
+        "RESET",
+        "CHECKPOINT",
+        "LOAD",
+        "REFRESH",
+        "IMPORT",
+        "ATTACH",
+        "DETACH",
+        "USE",
+        "PRAGMA",
+        "INSTALL",
+        "REPLACE",
+        "UPSERT",
+        "SECURITY",
+        "REASSIGN",
+        "DESCRIBE",
+        "DESC",
+        "KILL",
+        "END",
+        "ABORT",
+    ]
+)
+
+
+def _failure(error: ParseError, tokens: list[Token], text: str) -> SyntaxFailure:
+    """The first of sqlglot's errors, in PostgreSQL's words, at its token."""
+    detail = error.errors[0]
+    token = next((t for t in tokens if (t.line, t.col) == (detail["line"], detail["col"])), None)
+    if token is None:
+        return SyntaxFailure("syntax error", position=_offset(text, detail["line"] or 1, detail["col"] or 1))
+    description = str(detail["description"] or "")
+    if token is tokens[-1] and not description.startswith("Invalid expression"):
+        return SyntaxFailure(f"syntax error at end of input{_expected(description)}", position=len(text.rstrip()))
+    return SyntaxFailure(near(token) + _expected(description), position=token.start)
+
+
+def _expected(description: str) -> str:
+    return f": {description[0].lower()}{description[1:]}" if description.startswith("Expect") else ""
+
+
+def _finish(tree: exp.Expr) -> None:
+    """Take the marks off the names, and refuse a tree that is too deep for recursion."""
+    stack: list[tuple[exp.Expr, int]] = [(tree, 1)]
+    while stack:
+        node, depth = stack.pop()
+        if depth > DEPTH_MAX:
+            position = node.meta.get("start")
+            raise ResourceLimit("the statement is nested too deeply", sqlstate="54001", position=position)
+        flat = isinstance(node, _FLAT)
+        for key, value in node.args.items():
+            if value.__class__ is list:
+                stack += [(x, depth + 1) for x in value if isinstance(x, exp.Expr)]
+            elif isinstance(value, exp.Expr):
+                stack.append((value, depth if flat and value.__class__ is node.__class__ else depth + 1))
+            elif key == "this" and value.__class__ is str and value.endswith(MARK):
+                node.set("this", value[: -len(MARK)])

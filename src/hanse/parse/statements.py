@@ -1,0 +1,32 @@
+"""Which statements exist, and the value that parsing yields."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlglot import exp
+
+QUERY = "query"
+EXPLAIN = "explain"
+SHOW = "show"
+SET = "set"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement. ``kind`` is ``query``, ``explain``, ``show`` or ``set``.
+
+    ``syntax`` is the tree of the query (of the explained query, for EXPLAIN; None for SHOW and SET). In it a parameter
+    is ``Parameter`` over its 1-based place in ``parameters``. ``options`` hold, by kind:
+
+    - explain: ``analyze`` (bool), ``format`` (``text`` or ``json``), ``stage`` (an upper-case word such as BOUND, or None)
+    - show: ``name`` (the first word, lower case), ``arguments`` (the words after it)
+    - set: ``name`` (lower case), ``value`` (text, or None for DEFAULT)
+    """
+
+    kind: str
+    text: str
+    syntax: exp.Expr | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    parameters: tuple[str, ...] = ()
+    """``$n`` gives its number as text; ``:name`` its name, in order of first appearance."""

@@ -1,0 +1,204 @@
+"""The tokens, prepared for sqlglot: what it would accept, drop or rewrite silently is refused or made unambiguous here.
+
+- a call ``name(...)`` that sqlglot would replace by a node of its own gets a mark on its name, which ``parser`` removes
+- ``INTERVAL 'text' [fields]`` becomes the call ``interval('text', 'fields')``, because sqlglot drops parts of the text
+- ``JOIN`` alone becomes ``INNER JOIN``, which sqlglot's tree tells from a comma
+- ``:name`` becomes ``$n``
+- a comma with nothing after it, letters glued to a number, a second statement and too deep a nesting are errors
+"""
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from hanse.errors import ResourceLimit, SyntaxFailure
+from hanse.parse.dialect import CALLABLE_TOKENS, REWRITTEN_FUNCTIONS
+
+MARK = "\ue000"
+"""A private-use character: no identifier of a user has it."""
+NESTING_MAX = 100
+"""Levels of parentheses, brackets and CASE; prefix operators in a row."""
+
+_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.CASE})
+_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.END})
+_PREFIXES = frozenset({TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.RLIKE})
+_FIELDS = frozenset({"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"})
+_NOT_AFTER_COMMA = frozenset(
+    {
+        TokenType.COMMA,
+        TokenType.R_PAREN,
+        TokenType.FROM,
+        TokenType.WHERE,
+        TokenType.GROUP_BY,
+        TokenType.HAVING,
+        TokenType.ORDER_BY,
+        TokenType.LIMIT,
+    }
+)
+_JOIN_WORDS = frozenset(
+    {
+        TokenType.INNER,
+        TokenType.LEFT,
+        TokenType.RIGHT,
+        TokenType.FULL,
+        TokenType.OUTER,
+        TokenType.CROSS,
+        TokenType.NATURAL,
+    }
+)
+_OPERANDS = frozenset(
+    {TokenType.VAR, TokenType.IDENTIFIER, TokenType.NUMBER, TokenType.STRING, TokenType.R_PAREN, TokenType.R_BRACKET}
+)
+
+
+def near(token: Token) -> str:
+    """PostgreSQL's words for where a syntax error is."""
+    return f'syntax error at or near "{token.text.replace(MARK, "")}"'
+
+
+def _copy(token: Token, kind: TokenType, text: str) -> Token:
+    return Token(kind, text, token.line, token.col, token.start, token.end)
+
+
+class Preparation:
+    """One pass over the tokens of one statement. ``parameters`` are the names found."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        """Start at the first token."""
+        self.tokens = tokens
+        self.done: list[Token] = []
+        self.parameters: list[str] = []
+        self._at = 0
+        self._depth = 0
+        self._prefixes = 0
+        self._style: TokenType | None = None
+
+    def run(self) -> list[Token]:
+        """All tokens, prepared; raises SyntaxFailure and ResourceLimit."""
+        while (token := self._peek()) is not None:
+            self._measure(token)
+            match token.token_type:
+                case TokenType.INTERVAL if self._is(1, TokenType.STRING):
+                    self._interval()
+                case TokenType.COLON if self._is_named_parameter():
+                    self._named_parameter()
+                case TokenType.PARAMETER:
+                    self._numbered_parameter()
+                case TokenType.NUMBER:
+                    self._number()
+                case TokenType.JOIN:
+                    self._join(token)
+                case _:
+                    self._plain(token)
+        return self.done
+
+    def _peek(self, ahead: int = 0) -> Token | None:
+        place = self._at + ahead
+        return self.tokens[place] if place < len(self.tokens) else None
+
+    def _is(self, ahead: int, kind: TokenType) -> bool:
+        token = self._peek(ahead)
+        return token is not None and token.token_type is kind
+
+    def _measure(self, token: Token) -> None:
+        kind = token.token_type
+        if kind in _OPENING:
+            self._depth += 1
+        elif kind in _CLOSING:
+            self._depth -= 1
+        self._prefixes = self._prefixes + 1 if kind in _PREFIXES else 0
+        if max(self._depth, self._prefixes) > NESTING_MAX:
+            raise ResourceLimit(
+                f"the statement is nested more than {NESTING_MAX} levels deep", sqlstate="54001", position=token.start
+            )
+
+    def _plain(self, token: Token) -> None:
+        following = self._peek(1)
+        if token.token_type is TokenType.COMMA and (following is None or following.token_type in _NOT_AFTER_COMMA):
+            raise SyntaxFailure(near(following or token), position=(following or token).start)
+        if (
+            following is not None
+            and following.token_type is TokenType.L_PAREN
+            and token.token_type in CALLABLE_TOKENS
+            and token.text.upper() in REWRITTEN_FUNCTIONS
+        ):
+            token = _copy(token, token.token_type, token.text + MARK)
+        self.done.append(token)
+        self._at += 1
+
+    def _join(self, token: Token) -> None:
+        if not self.done or self.done[-1].token_type not in _JOIN_WORDS:
+            self.done.append(_copy(token, TokenType.INNER, "INNER"))
+        self._plain(token)
+
+    def _number(self) -> None:
+        token = self.tokens[self._at]
+        following = self._peek(1)
+        text = token.text
+        if following is not None and following.start == token.end + 1 and following.token_type is TokenType.VAR:
+            if not (following.text.startswith("_") and following.text.replace("_", "").isdigit()):
+                raise SyntaxFailure(
+                    f'trailing junk after numeric literal at or near "{text}{following.text}"', position=token.start
+                )
+            text += following.text
+            self._at += 1
+        self.done.append(_copy(token, TokenType.NUMBER, text.replace("_", "")))
+        self._at += 1
+
+    def _interval(self) -> None:
+        keyword, text = self.tokens[self._at], self.tokens[self._at + 1]
+        self._at += 2
+        fields = self._interval_fields()
+        self.done += [
+            _copy(keyword, TokenType.VAR, "interval" + MARK),
+            _copy(keyword, TokenType.L_PAREN, "("),
+            text,
+            _copy(text, TokenType.COMMA, ","),
+            _copy(text, TokenType.STRING, fields),
+            _copy(text, TokenType.R_PAREN, ")"),
+        ]
+
+    def _interval_fields(self) -> str:
+        """``DAY TO SECOND`` and the like, if it stands next; a precision in parentheses is passed over."""
+        words: list[str] = []
+        while (token := self._peek()) is not None:
+            word = token.text.upper()
+            wanted = _FIELDS if len(words) % 2 == 0 else {"TO"}
+            if word not in wanted or len(words) == 3:
+                break
+            words.append(word)
+            self._at += 1
+        if words and words[-1] == "SECOND" and self._is(0, TokenType.L_PAREN) and self._is(2, TokenType.R_PAREN):
+            self._at += 3
+        return " ".join(words)
+
+    def _is_named_parameter(self) -> bool:
+        colon, name = self._peek(), self._peek(1)
+        if colon is None or name is None or name.start != colon.end + 1 or not name.text.isidentifier():
+            return False
+        return not self.done or self.done[-1].token_type not in _OPERANDS
+
+    def _named_parameter(self) -> None:
+        colon, name = self.tokens[self._at], self.tokens[self._at + 1]
+        self._only_one_style(colon)
+        if name.text not in self.parameters:
+            self.parameters.append(name.text)
+        self._parameter(colon, self.parameters.index(name.text) + 1)
+
+    def _numbered_parameter(self) -> None:
+        sign, number = self.tokens[self._at], self._peek(1)
+        if number is None or not number.text.isdigit() or int(number.text) < 1:
+            raise SyntaxFailure(near(sign), position=sign.start, hint="parameters are written $1, $2 or :name")
+        self._only_one_style(sign)
+        count = int(number.text)
+        if count > 65_535:
+            raise SyntaxFailure(f"there is no parameter ${count}", sqlstate="42P02", position=sign.start)
+        self.parameters += [str(n) for n in range(len(self.parameters) + 1, count + 1)]
+        self._parameter(sign, count)
+
+    def _parameter(self, sign: Token, place: int) -> None:
+        self.done += [_copy(sign, TokenType.PARAMETER, "$"), _copy(sign, TokenType.NUMBER, str(place))]
+        self._at += 2
+
+    def _only_one_style(self, token: Token) -> None:
+        if self._style not in (None, token.token_type):
+            raise SyntaxFailure("$1 and :name cannot be mixed in one statement", position=token.start)
+        self._style = token.token_type

@@ -4,6 +4,7 @@ A function is pushed only if a ``Rule`` stands for it in its dialect's table, fo
 it is spelt and whether its answer is EXACT or a SUPERSET. There is no default spelling: what is not listed stays here.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -26,7 +27,18 @@ class Operand:
 
 
 Spelling = str | Callable[[Sequence[Operand]], str]
-"""Either a template (``{0}``, ``{1}`` ... for arguments, ``{*}`` for all of them joined by commas) or a function."""
+"""Either a template (``{0}``, ``{1}`` ... for arguments, ``{*}`` for all of them joined by commas) or a function.
+
+The writer adds parentheses around arguments where the template does not delimit them, and around the call where its
+place asks for it. A function gets arguments whose ``sql`` stands on its own, and must not look into that text.
+
+The spelling of an aggregate may say where clauses belong: ``{distinct}`` just inside the call's parenthesis, ``{order}``
+before the closing one, ``{over}`` (WITHIN GROUP, FILTER, OVER) after it. Without these marks the writer takes the outermost
+call other than a CAST, COALESCE, NULLIF or ROUND, as in ``CAST(sum({0}) AS bigint)``.
+"""
+
+PLACE = re.compile(r"\{(\*|\d+|distinct|order|over)\}")
+"""A place in a template."""
 
 ANY: frozenset[Kind] = frozenset(Kind)
 NUMBER: frozenset[Kind] = NUMBERS
@@ -59,10 +71,9 @@ class Rule:
         """The SQL of the call; arguments are put in parentheses by the templates where they need it."""
         if callable(self.sql):
             return self.sql(args)
-        text = self.sql.replace("{*}", ", ".join(arg.sql for arg in args))
-        for place, arg in enumerate(args):
-            text = text.replace(f"{{{place}}}", arg.sql)
-        return text
+        values = {str(place): arg.sql for place, arg in enumerate(args)}
+        values["*"] = ", ".join(values.values())
+        return PLACE.sub(lambda mark: values.get(mark[1], ""), self.sql)
 
 
 Rules = Mapping[str, tuple[Rule, ...]]
@@ -81,6 +92,18 @@ class Dialect:
 
     name: ClassVar[str] = "ansi"
     identifier_length: ClassVar[int] = 63
+    semi_joins: ClassVar[bool] = False
+    """Has ``a SEMI JOIN b ON`` and ``ANTI JOIN``, and does them better than EXISTS."""
+    subqueries_in_on: ClassVar[bool] = True
+    """An outer join's condition may hold a subquery; where not, the writer uses LATERAL."""
+    materialized_ctes: ClassVar[bool] = False
+    """Every CTE is written AS MATERIALIZED, so that it is computed once."""
+    with_ties: ClassVar[bool] = False
+    """``limit`` knows WITH TIES; where not, the writer uses rank()."""
+    values_lists: ClassVar[bool] = False
+    """``(VALUES (1, 'a'), ...) t(x, y)`` is a table; where not, the writer uses UNION ALL."""
+    empty_from: ClassVar[str] = ""
+    """What a SELECT without tables needs when it has a WHERE: ``FROM DUAL``."""
     functions: Rules = {}
     """Scalar functions and operators by their IR names."""
     aggregates: Rules = {}

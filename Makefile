@@ -57,10 +57,10 @@ format: env ## rewrite the files in the house format
 	@$(BIN)/ruff check --fix-only && $(BIN)/ruff format
 
 golden: env ## rewrite the golden files; read the diff before you commit it
-	@HANSE_GOLDEN=write $(BIN)/python -m pytest tests/golden $(PYTEST_ARGS); git diff --stat -- tests/golden
+	@HANSE_GOLDEN=write $(BIN)/python -m pytest tests/golden $(PYTEST_ARGS); git --no-pager diff --stat -- tests/golden
 
 fuzz: env ## the differential fuzzer's long mode (FUZZ_QUERIES=10000)
-	@HANSE_FUZZ_QUERIES=$(FUZZ_QUERIES) $(SERVERS) $(BIN)/python -m pytest tests/differential tests/fuzz $(PYTEST_ARGS)
+	@HANSE_FUZZ_QUERIES=$(FUZZ_QUERIES) $(SERVERS) $(BIN)/python -m pytest $(wildcard tests/differential tests/fuzz) $(PYTEST_ARGS)
 
 bench: env ## the benchmarks, with servers
 	@$(SERVERS) $(BIN)/python -m benchmarks

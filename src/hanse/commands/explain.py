@@ -1,0 +1,137 @@
+"""EXPLAIN: the values of every stage, as text or as plain values for JSON. Explaining is stopping early and printing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hanse.errors import UserError
+from hanse.execute.report import Report, SourceReport
+from hanse.ir import text
+from hanse.ir.fragment import Decision, FragmentGraph
+from hanse.ir.plan import Plan
+from hanse.ir.request import Request, RequestGraph
+from hanse.ir.tables import Verdict
+
+STAGES = ("BOUND", "STEPS", "OPTIMIZED", "FRAGMENTS", "SQL")
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What each stage made of one statement."""
+
+    bound: Plan
+    steps: tuple[tuple[str, Plan], ...]
+    """The plan after each rule that changed it."""
+    optimized: Plan
+    graph: FragmentGraph
+    requests: RequestGraph
+
+
+def as_text(stages: Stages, kinds: Mapping[str, str], stage: str | None = None, report: Report | None = None) -> str:
+    """The stages as a reader wants them: by default the fragments, the SQL of each, and what stayed here and why."""
+    match stage:
+        case None:
+            return _overview(stages, kinds, report)
+        case "BOUND":
+            return text.tree(stages.bound)
+        case "OPTIMIZED":
+            return text.tree(stages.optimized)
+        case "STEPS":
+            steps = [("bound", stages.bound), *stages.steps]
+            return "\n".join(f"{name}:\n{_indented(text.tree(plan))}" for name, plan in steps)
+        case "FRAGMENTS":
+            return _fragments(stages.graph)
+        case "SQL":
+            return _sql(stages.requests, kinds)
+        case _:
+            raise UserError(f"EXPLAIN has no stage {stage}", sqlstate="42601", hint=f"one of {', '.join(STAGES)}")
+
+
+def _indented(block: str, by: str = "  ") -> str:
+    return "\n".join(by + line for line in block.splitlines())
+
+
+def _fragments(graph: FragmentGraph) -> str:
+    lines = ["coordinator:", _indented(text.tree(graph.coordinator))]
+    lines += [f"  {_decision(decision)}" for decision in graph.decisions]
+    for fragment in graph.fragments:
+        lines += [f"f{fragment.id} @{fragment.source}:", _indented(text.tree(fragment.plan))]
+        lines += [f"  {_decision(decision)}" for decision in fragment.decisions]
+    return "\n".join(lines)
+
+
+def _sql(requests: RequestGraph, kinds: Mapping[str, str]) -> str:
+    lines = [f"f{r.fragment} @{r.source} {kinds.get(r.source, '')}: {r.sql}" for r in requests.requests]
+    if requests.sql is not None:
+        lines.append(f"here duckdb: {requests.sql}")
+    return "\n".join(lines)
+
+
+def _decision(decision: Decision) -> str:
+    verb = {Verdict.EXACT: "sent", Verdict.SUPERSET: "sent, tested again here", Verdict.NO: "stays here"}
+    reason = f": {decision.reason}" if decision.reason else ""
+    return f"{verb[decision.verdict]}: {decision.what}{reason}"
+
+
+def _overview(stages: Stages, kinds: Mapping[str, str], report: Report | None) -> str:
+    observed = {source.fragment: source for source in report.sources} if report else {}
+    lines: list[str] = []
+    if stages.requests.direct is not None:
+        lines.append(f"Answer: the rows of f{stages.requests.direct}, as they come")
+    else:
+        lines += ["Here:", _indented(text.tree(stages.graph.coordinator))]
+    lines += [f"  {_decision(decision)}" for decision in stages.graph.decisions]
+    decisions = {fragment.id: fragment.decisions for fragment in stages.graph.fragments}
+    for request in stages.requests.requests:
+        lines += _request(request, kinds, observed.get(request.fragment))
+        lines += [f"    {_decision(decision)}" for decision in decisions.get(request.fragment, ())]
+    if report is not None:
+        lines.append(
+            f"Rows: {report.rows}; moved: {report.rows_moved} rows, {report.bytes_moved} bytes; {report.elapsed_ms:.1f} ms"
+        )
+    return "\n".join(lines)
+
+
+def _request(request: Request, kinds: Mapping[str, str], seen: SourceReport | None) -> list[str]:
+    place = "read in place" if request.embedded else "sent"
+    lines = [f"f{request.fragment} @{request.source} ({kinds.get(request.source, '')}), {place}:", f"    {request.sql}"]
+    if seen is not None:
+        first = "none" if seen.first_row_ms is None else f"{seen.first_row_ms:.1f} ms"
+        last = "unknown" if seen.last_row_ms is None else f"{seen.last_row_ms:.1f} ms"
+        lines.append(f"    rows {seen.rows}, bytes {seen.bytes}, first row {first}, last row {last}")
+    return lines
+
+
+def as_dict(stages: Stages, kinds: Mapping[str, str], report: Report | None = None) -> dict[str, Any]:
+    """All stages as plain values, for JSON."""
+    decisions = {fragment.id: fragment.decisions for fragment in stages.graph.fragments}
+    described: dict[str, Any] = {
+        "bound": text.as_dict(stages.bound),
+        "steps": [{"rule": name, "plan": text.as_dict(plan)} for name, plan in stages.steps],
+        "optimized": text.as_dict(stages.optimized),
+        "coordinator": {
+            "plan": text.as_dict(stages.graph.coordinator),
+            "sql": None if stages.requests.sql is None else str(stages.requests.sql),
+            "decisions": [_decision_dict(decision) for decision in stages.graph.decisions],
+        },
+        "fragments": [
+            {
+                "fragment": request.fragment,
+                "source": request.source,
+                "kind": kinds.get(request.source, ""),
+                "embedded": request.embedded,
+                "sql": str(request.sql),
+                "plan": text.as_dict(stages.graph.fragments[place].plan),
+                "decisions": [_decision_dict(decision) for decision in decisions.get(request.fragment, ())],
+            }
+            for place, request in enumerate(stages.requests.requests)
+        ],
+        "direct": stages.requests.direct,
+    }
+    if report is not None:
+        described["report"] = report.to_dict()
+    return described
+
+
+def _decision_dict(decision: Decision) -> dict[str, str]:
+    return {"what": decision.what, "verdict": decision.verdict.value, "reason": decision.reason}

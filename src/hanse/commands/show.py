@@ -1,0 +1,112 @@
+"""SHOW: sources, tables, columns, settings, as rows.
+
+``SHOW SOURCES``, ``SHOW TABLES [FROM source]``, ``SHOW COLUMNS FROM table``, ``SHOW ALL`` and ``SHOW <setting>``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hanse.errors import UnknownName
+from hanse.ir.expr import Column
+from hanse.ir.tables import Table
+from hanse.ir.types import BOOLEAN, INT64, TEXT, Type
+from hanse.settings import QuerySettings, nearest
+from hanse.spi.snapshot import Snapshot
+
+Rows = tuple[tuple[Column, ...], list[tuple[Any, ...]]]
+
+
+def _columns(*named: tuple[str, Type]) -> tuple[Column, ...]:
+    return tuple(Column(place, name, type) for place, (name, type) in enumerate(named))
+
+
+def sources(snapshot: Snapshot, kinds: dict[str, str]) -> Rows:
+    """Every source: kind, server, number of tables, and why its catalog cannot be read, if so."""
+    columns = _columns(("source", TEXT), ("kind", TEXT), ("server", TEXT), ("tables", INT64), ("problem", TEXT))
+    rows: list[tuple[Any, ...]] = []
+    for name, kind in kinds.items():
+        catalog = snapshot.sources.get(name)
+        known = (catalog.server, len(catalog.tables)) if catalog else (None, None)
+        rows.append((name, kind, *known, snapshot.unavailable.get(name)))
+    return columns, rows
+
+
+def tables(snapshot: Snapshot, source: str | None = None) -> Rows:
+    """Every table, or those of one source; rows are the source's own estimate."""
+    columns = _columns(
+        ("source", TEXT), ("schema", TEXT), ("table", TEXT), ("rows", INT64), ("is_view", BOOLEAN), ("comment", TEXT)
+    )
+    if source is not None and source not in snapshot.sources:
+        raise unknown_source(source, snapshot)
+    rows: list[tuple[Any, ...]] = [
+        (table.source, table.schema, table.name, table.row_count, table.is_view, table.comment or None)
+        for name, catalog in snapshot.sources.items()
+        if source in (None, name)
+        for table in catalog.tables
+    ]
+    return columns, rows
+
+
+def unknown_source(source: str, snapshot: Snapshot) -> UnknownName:
+    """The error for a source that is not configured or cannot be read."""
+    problem = snapshot.unavailable.get(source)
+    if problem:
+        return UnknownName(f"source {source} is not available: {problem}")
+    guess = nearest(source, snapshot.sources)
+    return UnknownName(f"there is no source {source}", hint=f"did you mean {guess}?" if guess else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    name: str
+    type: str
+    nullable: bool | None
+    remote: str
+    key: str | None
+    comment: str | None
+
+
+def describe(table: Table) -> Rows:
+    """The columns of one table, those that cannot be read too, with the reason."""
+    columns = _columns(
+        ("column", TEXT), ("type", TEXT), ("nullable", BOOLEAN), ("remote_type", TEXT), ("key", TEXT), ("comment", TEXT)
+    )
+    readable = [
+        _Row(c.name, str(c.type), c.nullable, c.remote_type, _key(table, c.name), _comment(c.comment, c.no_pushdown))
+        for c in table.columns
+    ]
+    hidden = [_Row(h.name, "cannot be read", None, h.remote_type, None, h.reason) for h in table.hidden]
+    return columns, [(r.name, r.type, r.nullable, r.remote, r.key, r.comment) for r in readable + hidden]
+
+
+def _key(table: Table, column: str) -> str | None:
+    if column in table.primary_key:
+        return "primary"
+    return "unique" if any(column in key for key in table.unique_keys) else None
+
+
+def _comment(comment: str, no_pushdown: str | None) -> str | None:
+    parts = [comment] if comment else []
+    if no_pushdown:
+        parts.append(f"never decided at the source: {no_pushdown}")
+    return "; ".join(parts) or None
+
+
+def setting(name: str, settings: QuerySettings) -> Rows:
+    """One setting by name, or ``all`` of them."""
+    values = settings.model_dump()
+    aliases = {"time zone": "timezone"}
+    name = aliases.get(name.lower(), name.lower()).removeprefix("hanse.")
+    if name == "all":
+        rows: Sequence[tuple[Any, ...]] = [(key, _text(value)) for key, value in values.items()]
+        return _columns(("name", TEXT), ("setting", TEXT)), list(rows)
+    if name not in values:
+        guess = nearest(name, values)
+        hint = f"did you mean {guess}?" if guess else f"known: {', '.join(values)}"
+        raise UnknownName(f"there is no setting {name}", sqlstate="42704", hint=hint)
+    return _columns((name, TEXT)), [(_text(values[name]),)]
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,276 @@
+"""The page: one query from text to stream, each line a stage (DESIGN.md section 1).
+
+SQL text -> Statement -> bound Plan -> optimized Plan -> FragmentGraph -> RequestGraph -> Arrow batches
+         parse        bind          optimize          split            render         execute
+"""
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from zoneinfo import ZoneInfo
+
+from hanse import parameters
+from hanse.bind.binder import BindContext, BoundQuery, bind
+from hanse.bind.coercion import Untyped, coerce
+from hanse.bind.tables import Tables
+from hanse.catalog.browse import Catalog
+from hanse.catalog.plugins import connect as connect_source
+from hanse.catalog.store import CatalogStore
+from hanse.clock import Clock, SystemClock
+from hanse.commands import explain, show
+from hanse.commands.set import changed
+from hanse.errors import InternalError, StaleSnapshot, UnknownName, UserError
+from hanse.execute.executor import Run, execute
+from hanse.execute.instances import InstancePool
+from hanse.execute.report import Report
+from hanse.execute.result import ResultStream
+from hanse.ir import types as t
+from hanse.ir.expr import Column, Literal
+from hanse.ir.plan import Guard, Plan, Scan
+from hanse.optimize import optimize
+from hanse.parse.parser import parse
+from hanse.parse.statements import Statement
+from hanse.render import render
+from hanse.settings import QuerySettings, load, validated
+from hanse.spi.duckdb.dialect import DuckDBDialect
+from hanse.spi.snapshot import Snapshot
+from hanse.split import split
+
+T = TypeVar("T")
+RECHECK_SECONDS = 1.0
+"""A table that is not known is looked for again at the sources, if their catalogs are older than this."""
+
+
+def allow_all(scan: Scan) -> Plan:
+    """The guard until policies arrive: an open Guard, through which everything may pass."""
+    return Guard(scan, "open")
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Times the stages of one query."""
+
+    clock: Clock
+    started: float = 0.0
+    stages_ms: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.started = self.clock.monotonic()
+
+    def elapsed_ms(self) -> float:
+        return (self.clock.monotonic() - self.started) * 1000
+
+    def __call__(self, stage: str, work: Callable[[], T]) -> T:
+        before = self.clock.monotonic()
+        result = work()
+        self.stages_ms[stage] = self.stages_ms.get(stage, 0.0) + (self.clock.monotonic() - before) * 1000
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """One statement with what its caller chose."""
+
+    statement: Statement
+    values: tuple[Any, ...]
+    settings: QuerySettings
+    watch: _Watch
+
+
+class Engine:
+    """All sources of one configuration, and the queries over them. Thread-safe; SET changes it for all its users."""
+
+    def __init__(self, config: str | Path | Mapping[str, Any], clock: Clock | None = None) -> None:
+        """Read the configuration; sources are first contacted by the first query that needs the catalog."""
+        settings, folder = load(config)
+        self.settings = QuerySettings.model_construct()
+        self._clock = clock or SystemClock()
+        self._engine_settings = settings.engine
+        self._connectors = {name: connect_source(name, block, folder) for name, block in settings.sources.items()}
+        self._kinds = {name: str(block["kind"]) for name, block in settings.sources.items()}
+        self._store = CatalogStore(self._connectors, self._clock, settings.engine.catalog_ttl)
+        self._pool = InstancePool(settings.engine)
+        self._dialect = DuckDBDialect()
+        self.catalog = Catalog(self._store, self._kinds)
+
+    def query(
+        self, sql: str, params: parameters.Given = None, settings: Mapping[str, Any] | None = None
+    ) -> ResultStream:
+        """Start a statement and return its answer as a stream; raises HanseError.
+
+        ``params`` are values for ``$1`` (a sequence) or ``:name`` (a mapping); ``settings`` overrides the session's.
+        """
+        query = self._query(sql, params, settings)
+        match query.statement.kind:
+            case "query":
+                return self._run(query)
+            case "explain":
+                return self._explained(query)
+            case "show":
+                return self._show(query)
+            case "set":
+                return self._set(query)
+            case kind:
+                raise InternalError(f"no command runs a statement of kind {kind}")
+
+    def _query(self, sql: str, params: parameters.Given, settings: Mapping[str, Any] | None) -> _Query:
+        watch = _Watch(self._clock)
+        statement = watch("parse", lambda: parse(sql))
+        chosen = validated(QuerySettings, {**self.settings.model_dump(), **(settings or {})}, "settings")
+        return _Query(statement, parameters.ordered(params, statement.parameters), chosen, watch)
+
+    def _run(self, query: _Query) -> ResultStream:
+        snapshot = self._store.snapshot()
+        try:
+            bound, stages = self._plan_known(query, snapshot)
+            return self._execute(query, bound, stages, self._store.snapshot())
+        except StaleSnapshot as stale:
+            snapshot = self._store.refresh(stale.source)
+            bound, stages = self._plan(query, snapshot)
+            return self._execute(query, bound, stages, snapshot)
+
+    def _plan_known(self, query: _Query, snapshot: Snapshot) -> tuple[BoundQuery, explain.Stages]:
+        """Plan; a name that is not known is looked for once more at the sources, which may have changed."""
+        try:
+            return self._plan(query, snapshot)
+        except (UnknownName, UserError) as unknown:
+            if unknown.code != "42P01" or not self._store.refresh_older(RECHECK_SECONDS):
+                raise
+            return self._plan(query, self._store.snapshot())
+
+    def _plan(self, query: _Query, snapshot: Snapshot) -> tuple[BoundQuery, explain.Stages]:
+        watch, steps = query.watch, list[tuple[str, Plan]]()
+        tables = Tables.of(snapshot.sources.values(), snapshot.unavailable)
+        context = BindContext(
+            now=dt.datetime.fromtimestamp(self._clock.now(), dt.UTC),
+            timezone=query.settings.timezone or self._engine_settings.timezone,
+            parameter_types=tuple(parameters.type_of(value) for value in query.values),
+        )
+        dialects = {name: source.dialect for name, source in snapshot.sources.items()}
+        capabilities = {name: source.capabilities for name, source in snapshot.sources.items()}
+        bound = watch("bind", lambda: bind(query.statement, tables, allow_all, context))
+        plan = watch("optimize", lambda: optimize(bound.plan, recorder=lambda name, after: steps.append((name, after))))
+        pushdown = query.settings.pushdown == "on"
+        graph = watch("split", lambda: split(plan, snapshot.sources, pushdown=pushdown))
+        requests = watch("render", lambda: render(graph, dialects, capabilities, self._dialect, bound.columns))
+        return bound, explain.Stages(bound.plan, tuple(steps), plan, graph, requests)
+
+    def _execute(self, query: _Query, bound: BoundQuery, stages: explain.Stages, snapshot: Snapshot) -> ResultStream:
+        report = Report(self._clock.new_id(), stages_ms=query.watch.stages_ms)
+        run = Run(
+            connectors=self._connectors,
+            kinds=self._kinds,
+            snapshot_version=snapshot.version,
+            dialect=self._dialect,
+            parameters=_literals(query.values, bound.parameter_types),
+            timezone=query.settings.timezone or self._engine_settings.timezone,
+            batch_rows=query.settings.batch_rows,
+            timeout_s=query.settings.statement_timeout,
+            report=report,
+            elapsed=query.watch.elapsed_ms,
+        )
+        return execute(stages.requests, self._pool, run)
+
+    def explain(
+        self,
+        sql: str,
+        analyze: bool = False,
+        format: str = "text",
+        params: parameters.Given = None,
+        settings: Mapping[str, Any] | None = None,
+        stage: str | None = None,
+    ) -> str:
+        """How a query would be answered, or with ``analyze`` was: a text tree, or JSON with ``format="json"``.
+
+        ``stage`` shows one stage of the text alone: BOUND, STEPS, OPTIMIZED, FRAGMENTS or SQL.
+        """
+        query = self._query(sql, params, settings)
+        return self._explain(query, analyze, format, stage)
+
+    def _explain(self, query: _Query, analyze: bool, format: str, stage: str | None) -> str:
+        if query.statement.kind not in ("query", "explain"):
+            raise UserError("only queries can be explained", sqlstate="42601")
+        bound, stages = self._plan_known(query, self._store.snapshot())
+        report = None
+        if analyze:
+            with self._execute(query, bound, stages, self._store.snapshot()) as result:
+                for _ in result:
+                    pass
+            report = result.report
+        if format == "json":
+            return json.dumps(explain.as_dict(stages, self._kinds, report), indent=2, default=str)
+        if format != "text":
+            raise UserError(f"EXPLAIN has no format {format}", sqlstate="42601", hint="text or json")
+        return explain.as_text(stages, self._kinds, stage, report)
+
+    def _explained(self, query: _Query) -> ResultStream:
+        options = query.statement.options
+        format = str(options.get("format") or "text").lower()
+        text = self._explain(query, bool(options.get("analyze")), format, options.get("stage"))
+        lines = [text] if format == "json" else text.splitlines()
+        return self._rows((Column(0, "QUERY PLAN", t.TEXT),), [(line,) for line in lines], query)
+
+    def _show(self, query: _Query) -> ResultStream:
+        snapshot = self._store.snapshot()
+        options = query.statement.options
+        match str(options["name"]).lower(), options.get("of"):
+            case "sources", _:
+                answer = show.sources(snapshot, self._kinds)
+            case "tables", source:
+                answer = show.tables(snapshot, source)
+            case "columns", str() as table:
+                answer = show.describe(self.catalog.table(table))
+            case name, _:
+                answer = show.setting(name, query.settings)
+        return self._rows(*answer, query)
+
+    def _set(self, query: _Query) -> ResultStream:
+        options = query.statement.options
+        value = options.get("value")
+        if str(options["name"]).lower() in ("timezone", "time zone") and value is not None:
+            _require_zone(str(value))
+        self.settings = changed(self.settings, str(options["name"]), value)
+        return self._rows((), [], query)
+
+    def _rows(self, columns: tuple[Column, ...], rows: list[tuple[Any, ...]], query: _Query) -> ResultStream:
+        return ResultStream.of_rows(columns, rows, Report(self._clock.new_id(), stages_ms=query.watch.stages_ms))
+
+    def close(self) -> None:
+        """Close every connection and remove what was spilled. Idempotent."""
+        for connector in self._connectors.values():
+            connector.close()
+        self._pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _literals(values: tuple[Any, ...], types: tuple[t.Type, ...]) -> tuple[Literal, ...]:
+    """The values as literals of the types that binding found for them."""
+    found: list[Literal] = []
+    for value, type in zip(values, types, strict=True):
+        given = parameters.literal(value)
+        expr = Untyped(t.TEXT, given) if isinstance(value, str) else given
+        typed = Literal(type, None) if value is None else coerce(expr, type, None, "explicit")
+        if not isinstance(typed, Literal):
+            typed = Literal(given.type, given.value)
+        found.append(typed)
+    return tuple(found)
+
+
+def _require_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise UserError(
+            f"there is no time zone {name}", sqlstate="22023", hint="such as Europe/Berlin or UTC"
+        ) from None

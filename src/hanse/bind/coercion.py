@@ -4,6 +4,7 @@
 the result is exact, so that a predicate on a date meets a date and not a cast of text.
 """
 
+import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal as Number
 from functools import reduce
@@ -24,7 +25,6 @@ from hanse.ir.types import (
     TEXTS,
     Array,
     Decimal,
-    Enum,
     Kind,
     Type,
     array,
@@ -159,7 +159,9 @@ def from_text(text: str | None, type: Type, position: int | None) -> Expr:
     try:
         value = textual.parse(text, type)
     except textual.OutOfRange:
-        raise InvalidValue(f'value "{text}" is out of range for type {type}', sqlstate="22003", position=position) from None
+        raise InvalidValue(
+            f'value "{text}" is out of range for type {type}', sqlstate="22003", position=position
+        ) from None
     except (ValueError, OverflowError):
         raise _invalid(text, type, position) from None
     if value is textual.LATER:
@@ -194,11 +196,15 @@ def _fold(literal: Literal, type: Type, position: int | None) -> Expr | None:
         raise InvalidValue(f"{value} is out of range for type {type}", sqlstate="22003", position=position) from None
     if isinstance(type, Array) and isinstance(value, tuple) and isinstance(literal.type, Array):
         items = [_fold(Literal(literal.type.item, item), type.item, position) for item in value]
-        return None if not all(isinstance(x, Literal) for x in items) else Literal(type, tuple(x.value for x in items if isinstance(x, Literal)))
+        return (
+            None
+            if not all(isinstance(x, Literal) for x in items)
+            else Literal(type, tuple(x.value for x in items if isinstance(x, Literal)))
+        )
     if source in TEXTS:
         return from_text(value, type, position)
     if source == Kind.DATE and target == Kind.TIMESTAMP:
-        return Literal(type, textual.dt.datetime.combine(value, textual.MIDNIGHT))
+        return Literal(type, dt.datetime.combine(value, dt.time()))
     return None
 
 
@@ -230,7 +236,7 @@ def _shared(left: Type, right: Type, position: int | None, what: str) -> Type:
         return left
     if left.kind in NUMBERS and right.kind in NUMBERS:
         return arithmetic.union(left, right)
-    if isinstance(left, Enum | Type) and {left.kind, right.kind} <= TEXTS:
+    if {left.kind, right.kind} <= TEXTS:
         return TEXT
     if isinstance(left, Array) and isinstance(right, Array):
         return array(_shared(left.item, right.item, position, what))

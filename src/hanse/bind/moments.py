@@ -31,9 +31,11 @@ DATES = tuple(
     )
 )
 TIME = re.compile(r"(?P<h>\d{1,2}):(?P<mi>\d{2})(?::(?P<s>\d{2})(?P<f>\.\d*)?)?\s*(?P<half>am|pm)?")
-ZONE = re.compile(r"\s*(?:(?P<z>z|utc|gmt|zulu)|(?P<sign>[+-])(?P<oh>\d{1,2})(?::?(?P<om>\d{2}))?(?::?(?P<os>\d{2}))?)$")
+ZONE = re.compile(
+    r"\s*(?:(?P<z>z|utc|gmt|zulu)|(?P<sign>[+-])(?P<oh>\d{1,2})(?::?(?P<om>\d{2}))?(?::?(?P<os>\d{2}))?)$"
+)
 RUN_TIME = {"infinity", "-infinity", "+infinity", "now", "today", "tomorrow", "yesterday"}
-EPOCH = dt.datetime(1970, 1, 1)
+EPOCH = dt.datetime.combine(dt.date(1970, 1, 1), dt.time())
 
 
 def date(text: str) -> dt.date | None:
@@ -80,13 +82,13 @@ def time(text: str) -> dt.time | None:
     match = TIME.match(lowered.removeprefix("t"))
     compact = re.fullmatch(r"(\d{2})(\d{2})(\d{2})", lowered)
     if compact:
-        return dt.time(*map(int, compact.groups()))
+        return dt.time(int(compact[1]), int(compact[2]), int(compact[3]))
     if not match or (match.end() != len(lowered.removeprefix("t")) and not ZONE.match(lowered, match.end())):
         raise ValueError(text)
     clock, carry = _clock(match)
     if carry:
         raise ValueError(text)
-    return (dt.datetime.min + clock).time()
+    return (EPOCH + clock).time()
 
 
 def _split(text: str) -> tuple[dt.datetime, dt.timezone | None] | None:
@@ -104,7 +106,7 @@ def _split(text: str) -> tuple[dt.datetime, dt.timezone | None] | None:
         rest = rest[match.end() :] if match else " " + rest
         zone = _zone(rest) if rest else None
     try:
-        return (None if day is None else (dt.datetime.combine(day, dt.time()) + clock, zone))
+        return None if day is None else (dt.datetime.combine(day, dt.time()) + clock, zone)
     except OverflowError:
         return None
 
@@ -166,7 +168,9 @@ UNITS: dict[str, tuple[str, Fraction]] = {
     )
     for name in names.split()
 }
-PIECE = re.compile(r"\s*(?:(?P<sign>[+-]?)(?P<h>\d+):(?P<mi>\d+)(?::(?P<s>\d+(?:\.\d*)?))?|(?P<n>[+-]?(?:\d+\.?\d*|\.\d+))\s*(?P<unit>[a-z]*))")
+PIECE = re.compile(
+    r"\s*(?:(?P<sign>[+-]?)(?P<h>\d+):(?P<mi>\d+)(?::(?P<s>\d+(?:\.\d*)?))?|(?P<n>[+-]?(?:\d+\.?\d*|\.\d+))\s*(?P<unit>[a-z]*))"
+)
 ISO = re.compile(
     r"P(?:(-?[\d.]+)Y)?(?:(-?[\d.]+)M)?(?:(-?[\d.]+)W)?(?:(-?[\d.]+)D)?(?:T(?:(-?[\d.]+)H)?(?:(-?[\d.]+)M)?(?:(-?[\d.]+)S)?)?"
 )

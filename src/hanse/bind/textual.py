@@ -5,11 +5,9 @@ carrier or depends on the run (infinite dates, years beyond 9999, JSON): then th
 means that PostgreSQL refuses the text too.
 """
 
-import datetime as dt
 import re
 from collections.abc import Callable
 from decimal import Decimal as Number
-from decimal import InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +28,15 @@ INTEGER_RANGES = {
     Kind.UINT64: (0, 2**64 - 1),
 }
 BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-FLOATS = {"nan": "nan", "infinity": "inf", "+infinity": "inf", "-infinity": "-inf", "inf": "inf", "+inf": "inf", "-inf": "-inf"}
+FLOATS = {
+    "nan": "nan",
+    "infinity": "inf",
+    "+infinity": "inf",
+    "-infinity": "-inf",
+    "inf": "inf",
+    "+inf": "inf",
+    "-inf": "-inf",
+}
 
 
 class OutOfRange(ValueError):
@@ -173,5 +179,3 @@ PARSERS: dict[Kind, Callable[[str], Any]] = {
     Kind.TIMESTAMPTZ: _moment(moments.instant),
     Kind.INTERVAL: _moment(moments.interval),
 }
-
-MIDNIGHT = dt.time(0)

@@ -34,10 +34,7 @@ class Catalog:
         """All tables, or those of one source."""
         snapshot = self._store.snapshot()
         return tuple(
-            table
-            for name, catalog in snapshot.sources.items()
-            if source in (None, name)
-            for table in catalog.tables
+            table for name, catalog in snapshot.sources.items() if source in (None, name) for table in catalog.tables
         )
 
     def table(self, name: str) -> Table:

@@ -19,7 +19,9 @@ from hanse.spi.connector import Session
 class Fetch:
     """One request in flight."""
 
-    def __init__(self, request: Request, report: SourceReport, scope: CancelScope, elapsed: Callable[[], float]) -> None:
+    def __init__(
+        self, request: Request, report: SourceReport, scope: CancelScope, elapsed: Callable[[], float]
+    ) -> None:
         """Prepare to fetch; ``elapsed`` gives milliseconds since the query started."""
         self.request = request
         self.schema = wire_schema(request.columns)

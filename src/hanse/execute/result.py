@@ -18,7 +18,12 @@ class ResultStream:
     """An answer on its way. Iterating yields RecordBatches; leaving early means ``close``, which ends every source."""
 
     def __init__(
-        self, columns: tuple[Column, ...], queue: BatchQueue, scope: CancelScope, report: Report, release: Callable[[], None]
+        self,
+        columns: tuple[Column, ...],
+        queue: BatchQueue,
+        scope: CancelScope,
+        report: Report,
+        release: Callable[[], None],
     ) -> None:
         """Hold a running query; ``release`` gives back all that it holds and is called exactly once."""
         self.columns = columns

@@ -1,0 +1,63 @@
+"""The rules in the order in which they run. A comment says why a line must stay where it is."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from hanse.ir.plan import Plan
+from hanse.optimize.rule import Rule
+from hanse.optimize.rules.convert_outer_join import ConvertOuterJoin
+from hanse.optimize.rules.merge_filters import MergeFilters
+from hanse.optimize.rules.prune_columns import PruneColumns
+from hanse.optimize.rules.push_filter_below_aggregate import PushFilterBelowAggregate
+from hanse.optimize.rules.push_filter_through_distinct import PushFilterThroughDistinct
+from hanse.optimize.rules.push_filter_through_guard import PushFilterThroughGuard
+from hanse.optimize.rules.push_filter_through_join import PushFilterThroughJoin
+from hanse.optimize.rules.push_filter_through_project import PushFilterThroughProject
+from hanse.optimize.rules.push_filter_through_set_operation import PushFilterThroughSetOperation
+from hanse.optimize.rules.push_filter_through_sort import PushFilterThroughSort
+from hanse.optimize.rules.push_filter_through_window import PushFilterThroughWindow
+from hanse.optimize.rules.push_join_condition import PushJoinCondition
+
+
+class Walk(Enum):
+    """How a phase meets the operators."""
+
+    DOWN = "operators above first"
+    UP = "operators below first"
+    WHOLE = "the rule walks the whole plan itself"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Rules that run in one walk."""
+
+    name: str
+    walk: Walk
+    rules: tuple[Rule, ...]
+    index: dict[type[Plan], list[Rule]] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the rules by the operators that they look at."""
+        kinds = {kind for rule in self.rules for kind in rule.matches}
+        found = {kind: [rule for rule in self.rules if kind in rule.matches] for kind in kinds}
+        object.__setattr__(self, "index", found)
+
+
+PUSH_FILTERS: tuple[Rule, ...] = (
+    MergeFilters(),
+    ConvertOuterJoin(),  # before conditions leave the filter: they are its proof
+    PushFilterThroughProject(),
+    PushFilterThroughJoin(),
+    PushJoinCondition(),
+    PushFilterBelowAggregate(),
+    PushFilterThroughWindow(),
+    PushFilterThroughDistinct(),
+    PushFilterThroughSort(),
+    PushFilterThroughSetOperation(),
+    PushFilterThroughGuard(),
+)
+
+PHASES: tuple[Phase, ...] = (
+    Phase("push filters", Walk.DOWN, PUSH_FILTERS),
+    Phase("prune columns", Walk.WHOLE, (PruneColumns(),)),
+)

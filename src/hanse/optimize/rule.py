@@ -1,0 +1,125 @@
+'''What a rule is, and what it may ask while it works.
+
+A rule is a class in a file of its own, named in words: verb, object, place. Its module's docstring argues for it:
+
+    """One sentence that says what it does.
+
+        the plan before        =>        the plan after
+
+    When     conditions under which it fires.
+    Safe     why no answer changes.
+    Not      a counter-example: where it must not fire, NULLs and outer joins first.
+    Order    what must run before or after it.
+    """
+
+It is registered by one line in ``phases`` and has a golden file ``tests/golden/rules/<name>.plan``.
+'''
+
+from typing import Any, Protocol
+
+from hanse.ir.check import obligations
+from hanse.ir.expr import Column, Expr, conjunction, conjuncts
+from hanse.ir.plan import Filter, Plan
+from hanse.ir.properties import is_volatile
+from hanse.ir.walk import subqueries, used
+
+
+class Context:
+    """Facts about parts of the plan, remembered by identity for as long as one optimization runs."""
+
+    def __init__(self) -> None:
+        self._kept: list[Any] = []
+        """Keeps every node alive whose identity is a key below."""
+        self._reads: dict[int, frozenset[int]] = {}
+        self._ids: dict[int, frozenset[int]] = {}
+        self._movable: dict[int, bool] = {}
+        self._nested: dict[int, bool] = {}
+        self._obligations: dict[int, frozenset[str]] = {}
+
+    def reads(self, node: Expr) -> frozenset[int]:
+        """Ids of the columns that the expression reads, from here or from around."""
+        found = self._reads.get(id(node))
+        if found is None:
+            self._kept.append(node)
+            found = self._reads[id(node)] = frozenset(used((node,)))
+        return found
+
+    def ids(self, plan: Plan) -> frozenset[int]:
+        """Ids of the plan's output columns."""
+        found = self._ids.get(id(plan))
+        if found is None:
+            self._kept.append(plan)
+            found = self._ids[id(plan)] = frozenset([column.id for column in plan.columns])
+        return found
+
+    def is_movable(self, node: Expr) -> bool:
+        """Whether the expression answers the same wherever and however often it is computed."""
+        found = self._movable.get(id(node))
+        if found is None:
+            self._kept.append(node)
+            found = self._movable[id(node)] = not is_volatile(node)
+        return found
+
+    def has_subquery(self, node: Expr) -> bool:
+        """Whether the expression holds a subquery: such a one must not be copied, since columns are made only once."""
+        found = self._nested.get(id(node))
+        if found is None:
+            self._kept.append(node)
+            found = self._nested[id(node)] = any(True for _ in subqueries(node))
+        return found
+
+    def obligations(self, plan: Plan) -> frozenset[str]:
+        """Obligations of the guards in the plan."""
+        found = self._obligations.get(id(plan))
+        if found is None:
+            self._kept.append(plan)
+            found = self._obligations[id(plan)] = obligations(plan)
+        return found
+
+    def column(self, plan: Plan, id: int) -> Column | None:
+        """The output column of that id."""
+        return next((column for column in plan.columns if column.id == id), None)
+
+
+class Rule(Protocol):
+    """A rewriting of one operator, or (in phases that say so) of a whole plan."""
+
+    @property
+    def name(self) -> str:
+        """The name in EXPLAIN STEPS: that of the file."""
+
+    @property
+    def matches(self) -> tuple[type[Plan], ...]:
+        """The operators that the rule looks at."""
+
+    def apply(self, node: Plan, context: Context) -> Plan | None:
+        """The better plan with the same columns and obligations, or None where there is nothing to do."""
+
+
+def parts(predicate: Expr) -> list[Expr]:
+    """The conjuncts of a predicate."""
+    return list(conjuncts(predicate))
+
+
+def filtered(plan: Plan, tests: list[Expr]) -> Plan:
+    """The plan under these conjuncts; merged into a Filter that already stands there."""
+    from_here = [x for test in tests for x in conjuncts(test)]
+    if not from_here:
+        return plan
+    if isinstance(plan, Filter):
+        return Filter(plan.input, joined([*conjuncts(plan.predicate), *from_here]))
+    return Filter(plan, joined(from_here))
+
+
+def joined(tests: list[Expr]) -> Expr:
+    """The conjunction of the tests, each of them once."""
+    return conjunction(once(tests))
+
+
+def once(tests: list[Expr]) -> list[Expr]:
+    """The tests without repetitions, in order."""
+    found: list[Expr] = []
+    for test in tests:
+        if not any(test is other or test == other for other in found):
+            found.append(test)
+    return found

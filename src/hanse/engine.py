@@ -179,19 +179,17 @@ class Engine:
         self,
         sql: str,
         analyze: bool = False,
-        format: str = "text",
+        format: str = "text",  # noqa: A002
         params: parameters.Given = None,
         settings: Mapping[str, Any] | None = None,
-        stage: str | None = None,
     ) -> str:
-        """How a query would be answered, or with ``analyze`` was: a text tree, or JSON with ``format="json"``.
+        """How a query would be answered or, with ``analyze``, was.
 
-        ``stage`` shows one stage of the text alone: BOUND, STEPS, OPTIMIZED, FRAGMENTS or SQL.
+        ``format`` is text or json, or the name of one stage to see it alone: bound, steps, optimized, fragments, sql.
         """
-        query = self._query(sql, params, settings)
-        return self._explain(query, analyze, format, stage)
+        return self._explain(self._query(sql, params, settings), analyze, format)
 
-    def _explain(self, query: _Query, analyze: bool, format: str, stage: str | None) -> str:
+    def _explain(self, query: _Query, analyze: bool, format: str) -> str:  # noqa: A002
         if query.statement.kind not in ("query", "explain"):
             raise UserError("only queries can be explained", sqlstate="42601")
         bound, stages = self._plan_known(query, self._store.snapshot())
@@ -203,9 +201,7 @@ class Engine:
             report = result.report
         if format == "json":
             return json.dumps(explain.as_dict(stages, self._kinds, report), indent=2, default=str)
-        if format != "text":
-            raise UserError(f"EXPLAIN has no format {format}", sqlstate="42601", hint="text or json")
-        return explain.as_text(stages, self._kinds, stage, report)
+        return explain.as_text(stages, self._kinds, format, report)
 
     def _explained(self, query: _Query) -> ResultStream:
         options = query.statement.options

@@ -9,6 +9,7 @@ from hanse.cli import output as out
 from hanse.cli import progress
 from hanse.cli.session import config_option, opened, reported
 from hanse.cli.shell import run_shell
+from hanse.commands.explain import FORMATS
 from hanse.engine import Engine
 from hanse.errors import HanseError, UserError
 from hanse.execute.report import Report
@@ -109,8 +110,7 @@ def summary(report: Report) -> str:
 @config_option
 @click.option("-f", "--file", help="Read the statement from a file (- is standard input).")
 @click.option("--analyze", is_flag=True, help="Run it, and show what happened.")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
-@click.option("--stage", help="Only one stage: BOUND, STEPS, OPTIMIZED, FRAGMENTS, SQL.")
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="text, json, or one stage alone.")
 @click.option("-p", "--param", multiple=True, help="A value: name=value for :name, or value for $1, $2 ...")
 @reported
 def explain(
@@ -119,15 +119,13 @@ def explain(
     file: str | None,
     analyze: bool,
     format_: str,
-    stage: str | None,
     param: tuple[str, ...],
 ) -> None:
     """Show how a query is answered: which source gets which SQL, and why the rest is done here."""
     text = statement(sql, file) or ""
     with opened(config) as engine:
-        stage = stage.upper() if stage else None
         try:
-            click.echo(engine.explain(text, analyze, format_, parameters(param), stage=stage))
+            click.echo(engine.explain(text, analyze, format_, parameters(param)))
         except HanseError as error:
             error.statement = text  # type: ignore[attr-defined]  # for the pointer under the statement
             raise

@@ -12,7 +12,7 @@ from hanse.ir.plan import Plan
 from hanse.ir.request import Request, RequestGraph
 from hanse.ir.tables import Verdict
 
-STAGES = ("BOUND", "STEPS", "OPTIMIZED", "FRAGMENTS", "SQL")
+FORMATS = ("text", "json", "bound", "steps", "optimized", "fragments", "sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +27,24 @@ class Stages:
     requests: RequestGraph
 
 
-def as_text(stages: Stages, kinds: Mapping[str, str], stage: str | None = None, report: Report | None = None) -> str:
-    """The stages as a reader wants them: by default the fragments, the SQL of each, and what stayed here and why."""
-    match stage:
-        case None:
+def as_text(stages: Stages, kinds: Mapping[str, str], format: str, report: Report | None = None) -> str:  # noqa: A002
+    """One stage, or as ``text`` what a reader wants: the fragments, the SQL of each, and what stayed here and why."""
+    match format.lower():
+        case "text":
             return _overview(stages, kinds, report)
-        case "BOUND":
+        case "bound":
             return text.tree(stages.bound)
-        case "OPTIMIZED":
+        case "optimized":
             return text.tree(stages.optimized)
-        case "STEPS":
+        case "steps":
             steps = [("bound", stages.bound), *stages.steps]
             return "\n".join(f"{name}:\n{_indented(text.tree(plan))}" for name, plan in steps)
-        case "FRAGMENTS":
+        case "fragments":
             return _fragments(stages.graph)
-        case "SQL":
+        case "sql":
             return _sql(stages.requests, kinds)
         case _:
-            raise UserError(f"EXPLAIN has no stage {stage}", sqlstate="42601", hint=f"one of {', '.join(STAGES)}")
+            raise UserError(f"EXPLAIN has no format {format}", sqlstate="42601", hint=f"one of {', '.join(FORMATS)}")
 
 
 def _indented(block: str, by: str = "  ") -> str:

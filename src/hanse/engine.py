@@ -179,7 +179,7 @@ class Engine:
         self,
         sql: str,
         analyze: bool = False,
-        format: str = "text",  # noqa: A002
+        format: str = "text",
         params: parameters.Given = None,
         settings: Mapping[str, Any] | None = None,
     ) -> str:
@@ -189,7 +189,7 @@ class Engine:
         """
         return self._explain(self._query(sql, params, settings), analyze, format)
 
-    def _explain(self, query: _Query, analyze: bool, format: str) -> str:  # noqa: A002
+    def _explain(self, query: _Query, analyze: bool, format: str) -> str:
         if query.statement.kind not in ("query", "explain"):
             raise UserError("only queries can be explained", sqlstate="42601")
         bound, stages = self._plan_known(query, self._store.snapshot())

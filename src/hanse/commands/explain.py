@@ -27,7 +27,7 @@ class Stages:
     requests: RequestGraph
 
 
-def as_text(stages: Stages, kinds: Mapping[str, str], format: str, report: Report | None = None) -> str:  # noqa: A002
+def as_text(stages: Stages, kinds: Mapping[str, str], format: str, report: Report | None = None) -> str:
     """One stage, or as ``text`` what a reader wants: the fragments, the SQL of each, and what stayed here and why."""
     match format.lower():
         case "text":

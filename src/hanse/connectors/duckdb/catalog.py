@@ -1,0 +1,109 @@
+"""Reads schemas, tables, views, keys and comments of an attached database file from DuckDB's own catalog functions."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import duckdb
+
+from hanse.connectors.duckdb.types import columns
+from hanse.connectors.shared.embedded.carriers import Place, name
+from hanse.connectors.shared.embedded.failures import first_line
+from hanse.ir.tables import HiddenColumn, Table
+
+RELATIONS = """
+    SELECT schema_name, table_name, false, estimated_size, comment, sql FROM duckdb_tables() WHERE database_name = $1
+    UNION ALL
+    SELECT schema_name, view_name, true, NULL, comment, sql FROM duckdb_views() WHERE database_name = $1 AND NOT internal
+    ORDER BY 1, 2
+"""
+CONSTRAINTS = """
+    SELECT schema_name, table_name, constraint_type, constraint_column_names FROM duckdb_constraints()
+    WHERE database_name = $1 AND constraint_type IN ('PRIMARY KEY', 'UNIQUE', 'NOT NULL') ORDER BY constraint_index
+"""
+COMMENTS = """
+    SELECT schema_name, table_name, column_name, comment FROM duckdb_columns()
+    WHERE database_name = $1 AND comment IS NOT NULL
+"""
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the catalog says about the columns of one relation."""
+
+    primary_key: tuple[str, ...] = ()
+    unique_keys: list[tuple[str, ...]] = field(default_factory=list)
+    required: set[str] = field(default_factory=set)
+    comments: dict[str, str] = field(default_factory=dict)
+
+
+def read(
+    cursor: duckdb.DuckDBPyConnection, alias: str, place: Place, shown: tuple[list[str], list[str]]
+) -> tuple[Table, ...]:
+    """All tables and views of the database attached as ``alias`` that the patterns (schemas, tables) show."""
+    facts = _facts(cursor, alias)
+    found = cursor.execute(RELATIONS, [alias]).fetchall()
+    collated = any("COLLATE" in str(row[5]).upper() for row in found)
+    return tuple(
+        _table(cursor, alias, replace(place, table=f"{row[0]}.{row[1]}"), row, facts[row[0], row[1]], collated)
+        for row in found
+        if matches(row[0], shown[0]) and matches(row[1], shown[1])
+    )
+
+
+def matches(text: str, patterns: list[str]) -> bool:
+    """Whether a shell pattern shows the name; no patterns show all."""
+    return not patterns or any(fnmatchcase(text, pattern) for pattern in patterns)
+
+
+def _facts(cursor: duckdb.DuckDBPyConnection, alias: str) -> defaultdict[tuple[str, str], Facts]:
+    facts: defaultdict[tuple[str, str], Facts] = defaultdict(Facts)
+    for schema, table, kind, names in cursor.execute(CONSTRAINTS, [alias]).fetchall():
+        known = facts[schema, table]
+        if kind == "PRIMARY KEY":
+            known.primary_key = tuple(names)
+        elif kind == "UNIQUE":
+            known.unique_keys.append(tuple(names))
+        else:
+            known.required.update(names)
+    for schema, table, column, comment in cursor.execute(COMMENTS, [alias]).fetchall():
+        facts[schema, table].comments[column] = comment
+    return facts
+
+
+def _table(
+    cursor: duckdb.DuckDBPyConnection, alias: str, place: Place, row: tuple[Any, ...], facts: Facts, collated: bool
+) -> Table:
+    schema, table_name, is_view, size, comment, _ = row
+    relation = ".".join(map(name, (alias, schema, table_name)))
+    table = Table(
+        source=place.source,
+        schema=schema,
+        name=table_name,
+        columns=(),
+        relation=relation,
+        primary_key=facts.primary_key,
+        unique_keys=tuple(facts.unique_keys),
+        row_count=size,
+        is_view=is_view,
+        comment=comment or "",
+    )
+    try:
+        shape = cursor.execute(f"SELECT * FROM {relation} LIMIT 0")
+        names, ducks = _shape(shape)
+    except duckdb.Error as failure:
+        reason = first_line(failure)
+        return replace(table, hidden=(HiddenColumn("*", "", reason),), details=(("unavailable", reason),))
+    readable, hidden = columns(names, ducks, place, collated)
+    readable = tuple(
+        replace(column, nullable=column.name not in facts.required, comment=facts.comments.get(column.name, ""))
+        for column in readable
+    )
+    return replace(table, columns=readable, hidden=hidden)
+
+
+def _shape(result: duckdb.DuckDBPyConnection) -> tuple[list[str], list[Any]]:
+    """Names and DuckDB types of a result."""
+    described = result.description or []
+    return [item[0] for item in described], [item[1] for item in described]

@@ -1,0 +1,96 @@
+"""A DuckDB database file as a source: attached read only, read in place by whoever runs the query."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from hanse.connectors.duckdb import catalog
+from hanse.connectors.duckdb.capabilities import CAPABILITIES
+from hanse.connectors.duckdb.dialect import DIALECT
+from hanse.connectors.shared.embedded.carriers import Place, name, quoted
+from hanse.connectors.shared.embedded.engine import Engine
+from hanse.connectors.shared.embedded.failures import unreachable
+from hanse.connectors.shared.embedded.session import EmbeddedSession
+from hanse.errors import SourceUnreachable
+from hanse.spi.connector import Plugin, ReadContext, Session, TableFilter
+from hanse.spi.snapshot import SourceCatalog
+
+
+class DuckDBOptions(TableFilter):
+    """Options of a source of kind ``duckdb``."""
+
+    path: str
+    """The database file, relative to the configuration's folder."""
+    nanoseconds: Literal["error", "text", "truncate"] = "error"
+    """What becomes of digits beyond the microsecond: ``error``, ``text`` for the whole column, or ``truncate``."""
+
+
+class DuckDBConnector:
+    """One database file."""
+
+    def __init__(self, source: str, options: DuckDBOptions, folder: Path) -> None:
+        """Opens nothing yet."""
+        self._source = source
+        self._options = options
+        self._path = (folder / options.path).resolve()
+        self._alias = f"hanse_{source}"
+        self._engine = Engine(lambda: self.paths, self.attach)
+
+    @property
+    def source(self) -> str:
+        """The name under which users know it."""
+        return self._source
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """What the attached relations read."""
+        return (self._path,)
+
+    def load_catalog(self) -> SourceCatalog:
+        """Read the catalog of the file as it is now."""
+        self._engine.forget()
+        cursor = self._engine.cursor()
+        try:
+            place = Place(self._source, "", "", self._options.nanoseconds)
+            tables = catalog.read(cursor, self._alias, place, (self._options.schemas, self._options.tables))
+        finally:
+            cursor.close()
+        version = f"DuckDB {duckdb.__version__}"
+        return SourceCatalog(self._source, "duckdb", tables, DIALECT, CAPABILITIES, version, default_schema="main")
+
+    def attach(self, connection: Any) -> None:
+        """Attach the file under the alias, afresh: a file that was replaced is another file."""
+        if not self._path.is_file():
+            raise SourceUnreachable(f"there is no file {self._path}", source=self._source)
+        alias = name(self._alias)
+        try:
+            connection.execute(f"DETACH DATABASE IF EXISTS {alias}")
+            connection.execute(f"ATTACH {quoted(str(self._path))} AS {alias} (READ_ONLY)")
+        except duckdb.Error as failure:
+            raise unreachable(failure, self._source) from None
+
+    def begin(self, context: ReadContext) -> Session:
+        """A session on an engine of the source's own."""
+        return EmbeddedSession(self._source, self._engine, DIALECT, context, self._token())
+
+    def _token(self) -> str | None:
+        """A digest of the file's identity, size and time of change."""
+        try:
+            facts = self._path.stat()
+        except OSError:
+            return None
+        return hashlib.sha256(f"{facts.st_ino}:{facts.st_size}:{facts.st_mtime_ns}".encode()).hexdigest()[:16]
+
+    def close(self) -> None:
+        """Release the file."""
+        self._engine.forget()
+
+
+def connect(source: str, options: DuckDBOptions, folder: Path) -> DuckDBConnector:
+    """The source, not opened yet."""
+    return DuckDBConnector(source, options, folder)
+
+
+plugin = Plugin("duckdb", DuckDBOptions, connect)

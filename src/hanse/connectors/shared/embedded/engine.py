@@ -1,0 +1,71 @@
+"""A DuckDB of the source's own, for its catalog and for queries that it answers alone: it opens nothing but the source."""
+
+import tempfile
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+    "memory_limit": "1GB",
+}
+
+
+class Engine:
+    """Starts with the first cursor; ``forget`` ends it, so that the next cursor sees the source as it is then."""
+
+    def __init__(self, paths: Callable[[], Iterable[Path]], attach: Callable[[Any], None]) -> None:
+        """``paths`` are the files and folders that may be read; ``attach`` makes the relations readable."""
+        self._paths = paths
+        self._attach = attach
+        self._lock = threading.Lock()
+        self._root: duckdb.DuckDBPyConnection | None = None
+        self._spill: tempfile.TemporaryDirectory[str] | None = None
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own on the engine, with the clock of the house (UTC)."""
+        with self._lock:
+            if self._root is None:
+                self._root = self._start()
+            cursor = self._root.cursor()
+        cursor.execute("SET TimeZone = 'UTC'")
+        return cursor
+
+    def _start(self) -> duckdb.DuckDBPyConnection:
+        self._spill = tempfile.TemporaryDirectory(prefix="hanse-source-", ignore_cleanup_errors=True)
+        root = duckdb.connect(":memory:", config={**CONFIG, "temp_directory": self._spill.name})
+        try:
+            restrict(root, self._paths())
+            self._attach(root)
+        except BaseException:
+            root.close()
+            raise
+        return root
+
+    def forget(self) -> None:
+        """Close the engine; running statements keep their own connection to it."""
+        with self._lock:
+            root, self._root = self._root, None
+            spill, self._spill = self._spill, None
+        if root is not None:
+            root.close()
+        if spill is not None:
+            spill.cleanup()
+
+
+def restrict(connection: duckdb.DuckDBPyConnection, paths: Iterable[Path]) -> None:
+    """Let DuckDB open these files and folders and nothing else: a view in a database file cannot read other files.
+
+    The order matters: once external access is off, neither it nor the lists can be changed any more; ATTACH and reads
+    within the lists go on working. (``lock_configuration`` would add nothing, and forbids ``SET TimeZone``.)
+    """
+    folders = [str(path) for path in paths if path.is_dir()]
+    files = [str(path) for path in paths if not path.is_dir()]
+    connection.execute("SET allowed_directories = $1", [folders])
+    connection.execute("SET allowed_paths = $1", [[*files, *(f"{file}.wal" for file in files)]])
+    connection.execute("SET enable_external_access = false")

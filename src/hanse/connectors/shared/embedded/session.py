@@ -1,0 +1,127 @@
+"""Answers requests from a source's own engine: what serves a query that reads nothing else."""
+
+import threading
+from collections.abc import Iterator
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hanse.connectors.shared.embedded.engine import Engine
+from hanse.connectors.shared.embedded.failures import translate
+from hanse.errors import Cancelled, InternalError, InvalidValue
+from hanse.ir.expr import Column, Literal
+from hanse.ir.request import Request, SqlText
+from hanse.ir.types import Kind
+from hanse.spi.arrow import carrier, wire_schema
+from hanse.spi.connector import ReadContext
+from hanse.spi.dialect import Dialect
+
+INFINITE: dict[Kind, tuple[int, ...]] = {
+    Kind.DATE: (2**31 - 1, -(2**31) + 1),
+    Kind.TIMESTAMP: (2**63 - 1, -(2**63) + 1),
+    Kind.TIMESTAMPTZ: (2**63 - 1, -(2**63) + 1),
+    Kind.TIME: (86_400_000_000,),
+}
+"""The carriers' integers that stand for DuckDB's ``infinity``, ``-infinity`` and 24:00:00, which no carrier of ours has."""
+
+INTEGER_OF = {Kind.DATE: pa.int32()}
+
+
+class EmbeddedSession:
+    """One query's stay at one embedded source."""
+
+    def __init__(
+        self, source: str, engine: Engine, dialect: Dialect, context: ReadContext, snapshot: str | None
+    ) -> None:
+        """Nothing is opened before the first read."""
+        self._source = source
+        self._engine = engine
+        self._dialect = dialect
+        self._batch_rows = context.batch_rows
+        self._snapshot = snapshot
+        self._cursors: set[duckdb.DuckDBPyConnection] = set()
+        self._lock = threading.Lock()
+        self._cancelled = False
+
+    @property
+    def snapshot(self) -> str | None:
+        """A digest of the files: paths, sizes, times of change."""
+        return self._snapshot
+
+    def read(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
+        """Run the request; batches of ``wire_schema(request.columns)``."""
+        cursor = self._open()
+        try:
+            text = statement(request.sql, parameters, self._dialect)
+            for batch in cursor.execute(text).to_arrow_reader(self._batch_rows):
+                if self._cancelled:
+                    raise Cancelled("the query was cancelled", source=self._source)
+                if batch.num_rows:
+                    yield conform(batch, request.columns, self._source)
+        except (duckdb.Error, pa.ArrowException, OSError) as failure:
+            if self._cancelled:
+                raise Cancelled("the query was cancelled", source=self._source) from None
+            raise translate(failure, self._source) from None
+        finally:
+            with self._lock:
+                self._cursors.discard(cursor)
+            cursor.close()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        cursor = self._engine.cursor()
+        with self._lock:
+            if self._cancelled:
+                cursor.close()
+                raise Cancelled("the query was cancelled", source=self._source)
+            self._cursors.add(cursor)
+        return cursor
+
+    def cancel(self) -> None:
+        """Interrupt every running statement."""
+        with self._lock:
+            self._cancelled = True
+            for cursor in self._cursors:
+                cursor.interrupt()
+
+    def close(self) -> None:
+        """End what still runs."""
+        self.cancel()
+
+
+def statement(sql: SqlText, parameters: tuple[Literal, ...], dialect: Dialect) -> str:
+    """The text with its holes filled by literals, as the dialect spells them."""
+    return "".join(part if isinstance(part, str) else _spell(parameters[part.index], dialect) for part in sql.parts)
+
+
+def _spell(value: Literal, dialect: Dialect) -> str:
+    text = dialect.literal(value)
+    if text is None:
+        raise InternalError(f"DuckDB's dialect cannot spell a literal of type {value.type}")
+    return text
+
+
+def conform(batch: pa.RecordBatch, columns: tuple[Column, ...], source: str) -> pa.RecordBatch:
+    """The batch in our carriers, by position; raises InvalidValue for infinity and 24:00:00, which they cannot hold."""
+    arrays = []
+    for array, column in zip(batch.columns, columns, strict=True):
+        wanted = carrier(column.type)
+        if array.type != wanted:
+            array = array.cast(wanted)
+        if column.type.kind in INFINITE:
+            _check_finite(array, column, source)
+        arrays.append(array)
+    return pa.RecordBatch.from_arrays(arrays, schema=wire_schema(columns))
+
+
+def _check_finite(array: pa.Array, column: Column, source: str) -> None:
+    numbers = array.view(INTEGER_OF.get(column.type.kind, pa.int64()))
+    bad = pa.array(INFINITE[column.type.kind], type=numbers.type)
+    if pc.any(pc.is_in(numbers, value_set=bad)).as_py():
+        what = "24:00:00" if column.type.kind is Kind.TIME else "infinity"
+        raise InvalidValue(
+            f"column {column.name} holds {what}, which {column.type} cannot represent here",
+            sqlstate="22008",
+            source=source,
+            hint="filter such rows out, or cast the column to text",
+        )

@@ -14,8 +14,8 @@ Order    after every rule that moves expressions; projections that only choose c
 from dataclasses import replace
 
 from hanse.ir import plan as p
+from hanse.ir.columns import cheapest, exactly
 from hanse.ir.expr import Column, Exists, Expr, Ref
-from hanse.ir.types import NUMBERS, Kind
 from hanse.ir.walk import expressions, free, map_expr, map_expressions, map_plans, type_of_subquery, used, with_inputs
 from hanse.optimize.rule import Context
 
@@ -31,20 +31,6 @@ class PruneColumns:
     def apply(self, node: p.Plan, context: Context) -> p.Plan | None:
         """Prune the whole plan, subqueries included."""
         return exactly(_Pruning(context).prune(node, {column.id for column in node.columns}), node.columns)
-
-
-def exactly(plan: p.Plan, columns: tuple[Column, ...]) -> p.Plan:
-    """The plan with these of its columns, in this order."""
-    have = plan.columns
-    if len(have) == len(columns) and all(a.id == b.id for a, b in zip(have, columns, strict=True)):
-        return plan
-    known = {column.id: column for column in have}
-    return p.Project(plan, tuple((known[column.id], known[column.id].ref()) for column in columns))
-
-
-def cheapest(columns: tuple[Column, ...]) -> Column:
-    """The column that is least to move: a fixed-width one if there is one."""
-    return min(columns, key=lambda column: 0 if column.type.kind in NUMBERS | {Kind.BOOLEAN, Kind.DATE} else 1)
 
 
 def _is_passed(column: Column, value: Expr) -> bool:

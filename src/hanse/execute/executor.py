@@ -141,7 +141,7 @@ def _open_sessions(graph: RequestGraph, run: Run, scope: CancelScope, held: _Hel
         return
 
     def begin(source: str) -> None:
-        context = ReadContext(run.report.query_id, counts[source], run.batch_rows)
+        context = ReadContext(run.report.query_id, counts[source], run.batch_rows, run.timezone)
         session = run.connectors[source].begin(context)
         held.sessions[source] = session
         scope.on_end(session.cancel)

@@ -21,6 +21,8 @@ class ReadContext:
     requests: int
     """How many requests this query has for the source: with more than one, all must see the same snapshot."""
     batch_rows: int = 65_536
+    timezone: str = "UTC"
+    """The zone in which expressions over timestamptz are cut (``date_trunc``); values always travel as instants."""
 
 
 class Session(Protocol):

@@ -1,0 +1,164 @@
+"""Reads a server's catalog in bulk: tables, columns, keys, collations, rights; two round trips for any number of tables."""
+
+import fnmatch
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from hanse.connectors.postgres import queries
+from hanse.connectors.postgres.types import Policy, Reading, ServerType, reading
+from hanse.ir.tables import Collation, HiddenColumn, Table, TableColumn
+from hanse.ir.types import TEXTS, Kind
+from hanse.spi.connector import TableFilter
+
+VIEWS = frozenset({"v", "m"})
+CODEPOINT_LOCALES = frozenset({"C", "POSIX"})
+RELATIONS = {"r": "table", "v": "view", "m": "materialized view", "f": "foreign table", "p": "partitioned table"}
+CODEPOINT_ENCODINGS = frozenset({"UTF8", "LATIN1", "SQL_ASCII"})
+"""Encodings in which the order of bytes is that of code points."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Facts of the server and the database."""
+
+    version: int
+    version_text: str
+    encoding: str
+    default_collation: Collation
+    default_schema: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that was read, by oid."""
+
+    server: Server
+    tables: list[tuple[Any, ...]]
+    columns: Mapping[int, list[tuple[Any, ...]]]
+    keys: Mapping[int, list[tuple[bool, tuple[str, ...]]]]
+    types: Mapping[int, ServerType]
+    collations: Mapping[int, Collation]
+
+
+def read(connection: "psycopg.Connection[Any]") -> Facts:
+    """Ask the server, in one transaction of the caller's."""
+    names = ("SERVER", "TABLES", "COLUMNS", "KEYS", "TYPES", "LABELS", "COLLATIONS")
+    with connection.pipeline():
+        cursors = [connection.execute(getattr(queries, name).encode()) for name in names]
+    server, tables, columns, keys, types, labels, collations = (cursor.fetchall() for cursor in cursors)
+    facts = _server(server[0])
+    by_table: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in columns:
+        by_table[row[0]].append(row[1:])
+    unique: dict[int, list[tuple[bool, tuple[str, ...]]]] = defaultdict(list)
+    for oid, primary, names_ in keys:
+        unique[oid].append((primary, tuple(names_)))
+    by_enum = {oid: tuple(found) for oid, found in labels}
+    known = {row[0]: ServerType(*(*row, by_enum.get(row[0], ()))) for row in types}
+    return Facts(facts, tables, by_table, unique, known, {row[0]: _collation(row, facts) for row in collations})
+
+
+def _server(row: tuple[Any, ...]) -> Server:
+    version, text, encoding, locale, provider, schema = row
+    sorted_by_bytes = provider == "b" or (provider == "c" and locale in CODEPOINT_LOCALES)
+    by_codepoint = sorted_by_bytes and encoding in CODEPOINT_ENCODINGS
+    return Server(version, text, encoding, Collation("default", True, by_codepoint), schema)
+
+
+def _collation(row: tuple[Any, ...], server: Server) -> Collation:
+    _, name, deterministic, provider, locale = row
+    if provider == "d":
+        return server.default_collation
+    sorted_by_bytes = provider == "b" or (provider == "c" and locale in CODEPOINT_LOCALES)
+    return Collation(name, deterministic, sorted_by_bytes and server.encoding in CODEPOINT_ENCODINGS)
+
+
+def tables(source: str, facts: Facts, policy: Policy, wanted: TableFilter) -> tuple[Table, ...]:
+    """The tables that the filter lets through; what may not be read has its columns hidden, with the reason."""
+    shown = (row for row in facts.tables if _matches(row[1], wanted.schemas) and _named(row, wanted.tables))
+    return tuple(_table(source, facts, policy, row) for row in shown)
+
+
+def _matches(name: str, patterns: list[str]) -> bool:
+    return not patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _named(row: tuple[Any, ...], patterns: list[str]) -> bool:
+    return _matches(row[2], patterns) or _matches(f"{row[1]}.{row[2]}", patterns)
+
+
+def _table(source: str, facts: Facts, policy: Policy, row: tuple[Any, ...]) -> Table:
+    oid, schema, name, kind, comment, estimate, live, usable, _ = row
+    shown: list[TableColumn] = []
+    hidden: list[HiddenColumn] = []
+    for column in facts.columns.get(oid, ()):
+        why = _unreadable(schema, usable, column[-1])
+        if why:
+            hidden.append(HiddenColumn(column[0], column[6], why))
+        else:
+            shown.append(_column(facts, policy, column))
+    keys = facts.keys.get(oid, [])
+    visible = {column.name for column in shown}
+    readable = [(primary, names) for primary, names in keys if visible.issuperset(names)]
+    return Table(
+        source,
+        schema,
+        name,
+        tuple(shown),
+        f"{quoted(schema)}.{quoted(name)}",
+        tuple(hidden),
+        next((names for primary, names in readable if primary), ()),
+        tuple(names for primary, names in readable if not primary),
+        None if kind == "v" else rows(estimate, live, facts.server.version),
+        kind in VIEWS,
+        comment or "",
+        (("relation", RELATIONS[kind]),),
+    )
+
+
+def _unreadable(schema: str, usable: bool, readable: bool) -> str | None:
+    if not usable:
+        return f"no USAGE privilege on schema {schema}"
+    return None if readable else "no SELECT privilege"
+
+
+def _column(facts: Facts, policy: Policy, row: tuple[Any, ...]) -> TableColumn:
+    name, oid, modifier, dimensions, collation, nullable, declared, comment, _ = row
+    found: Reading = reading(facts.types, oid, modifier, dimensions, policy)
+    return TableColumn(
+        name,
+        found.type,
+        nullable,
+        declared,
+        found.read_as,
+        None,
+        _comparison(facts, found, collation),
+        comment or "",
+    )
+
+
+def _comparison(facts: Facts, found: Reading, collation: int) -> Collation:
+    """How the column's values compare in the form in which they are read: a cast to text has the default collation."""
+    if found.type.kind not in TEXTS and found.type.kind is not Kind.ARRAY:
+        return Collation()
+    if found.collates:
+        return facts.collations.get(collation, Collation())
+    return facts.server.default_collation
+
+
+def rows(estimate: float | None, live: int | None, version: int) -> int | None:
+    """The number of rows as the catalog knows it: -1 is unknown, and before version 14 so is 0 (trap R35)."""
+    if estimate is not None and estimate > 0:
+        return round(estimate)
+    if live:
+        return live
+    return 0 if estimate == 0 and version >= 140000 else None
+
+
+def quoted(identifier: str) -> str:
+    """The identifier in double quotes."""
+    return '"' + identifier.replace('"', '""') + '"'

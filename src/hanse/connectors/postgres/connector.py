@@ -1,0 +1,116 @@
+"""One configured PostgreSQL source: its connections, its catalog, its sessions."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_postgresql.dbapi
+import psycopg
+
+from hanse.connectors.postgres import catalog
+from hanse.connectors.postgres.capabilities import CAPABILITIES
+from hanse.connectors.postgres.dialect import PostgresDialect
+from hanse.connectors.postgres.errors import FAILURES, translate
+from hanse.connectors.postgres.options import Options, conninfo, session_settings, unbounded
+from hanse.connectors.postgres.session import READ_ONLY, PostgresSession, Server
+from hanse.connectors.postgres.types import Policy
+from hanse.connectors.shared.pool import Pool
+from hanse.errors import HanseError
+from hanse.spi.connector import Plugin, ReadContext
+from hanse.spi.snapshot import SourceCatalog
+
+
+class PostgresConnector:
+    """The connector of ``spi.connector`` for PostgreSQL 12 and later."""
+
+    def __init__(self, source: str, options: Options, folder: Path) -> None:
+        """Connect to nothing yet."""
+        self._source = source
+        self._options = options
+        self._conninfo = conninfo(options, folder)
+        self._settings = session_settings(options, options.application_name)
+        size, wait = options.connections, options.connection_wait
+        self._readers: Pool[Any] = Pool(source, size, wait, self._connect_reader)
+        self._controls = Pool(source, size, wait, self._connect)
+        self._dialect = PostgresDialect()
+        self._checks_text = False
+
+    @property
+    def source(self) -> str:
+        """The name under which users know it."""
+        return self._source
+
+    def load_catalog(self) -> SourceCatalog:
+        """Read tables, keys and facts of comparison from the server."""
+        connection = self._connect()
+        try:
+            connection.execute(self._prologue().encode())
+            facts = catalog.read(connection)
+        except FAILURES as failure:
+            raise translate(failure, self._source) from None
+        finally:
+            connection.close()
+        server = facts.server
+        self._dialect = PostgresDialect(server.encoding in catalog.CODEPOINT_ENCODINGS)
+        self._checks_text = server.encoding == "SQL_ASCII"
+        policy = Policy(unbounded(self._options.numeric), self._options.infinity)
+        return SourceCatalog(
+            self._source,
+            "postgres",
+            catalog.tables(self._source, facts, policy, self._options),
+            self._dialect,
+            CAPABILITIES,
+            f"PostgreSQL {server.version_text}",
+            server.default_schema,
+        )
+
+    def _prologue(self) -> str:
+        """A transaction for the catalog: as for requests, but the search path is the user's, for its default schema."""
+        sets = [f"SET LOCAL {name} = '{value}'" for name, value in self._settings.items() if name != "search_path"]
+        return "; ".join([READ_ONLY, *sets])
+
+    def begin(self, context: ReadContext) -> PostgresSession:
+        """Open a session for one query."""
+        server = Server(
+            self._source,
+            self._readers,
+            self._controls,
+            self._settings,
+            self._options.fetch_bytes,
+            self._checks_text,
+            self._dialect,
+        )
+        return PostgresSession(server, context)
+
+    def close(self) -> None:
+        """Drop every connection."""
+        for connection in [*self._readers.close(), *self._controls.close()]:
+            with contextlib.suppress(Exception):
+                connection.close()
+
+    def _connect(self) -> "psycopg.Connection[Any]":
+        try:
+            return psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None)
+        except FAILURES as failure:
+            raise translate(failure, self._source) from None
+
+    def _connect_reader(self) -> Any:
+        try:
+            return adbc_driver_postgresql.dbapi.connect(self._conninfo, autocommit=True)
+        except FAILURES as failure:
+            raise self._diagnosis() or translate(failure, self._source) from None
+
+    def _diagnosis(self) -> HanseError | None:
+        """Why ADBC cannot connect: psycopg, over the same library, knows more about a failure."""
+        try:
+            self._connect().close()
+        except HanseError as known:
+            return known
+        return None
+
+
+def _connect(source: str, options: Options, folder: Path) -> PostgresConnector:
+    return PostgresConnector(source, options, folder)
+
+
+plugin = Plugin("postgres", Options, _connect)

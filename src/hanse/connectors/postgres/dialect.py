@@ -1,0 +1,109 @@
+"""PostgreSQL's dialect: the tables of spellings, casts, and the forms in which values group and sort."""
+
+from typing import ClassVar
+
+from hanse.connectors.postgres import functions, literals
+from hanse.connectors.postgres.aggregates import AGGREGATES, WINDOWS
+from hanse.connectors.postgres.functions import in_c
+from hanse.ir.expr import Literal
+from hanse.ir.types import DATETIMES, FLOATS, SIGNED, TEXTS, Kind, Type
+from hanse.spi.dialect import Dialect, Operand, Rule, Rules
+
+INTEGERS = SIGNED - {Kind.INT8}
+UNGROUPED = frozenset({Kind.JSON, Kind.INTERVAL})
+"""JSON has no equality; equal intervals may be written differently, and which of them stands for a group is open."""
+UNSORTED = frozenset({Kind.JSON, Kind.ARRAY})
+TO_TEXT = INTEGERS | {Kind.BOOLEAN, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.UUID, Kind.JSON}
+"""Kinds whose text is the same on every server. That of a float or an interval is a matter of taste; that of ``numeric``
+has as many digits as the source stored, not as many as our type says."""
+CASTS: frozenset[tuple[Kind, Kind]] = frozenset(
+    {
+        *((a, b) for a in INTEGERS | {Kind.DECIMAL} for b in INTEGERS | {Kind.DECIMAL} | FLOATS),
+        *((a, b) for a in FLOATS for b in INTEGERS | FLOATS),
+        *((a, Kind.TEXT) for a in TO_TEXT),
+        *((a, b) for a in DATETIMES for b in DATETIMES),
+        *((a, Kind.TIME) for a in DATETIMES - {Kind.DATE}),
+        (Kind.BOOLEAN, Kind.INT32),
+        (Kind.INT32, Kind.BOOLEAN),
+        (Kind.TIME, Kind.INTERVAL),
+    }
+)
+"""What converts without asking a library or a locale. Text converts here: servers differ in what they accept."""
+
+
+class PostgresDialect(Dialect):
+    """The dialect of PostgreSQL 14 and later."""
+
+    name: ClassVar[str] = "postgres"
+    identifier_length: ClassVar[int] = 63
+    materialized_ctes: ClassVar[bool] = False
+    with_ties: ClassVar[bool] = True
+    values_lists: ClassVar[bool] = True
+    aggregates: Rules = AGGREGATES
+    windows: Rules = WINDOWS
+
+    def __init__(self, is_unicode: bool = True) -> None:
+        """``is_unicode``: the database's encoding is UTF-8, so that its bytes sort as code points do."""
+        self._is_unicode = is_unicode
+        self.functions = ALL if is_unicode else WITHOUT_CODEPOINTS
+        if not is_unicode:
+            self.aggregates = {**self.aggregates, "min": NUMERIC_ORDER["min"], "max": NUMERIC_ORDER["max"]}
+
+    def literal(self, literal: Literal) -> str | None:
+        """The constant with its value and type."""
+        return literals.literal(literal)
+
+    def type_name(self, type: Type) -> str | None:
+        """The type in a CAST."""
+        return literals.type_name(type)
+
+    def cast(self, arg: Operand, target: Type, safe: bool) -> Rule | None:
+        """The conversion; a safe one stays here, for this server has none."""
+        if arg.type == target or (arg.type.kind in TEXTS and target.kind is Kind.TEXT):
+            return Rule("{0}")
+        name = self.type_name(target)
+        known = arg.type.kind is Kind.NULL or (arg.type.kind, target.kind) in CASTS
+        return None if safe or name is None or not known else Rule(f"CAST({{0}} AS {name})")
+
+    def group_key(self, arg: Operand) -> str | None:
+        """Text under a collation that tells apart what differs; PostgreSQL's own equality for the rest."""
+        if arg.type.kind in UNGROUPED:
+            return None
+        if arg.type.kind in TEXTS or arg.type.kind is Kind.ARRAY:
+            bytewise = arg.collation.equal_is_bytewise or not _holds_text(arg.type)
+            return arg.sql if bytewise else in_c(arg)
+        return arg.sql
+
+    def order_key(self, arg: Operand) -> str | None:
+        """Text by code point; PostgreSQL's own order for the rest."""
+        if arg.type.kind in UNSORTED:
+            return None
+        if arg.type.kind not in TEXTS or arg.collation.order_is_codepoint:
+            return arg.sql
+        return in_c(arg) if self._is_unicode else None
+
+
+def _holds_text(type: Type) -> bool:
+    item = getattr(type, "item", type)
+    return item.kind in TEXTS
+
+
+def _without_text(rules: Rules) -> Rules:
+    """The same rules, for arguments that are no text."""
+    return {
+        name: tuple(Rule(r.sql, tuple(k - TEXTS for k in r.kinds or ())) for r in found)
+        for name, found in rules.items()
+    }
+
+
+WITHOUT_CODEPOINTS: Rules = {
+    **functions.EQUALITY,
+    **functions.LOGIC,
+    **_without_text(functions.ORDER),
+    **functions.ARITHMETIC,
+    **functions.STRINGS,
+    **functions.TIMES,
+    **functions.ARRAYS,
+}
+ALL: Rules = {**WITHOUT_CODEPOINTS, **functions.ORDER, **functions.ENCODED}
+NUMERIC_ORDER: Rules = _without_text({name: AGGREGATES[name] for name in ("min", "max")})

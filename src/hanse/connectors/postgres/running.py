@@ -1,0 +1,95 @@
+"""One statement on its way: the batches of a cursor, and how to end it from another thread at any moment.
+
+Two locks: ``_inside`` is held while the reader's thread is in the driver; ``_handle`` keeps the handles from being closed
+under a cancel. A statement whose reader is inside is cancelled at the server, which wakes the reader. If nobody is
+inside, the server may be stuck sending, deaf to cancels: then its connection is closed.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+from adbc_driver_manager._reader import AdbcRecordBatchReader
+from adbc_driver_postgresql import StatementOptions
+
+RETRY_SECONDS = 0.05
+OPTION = StatementOptions.BATCH_SIZE_HINT_BYTES.value
+
+
+class Running:
+    """A leased connection with at most one statement on it."""
+
+    def __init__(self, connection: Any, fetch_bytes: int) -> None:
+        """Take over a connection of ADBC, outside any transaction."""
+        self._connection = connection
+        self._cursor = connection.cursor(adbc_stmt_kwargs={OPTION: str(fetch_bytes)})
+        self._reader: Any = None
+        self._inside = threading.Lock()
+        self._handle = threading.Lock()
+        self.cancelled = False
+        self.is_open = True
+
+    def script(self, sql: str) -> None:
+        """Run statements without results."""
+        with self._inside:
+            self._cursor.executescript(sql)
+
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Run one query; raises what the driver raises."""
+        with self._inside:
+            self._cursor.execute(sql)
+            handle = self._cursor.fetch_arrow()
+            self._reader = AdbcRecordBatchReader._import_from_c(handle.address)  # it keeps the SQLSTATE of late errors
+        while True:
+            with self._inside:
+                if not self.is_open:
+                    return
+                try:
+                    batch = self._reader.read_next_batch()
+                except StopIteration:
+                    return
+            yield batch
+
+    def finish(self) -> Any:
+        """End the transaction of a statement that was read to its end; returns the connection, clean."""
+        self._reader.close()
+        self.script("ROLLBACK")
+        with self._handle:
+            self._cursor.close()
+            self.is_open = False
+        return self._connection
+
+    def drop(self) -> None:
+        """Close the connection, whatever it is doing; the server ends the statement when it notices. Never raises."""
+        with self._handle:
+            if not self.is_open:
+                return
+            self.is_open = False
+            for close in (self._cancel, self._close_reader, self._cursor.close, self._connection.close):
+                with contextlib.suppress(Exception):
+                    close()
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
+    def _cancel(self) -> None:
+        self._cursor.adbc_cancel()
+
+    def cancel(self, seconds: float) -> None:
+        """Wake a reader that is in the driver, or drop the connection of one that is not; gives up after ``seconds``."""
+        self.cancelled = True
+        for _ in range(max(1, round(seconds / RETRY_SECONDS))):
+            with self._handle:
+                if not self.is_open:
+                    return
+                with contextlib.suppress(Exception):
+                    self._cancel()
+            if self._inside.acquire(timeout=RETRY_SECONDS):
+                try:
+                    self.drop()
+                finally:
+                    self._inside.release()
+                return

@@ -1,0 +1,206 @@
+"""Expressions in a dialect's SQL, by its tables of proven spellings. What has no spelling should never have come here."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from hanse.errors import InternalError
+from hanse.ir import expr as e
+from hanse.ir.plan import Plan
+from hanse.ir.properties import VOLATILE as VOLATILE_NAMES
+from hanse.ir.types import TEXTS, Type
+from hanse.render import block as b
+from hanse.render.block import Value
+from hanse.render.spelling import LOGIC, LOOSE, TIGHT, Marks, bare, has_mark, level, literal_level, template
+from hanse.spi.dialect import BYTEWISE, Dialect, Operand, Rule, find
+
+Values = dict[int, Value]
+
+COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
+
+
+class Subqueries(Protocol):
+    """What writes the plans inside expressions; the columns of the enclosing plans are in ``Expressions.outer``."""
+
+    def exists(self, plan: Plan) -> str:
+        """The text between the parentheses of EXISTS."""
+
+    def query(self, plan: Plan, form: Callable[[Value], Value] | None) -> tuple[str, list[Value]]:
+        """The SELECT and its columns, each in the given form."""
+
+
+class Expressions:
+    """Writes expressions over the columns of a block and of those around it."""
+
+    def __init__(self, dialect: Dialect, marks: Marks, subqueries: Subqueries) -> None:
+        self.dialect = dialect
+        self.marks = marks
+        self.outer: Values = {}
+        self._subqueries = subqueries
+        self._writers: dict[type[e.Expr], Callable[[Any, Values], Value]] = {
+            e.Ref: self._ref,
+            e.Literal: self._literal,
+            e.Parameter: self._parameter,
+            e.Call: self._call,
+            e.Cast: self._cast,
+            e.Case: self._case,
+            e.InList: self._in_list,
+            e.Scalar: self._scalar,
+            e.Exists: self._exists,
+            e.Quantified: self._quantified,
+        }
+
+    def write(self, node: e.Expr, values: Values) -> Value:
+        """The expression over ``values``."""
+        return self._writers[type(node)](node, values)
+
+    def key(self, value: Value) -> Value:
+        """The value in the form under which only equal values are equal."""
+        return self._form(value, self.dialect.group_key, "compared")
+
+    def sorted(self, value: Value) -> Value:
+        """The value in the form that sorts as Hanse does."""
+        return self._form(value, self.dialect.order_key, "sorted")
+
+    def _form(self, value: Value, form: Callable[[Operand], str | None], what: str) -> Value:
+        sql = form(value.operand())
+        if sql is None:
+            raise self.refusal(f"a value of type {value.type} that is {what}")
+        return value.keyed(sql)
+
+    def refusal(self, what: str) -> InternalError:
+        """The error for what should have stayed at the coordinator."""
+        return InternalError(f"split sent what the dialect {self.dialect.name} cannot spell: {what}")
+
+    def spell(self, rule: Rule, args: Sequence[Value], operands: Sequence[Operand]) -> tuple[str, int]:
+        """The text and level of a call under a rule."""
+        if isinstance(rule.sql, str):
+            return template(rule.sql).fill([(arg.sql, arg.level) for arg in args])
+        text = bare(rule.sql(operands))
+        return text, level(text)
+
+    def opaque(self, args: Sequence[Value]) -> list[Operand]:
+        """What a dialect's rules see: marks for the text, which they can carry but not confuse with their own."""
+        return [Operand(self._opaque(arg), arg.type, arg.collation, arg.literal) for arg in args]
+
+    def _opaque(self, arg: Value) -> str:
+        repeatable = arg.cost == 0 and not arg.flags & ~b.CONSTANT & ~b.HOLE
+        return self.marks.hidden(arg.tight(), repeatable)
+
+    def apply(self, name: str, args: Sequence[Value], type: Type) -> Value:
+        """A call of a function or operator."""
+        operands = self.opaque(args)
+        rule = find(self.dialect.functions, name, operands)
+        if rule is None:
+            raise self.refusal(f"{name}({', '.join(str(arg.type) for arg in args)})")
+        sql, firm = self.spell(rule, args, operands)
+        cost = 3 if name[0].isalpha() else 1
+        return self._made(sql, type, firm, args, cost, b.VOLATILE if name in VOLATILE_NAMES else 0)
+
+    @staticmethod
+    def _made(sql: str, type: Type, firm: int, args: Sequence[Value], cost: int, flags: int = 0) -> Value:
+        constant = b.CONSTANT
+        for arg in args:
+            flags |= arg.flags
+            constant &= arg.flags
+            cost += arg.cost
+        if flags & b.VOLATILE:
+            constant = 0
+        return Value(sql, type, firm, cost=cost, flags=flags & ~b.CONSTANT | constant)
+
+    def _ref(self, node: e.Ref, values: Values) -> Value:
+        value = values.get(node.id) or self.outer.get(node.id)
+        if value is None:
+            raise InternalError(f"column {node.name} ({node.id}) is not among the columns below")
+        return value
+
+    def _literal(self, node: e.Literal, _: Values) -> Value:
+        text = self.dialect.literal(node)
+        if text is None:
+            raise self.refusal(f"a constant of type {node.type}")
+        # a rule may copy the text of a constant into its own; one that looks like a mark may not get there
+        known = None if isinstance(node.value, str) and has_mark(node.value) else node
+        return Value(self.marks.foreign(text), node.type, literal_level(text), BYTEWISE, known, flags=b.CONSTANT)
+
+    def _parameter(self, node: e.Parameter, _: Values) -> Value:
+        return Value(self.marks.hole(node), node.type, TIGHT, BYTEWISE, flags=b.HOLE | b.CONSTANT)
+
+    def _call(self, node: e.Call, values: Values) -> Value:
+        args = [self.write(arg, values) for arg in node.args]
+        if node.name in ("and", "or"):
+            text = f" {node.name.upper()} ".join(arg.conjunct() for arg in args)
+            return self._made(text, node.type, LOGIC, args, 1)
+        if node.name == "not":
+            text = args[0].sql if isinstance(node.args[0], e.Exists) else args[0].tight()
+            return self._made(f"NOT {text}", node.type, LOGIC, args, 1)
+        return self.apply(node.name, args, node.type)
+
+    def _cast(self, node: e.Cast, values: Values) -> Value:
+        arg = self.write(node.arg, values)
+        operands = self.opaque([arg])
+        rule = self.dialect.cast(operands[0], node.type, node.safe)
+        if rule is None:
+            raise self.refusal(f"CAST({arg.type} AS {node.type})")
+        sql, firm = self.spell(rule, [arg], operands)
+        return self._made(sql, node.type, firm, [arg], 1)
+
+    def _case(self, node: e.Case, values: Values) -> Value:
+        parts: list[str] = ["CASE"]
+        every: list[Value] = []
+        results: list[Value] = []
+        for condition, result in node.branches:
+            test, then = self.write(condition, values), self.write(result, values)
+            parts.append(f"WHEN {test.sql} THEN {then.sql}")
+            every += (test, then)
+            results.append(then)
+        if node.otherwise is not None:
+            otherwise = self.write(node.otherwise, values)
+            parts.append(f"ELSE {otherwise.sql}")
+            every.append(otherwise)
+            results.append(otherwise)
+        made = self._made(" ".join([*parts, "END"]), node.type, TIGHT, every, 1)
+        if all(result.collation is BYTEWISE for result in results):
+            made.collation = BYTEWISE
+        return made
+
+    def _in_list(self, node: e.InList, values: Values) -> Value:
+        args = [self.write(part, values) for part in (node.arg, *node.items)]
+        if "in" in self.dialect.functions:
+            return self.apply("in", args, node.type)
+        if args[0].type.kind not in TEXTS or all(arg.collation.equal_is_bytewise for arg in args):
+            text = f"{args[0].tight()} IN ({', '.join(arg.sql for arg in args[1:])})"
+            return self._made(text, node.type, LOOSE, args, 1)
+        tests = [self.apply("=", (args[0], item), node.type) for item in args[1:]]
+        return self._made(" OR ".join(test.conjunct() for test in tests), node.type, LOGIC, tests, 1)
+
+    def inside(self, values: Values, write: Callable[[], Any]) -> Any:
+        """What ``write`` yields where the columns of ``values`` are those of an enclosing plan."""
+        before = self.outer
+        self.outer = {**before, **values}
+        try:
+            return write()
+        finally:
+            self.outer = before
+
+    def _scalar(self, node: e.Scalar, values: Values) -> Value:
+        sql, columns = self.inside(values, lambda: self._subqueries.query(node.plan, None))
+        return Value(f"({sql})", node.type, TIGHT, columns[0].collation, cost=9, flags=b.SUBQUERY)
+
+    def _exists(self, node: e.Exists, values: Values) -> Value:
+        sql = self.inside(values, lambda: self._subqueries.exists(node.plan))
+        return Value(f"EXISTS ({sql})", node.type, LOOSE, cost=9, flags=b.SUBQUERY)
+
+    def _quantified(self, node: e.Quantified, values: Values) -> Value:
+        if node.operator not in COMPARISONS:
+            raise self.refusal(f"{node.operator} {'ALL' if node.every else 'ANY'} (subquery)")
+        form = self.key if node.operator in ("=", "<>") else self.sorted
+        args = [form(self.write(arg, values)) for arg in node.args]
+        sql, _ = self.inside(values, lambda: self._subqueries.query(node.plan, form))
+        left = args[0].tight() if len(args) == 1 else f"({', '.join(arg.sql for arg in args)})"
+        match (node.operator, node.every):
+            case ("=", False):
+                text = f"{left} IN ({sql})"
+            case ("<>", True):
+                text = f"{left} NOT IN ({sql})"
+            case _:
+                text = f"{left} {node.operator} {'ALL' if node.every else 'ANY'} ({sql})"
+        return self._made(text, node.type, LOOSE, args, 9, b.SUBQUERY)

@@ -1,0 +1,94 @@
+"""Fragments to requests: SQL text for every source, and the coordinator's SQL over what they yield."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from hanse.ir import plan as p
+from hanse.ir.expr import Column
+from hanse.ir.fragment import Fragment, FragmentGraph
+from hanse.ir.request import Request, RequestGraph, SqlText
+from hanse.ir.tables import Table
+from hanse.ir.walk import plans
+from hanse.render.relations import Relation
+from hanse.render.writer import Writer, write
+from hanse.spi.capabilities import Capabilities
+from hanse.spi.dialect import Dialect
+
+
+def render(
+    graph: FragmentGraph,
+    dialects: Mapping[str, Dialect],
+    capabilities: Mapping[str, Capabilities],
+    coordinator: Dialect,
+    columns: tuple[Column, ...],
+) -> RequestGraph:
+    """Everything that execution needs, as text; ``columns`` are those of the answer, by position."""
+    requests = tuple(
+        Request(
+            fragment.id,
+            fragment.source,
+            write(fragment.plan, dialects[fragment.source]),
+            fragment.columns,
+            _tables(fragment.plan),
+            capabilities[fragment.source].embedded,
+        )
+        for fragment in graph.fragments
+    )
+    direct = _direct(graph, requests)
+    if direct is not None:
+        return RequestGraph(requests, columns, None, direct)
+    return RequestGraph(requests, columns, _coordinator(graph, requests, dialects, coordinator))
+
+
+def _tables(plan: p.Plan) -> tuple[Table, ...]:
+    """The tables that a fragment reads, each once."""
+    found = {id(scan.table): scan.table for scan in plans(plan) if isinstance(scan, p.Scan)}
+    return tuple(found.values())
+
+
+def _direct(graph: FragmentGraph, requests: tuple[Request, ...]) -> int | None:
+    """The fragment whose rows are the answer as they come."""
+    plan = graph.coordinator
+    if not isinstance(plan, p.FragmentScan):
+        return None
+    request = next(request for request in requests if request.fragment == plan.fragment)
+    types = [column.type for column in request.columns]
+    same = len(requests) == 1 and types == [column.type for column in plan.outputs]
+    return request.fragment if same and not request.embedded else None
+
+
+def _reads(plan: p.Plan) -> Counter[int]:
+    """How often each fragment is read; inside a recursive CTE as often as there are steps."""
+    found: Counter[int] = Counter()
+    for node in plans(plan):
+        if isinstance(node, p.FragmentScan):
+            found[node.fragment] += 1
+        elif isinstance(node, p.Cte) and node.recursive:
+            found.update(_reads(node.definition))
+    return found
+
+
+def _coordinator(
+    graph: FragmentGraph, requests: tuple[Request, ...], dialects: Mapping[str, Dialect], dialect: Dialect
+) -> SqlText:
+    """The coordinator's SQL. A fragment can be read once, so that one which is read again is kept in a CTE."""
+    reads = _reads(graph.coordinator)
+    writer = Writer(dialect)
+    for fragment, request in zip(graph.fragments, requests, strict=True):
+        names = tuple(f"c{column.id}" for column in fragment.columns)
+        relation = Relation(f"f{fragment.id}", names)
+        if request.embedded:
+            relation = _in_place(fragment, names, dialects[fragment.source], writer)
+        if reads[fragment.id] > 1:
+            relation = writer.share(relation)
+        writer.fragments[fragment.id] = relation
+    return writer.statement(graph.coordinator)
+
+
+def _in_place(fragment: Fragment, names: tuple[str, ...], dialect: Dialect, writer: Writer) -> Relation:
+    """What stands for a fragment that the coordinator's engine reads itself: the plan, if both spell alike, so that it
+    shares a SELECT with what is above; else its own text as a derived table."""
+    if type(dialect) is type(writer.dialect):
+        return Relation("", names, fragment.plan)
+    text = Writer(dialect).statement(fragment.plan, names)
+    return Relation(f"({writer.marks.embed(text)})", names)

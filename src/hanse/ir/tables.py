@@ -23,6 +23,8 @@ class Collation:
     """``=``, IN, GROUP BY and DISTINCT tell apart every two different strings (deterministic, NO PAD)."""
     order_is_codepoint: bool = False
     """``<`` and ORDER BY go by code point (the collations C, POSIX, utf8mb4_bin with NO PAD, BINARY)."""
+    bytes_max: int | None = None
+    """The most bytes that a value can have, where the source's sorts look at no more than so many; None: unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,12 @@ from enum import Enum
 from hanse.ir.plan import Plan
 from hanse.optimize.rule import Rule
 from hanse.optimize.rules.convert_outer_join import ConvertOuterJoin
+from hanse.optimize.rules.factor_disjunctions import FactorDisjunctions
+from hanse.optimize.rules.group_same_source_joins import GroupSameSourceJoins
+from hanse.optimize.rules.infer_constants import InferConstants
+from hanse.optimize.rules.inline_ctes import InlineCtes
 from hanse.optimize.rules.merge_filters import MergeFilters
+from hanse.optimize.rules.merge_projects import MergeProjects
 from hanse.optimize.rules.prune_columns import PruneColumns
 from hanse.optimize.rules.push_filter_below_aggregate import PushFilterBelowAggregate
 from hanse.optimize.rules.push_filter_through_distinct import PushFilterThroughDistinct
@@ -17,6 +22,11 @@ from hanse.optimize.rules.push_filter_through_set_operation import PushFilterThr
 from hanse.optimize.rules.push_filter_through_sort import PushFilterThroughSort
 from hanse.optimize.rules.push_filter_through_window import PushFilterThroughWindow
 from hanse.optimize.rules.push_join_condition import PushJoinCondition
+from hanse.optimize.rules.push_limit_into_union import PushLimitIntoUnion
+from hanse.optimize.rules.push_limit_through_project import PushLimitThroughProject
+from hanse.optimize.rules.remove_unseen_sorts import RemoveUnseenSorts
+from hanse.optimize.rules.simplify_predicates import SimplifyPredicates
+from hanse.optimize.rules.unnest_subqueries import UnnestSubqueries
 
 
 class Walk(Enum):
@@ -58,6 +68,22 @@ PUSH_FILTERS: tuple[Rule, ...] = (
 )
 
 PHASES: tuple[Phase, ...] = (
+    Phase(
+        "normalize",
+        Walk.UP,
+        (
+            InlineCtes(),
+            SimplifyPredicates(),
+            FactorDisjunctions(),  # needs the flat ANDs and ORs of simplify_predicates
+            UnnestSubqueries(),
+            MergeProjects(),
+            PushLimitThroughProject(),
+        ),
+    ),
     Phase("push filters", Walk.DOWN, PUSH_FILTERS),
-    Phase("prune columns", Walk.WHOLE, (PruneColumns(),)),
+    Phase("infer", Walk.WHOLE, (InferConstants(),)),  # sees filters where they ended
+    Phase("push inferred filters", Walk.DOWN, PUSH_FILTERS),
+    Phase("order joins", Walk.WHOLE, (GroupSameSourceJoins(),)),  # all conditions have arrived at their joins
+    Phase("prune", Walk.WHOLE, (RemoveUnseenSorts(), PruneColumns())),  # nothing moves between operators any more
+    Phase("limit", Walk.DOWN, (MergeProjects(), PushLimitThroughProject(), PushLimitIntoUnion())),
 )

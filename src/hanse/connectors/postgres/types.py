@@ -11,6 +11,8 @@ from hanse.ir import types as t
 from hanse.ir.types import Decimal, Kind, Type
 
 AS_TEXT = "{0}::text"
+AS_SHOWN: dict[str, str] = {"inet": "nullif(concat({0}), '')"}
+"""Types whose cast to text is not the text that the server shows (inet's adds a mask)."""
 PLAIN: dict[str, Type] = {
     "bool": t.BOOLEAN,
     "int2": t.INT16,
@@ -105,7 +107,7 @@ def _scalar(found: ServerType, modifier: int, policy: Policy) -> Reading:
     if found.name in WRAPPED:
         type, form = WRAPPED[found.name]
         return Reading(type, form)
-    return Reading(t.TEXT, AS_TEXT, collates=found.name in ("bpchar", "name"))
+    return Reading(t.TEXT, AS_SHOWN.get(found.name, AS_TEXT), collates=found.name in ("bpchar", "name"))
 
 
 def _array(
@@ -117,8 +119,8 @@ def _array(
         return Reading(t.TEXT, AS_TEXT)
     if item.read_as is None:
         return Reading(t.array(item.type))
-    if item.read_as == AS_TEXT:
-        return Reading(t.array(item.type), "{0}::text[]")
+    if item.read_as == AS_TEXT or item.read_as in AS_SHOWN.values():
+        return Reading(t.array(item.type), f"{item.read_as}::text[]".replace("::text::", "::"))
     return Reading(t.TEXT, AS_TEXT) if item.type.kind is Kind.INT64 else Reading(t.array(item.type))
 
 

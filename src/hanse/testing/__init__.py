@@ -1,0 +1,1 @@
+"""What tests of connectors and of the engine share, ours and those of third parties."""

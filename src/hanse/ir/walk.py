@@ -63,11 +63,13 @@ def walk_expr(node: e.Expr) -> Iterator[e.Expr]:
         yield from walk_expr(part)
 
 
-def subqueries(node: e.Expr) -> Iterator[p.Plan]:
+def subqueries(node: e.Expr) -> list[p.Plan]:
     """The plans of the subqueries inside an expression, not of those nested in them."""
-    for part in walk_expr(node):
-        if isinstance(part, type_of_subquery):
-            yield part.plan
+    found = [node.plan] if isinstance(node, type_of_subquery) else []
+    for part in operands(node):
+        if not isinstance(part, (e.Ref, e.Literal)):
+            found += subqueries(part)
+    return found
 
 
 def _map_keys(keys: tuple[e.SortKey, ...], change: Callable[[e.Expr], e.Expr]) -> tuple[e.SortKey, ...]:
@@ -211,7 +213,7 @@ def map_plans(plan: p.Plan, change: Callable[[p.Plan], p.Plan]) -> p.Plan:
         return map_plans(node, change)
 
     plan = with_inputs(plan, tuple(below(child) for child in plan.inputs))
-    if any(True for x in expressions(plan) for _ in subqueries(x)):
+    if any(map(subqueries, expressions(plan))):
         plan = map_expressions(plan, lambda x: map_subqueries(x, below))
     return change(plan)
 
@@ -234,11 +236,12 @@ def used(nodes: Iterable[e.Expr]) -> set[int]:
     """Ids of all columns that expressions read, including what their subqueries read from outside."""
     ids: set[int] = set()
     for node in nodes:
-        for part in walk_expr(node):
-            if isinstance(part, e.Ref):
-                ids.add(part.id)
-            elif isinstance(part, type_of_subquery):
-                ids |= free(part.plan)
+        if isinstance(node, e.Ref):
+            ids.add(node.id)
+            continue
+        ids |= used(operands(node))
+        if isinstance(node, type_of_subquery):
+            ids |= free(node.plan)
     return ids
 
 

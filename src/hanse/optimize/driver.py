@@ -12,7 +12,7 @@ from hanse.errors import InternalError
 from hanse.ir.check import check, same_outputs
 from hanse.ir.expr import Expr
 from hanse.ir.plan import Plan
-from hanse.ir.walk import expressions, map_expr, map_expressions, type_of_subquery, with_inputs
+from hanse.ir.walk import map_expr, map_expressions, type_of_subquery, with_inputs
 from hanse.optimize.phases import PHASES, Phase, Walk
 from hanse.optimize.rule import Context, Rule
 
@@ -74,7 +74,7 @@ class _Run:
 
     def below(self, node: Plan, walk: Callable[[Plan], Plan]) -> Plan:
         """Walk the plans of subqueries in the operator, then its inputs."""
-        if any(map(self.context.has_subquery, expressions(node))):
+        if self.context.holds_subquery(node):
             node = map_expressions(node, lambda x: self.within(node, x, walk))
         inputs = list(node.inputs)
         for place, child in enumerate(inputs):

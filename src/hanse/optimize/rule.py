@@ -17,11 +17,12 @@ It is registered by one line in ``phases`` and has a golden file ``tests/golden/
 
 from typing import Any, Protocol
 
-from hanse.ir.check import obligations
-from hanse.ir.expr import Column, Expr, conjunction, conjuncts
-from hanse.ir.plan import Filter, Plan
+from hanse.ir.expr import Expr, conjunction, conjuncts
+from hanse.ir.plan import Filter, Guard, Plan
 from hanse.ir.properties import is_volatile
-from hanse.ir.walk import subqueries, used
+from hanse.ir.walk import children, expressions, subqueries, used
+
+_NONE: frozenset[str] = frozenset()
 
 
 class Context:
@@ -34,6 +35,7 @@ class Context:
         self._ids: dict[int, frozenset[int]] = {}
         self._movable: dict[int, bool] = {}
         self._nested: dict[int, bool] = {}
+        self._holding: dict[int, bool] = {}
         self._obligations: dict[int, frozenset[str]] = {}
 
     def reads(self, node: Expr) -> frozenset[int]:
@@ -65,20 +67,27 @@ class Context:
         found = self._nested.get(id(node))
         if found is None:
             self._kept.append(node)
-            found = self._nested[id(node)] = any(True for _ in subqueries(node))
+            found = self._nested[id(node)] = bool(subqueries(node))
+        return found
+
+    def holds_subquery(self, plan: Plan) -> bool:
+        """Whether an expression of the operator itself holds a subquery."""
+        found = self._holding.get(id(plan))
+        if found is None:
+            self._kept.append(plan)
+            found = self._holding[id(plan)] = any(map(self.has_subquery, expressions(plan)))
         return found
 
     def obligations(self, plan: Plan) -> frozenset[str]:
-        """Obligations of the guards in the plan."""
+        """Obligations of the guards in the plan, also inside subqueries."""
         found = self._obligations.get(id(plan))
         if found is None:
             self._kept.append(plan)
-            found = self._obligations[id(plan)] = obligations(plan)
+            found = frozenset((plan.obligation,)) if isinstance(plan, Guard) else _NONE
+            for child in children(plan) if self.holds_subquery(plan) else plan.inputs:
+                found |= self.obligations(child)
+            self._obligations[id(plan)] = found
         return found
-
-    def column(self, plan: Plan, id: int) -> Column | None:
-        """The output column of that id."""
-        return next((column for column in plan.columns if column.id == id), None)
 
 
 class Rule(Protocol):

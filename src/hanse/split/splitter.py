@@ -428,7 +428,7 @@ class _Splitter:
 
     def local(self, node: p.Plan) -> p.Plan:
         """The operator, with the subqueries of its expressions cut too."""
-        if any(True for x in expressions(node) for _ in subqueries(x)):
+        if any(map(subqueries, expressions(node))):
             return map_expressions(node, lambda x: map_subqueries(x, self.subplan))
         return node
 

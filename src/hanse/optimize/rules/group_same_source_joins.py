@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.columns import exactly
-from hanse.ir.walk import expressions, map_expressions, map_subqueries, plans, with_inputs
+from hanse.ir.walk import map_expressions, map_subqueries, plans, with_inputs
 from hanse.optimize.rule import Context, filtered, parts
 
 
@@ -46,7 +46,7 @@ class GroupSameSourceJoins:
 
 
 def _visit(node: p.Plan, context: Context) -> p.Plan:
-    if any(map(context.has_subquery, expressions(node))):
+    if context.holds_subquery(node):
         node = map_expressions(node, lambda x: map_subqueries(x, lambda plan: _visit(plan, context)))
     if not _is_inner(node):
         return with_inputs(node, tuple(_visit(child, context) for child in node.inputs))

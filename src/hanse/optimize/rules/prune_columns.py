@@ -47,7 +47,7 @@ class _Pruning:
 
     def prune(self, node: p.Plan, needed: Ids) -> p.Plan:
         """The plan with at least the columns ``needed``."""
-        if any(map(self.context.has_subquery, expressions(node))):
+        if self.context.holds_subquery(node):
             node = map_expressions(node, self.within)
         match node:
             case p.Scan():

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from hanse.ir import plan as p
 from hanse.ir.expr import Aggregate, Expr
-from hanse.ir.walk import expressions, map_expr, map_expressions, type_of_subquery, with_inputs
+from hanse.ir.walk import map_expr, map_expressions, type_of_subquery, with_inputs
 from hanse.optimize.rule import Context
 
 COLLECTING = frozenset({"array_agg", "string_agg", "json_agg", "jsonb_agg", "json_object_agg"})
@@ -35,7 +35,7 @@ class RemoveUnseenSorts:
 
 
 def _visit(node: p.Plan, seen: bool, context: Context) -> p.Plan:
-    if any(map(context.has_subquery, expressions(node))):
+    if context.holds_subquery(node):
         node = map_expressions(node, lambda x: _within(x, context))
     if isinstance(node, p.Sort) and not seen:
         return _visit(node.input, False, context)

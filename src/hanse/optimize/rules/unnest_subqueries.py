@@ -63,6 +63,8 @@ def _joined(plan: p.Plan, test: e.Expr, context: Context) -> p.Join | None:
         return None
     if isinstance(inner, e.Exists) and not found[1]:
         return None  # uncorrelated: one value for all rows, which a join would not know
+    if any(not context.reads(test) <= outer | context.ids(found[0]) for test in found[1]):
+        return None  # correlated with a plan further out, too: no condition of this join
     return p.Join(kind, plan, found[0], e.conjunction(found[1]))
 
 

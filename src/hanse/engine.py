@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from hanse import parameters
-from hanse.bind.binder import BindContext, BoundQuery, bind
+from hanse.bind.binder import BindContext, BoundQuery, allow_all, bind
 from hanse.bind.coercion import Untyped, coerce
 from hanse.bind.tables import Tables
 from hanse.catalog.browse import Catalog
@@ -30,7 +30,7 @@ from hanse.execute.report import Report
 from hanse.execute.result import ResultStream
 from hanse.ir import types as t
 from hanse.ir.expr import Column, Literal
-from hanse.ir.plan import Guard, Plan, Scan
+from hanse.ir.plan import Plan
 from hanse.optimize import optimize
 from hanse.parse.parser import parse
 from hanse.parse.statements import Statement
@@ -43,11 +43,6 @@ from hanse.split import split
 T = TypeVar("T")
 RECHECK_SECONDS = 1.0
 """A table that is not known is looked for again at the sources, if their catalogs are older than this."""
-
-
-def allow_all(scan: Scan) -> Plan:
-    """The guard until policies arrive: an open Guard, through which everything may pass."""
-    return Guard(scan, "open")
 
 
 @dataclass(slots=True)
@@ -95,6 +90,7 @@ class Engine:
         self._store = CatalogStore(self._connectors, self._clock, settings.engine.catalog_ttl)
         self._pool = InstancePool(settings.engine)
         self._dialect = DuckDBDialect()
+        self._tables: tuple[int, Tables] = (0, Tables(()))
         self.catalog = Catalog(self._store, self._kinds)
 
     def query(
@@ -144,7 +140,7 @@ class Engine:
 
     def _plan(self, query: _Query, snapshot: Snapshot) -> tuple[BoundQuery, explain.Stages]:
         watch, steps = query.watch, list[tuple[str, Plan]]()
-        tables = Tables.of(snapshot.sources.values(), snapshot.unavailable)
+        tables = self._tables_of(snapshot)
         context = BindContext(
             now=dt.datetime.fromtimestamp(self._clock.now(), dt.UTC),
             timezone=query.settings.timezone or self._engine_settings.timezone,
@@ -158,6 +154,19 @@ class Engine:
         graph = watch("split", lambda: split(plan, snapshot.sources, pushdown=pushdown))
         requests = watch("render", lambda: render(graph, dialects, capabilities, self._dialect, bound.columns))
         return bound, explain.Stages(bound.plan, tuple(steps), plan, graph, requests)
+
+    def _tables_of(self, snapshot: Snapshot) -> Tables:
+        """The snapshot's tables by name; the index is kept as long as the snapshot is."""
+        version, tables = self._tables
+        if version != snapshot.version:
+            sources = snapshot.sources.values()
+            tables = Tables(
+                (table for source in sources for table in source.tables),
+                {source.source: source.default_schema for source in sources},
+                snapshot.unavailable,
+            )
+            self._tables = (snapshot.version, tables)
+        return tables
 
     def _execute(self, query: _Query, bound: BoundQuery, stages: explain.Stages, snapshot: Snapshot) -> ResultStream:
         report = Report(self._clock.new_id(), stages_ms=query.watch.stages_ms)
@@ -212,16 +221,18 @@ class Engine:
 
     def _show(self, query: _Query) -> ResultStream:
         snapshot = self._store.snapshot()
-        options = query.statement.options
-        match str(options["name"]).lower(), options.get("of"):
-            case "sources", _:
+        name, arguments = query.statement.options["name"], tuple(query.statement.options["arguments"])
+        match name, arguments:
+            case "sources", ():
                 answer = show.sources(snapshot, self._kinds)
-            case "tables", source:
-                answer = show.tables(snapshot, source)
-            case "columns", str() as table:
-                answer = show.describe(self.catalog.table(table))
-            case name, _:
-                answer = show.setting(name, query.settings)
+            case "tables", ():
+                answer = show.tables(snapshot)
+            case "tables", (word, *parts) if word.lower() in ("from", "in"):
+                answer = show.tables(snapshot, "".join(parts))
+            case "columns", (word, *parts) if word.lower() in ("from", "in"):
+                answer = show.describe(self.catalog.table("".join(parts)))
+            case _:
+                answer = show.setting(" ".join((name, *arguments)), query.settings)
         return self._rows(*answer, query)
 
     def _set(self, query: _Query) -> ResultStream:

@@ -7,7 +7,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from hanse.errors import SyntaxFailure
 from hanse.parse.tokens import near
 
-STAGES = frozenset({"SYNTAX", "BOUND", "OPTIMIZED", "STEPS", "FRAGMENTS", "SQL"})
+STAGES = frozenset({"BOUND", "OPTIMIZED", "STEPS", "FRAGMENTS", "SQL"})
 FORMATS = frozenset({"TEXT", "JSON"})
 
 
@@ -87,6 +87,14 @@ def set_options(tokens: list[Token]) -> dict[str, Any]:
     if not split:
         raise SyntaxFailure("SET needs a name and a value: SET name = value", position=tokens[-1].end + 1)
     return {"name": "".join(w.text for w in words[:split]).lower(), "value": _value(words[split + 1 :], tokens[-1])}
+
+
+def reset_options(tokens: list[Token]) -> dict[str, Any]:
+    """The name of ``RESET name`` and ``RESET TIME ZONE``: a SET to the default."""
+    words = [token.text.lower() for token in tokens[1:]]
+    if not words:
+        raise SyntaxFailure("RESET needs a name", position=tokens[0].end + 1)
+    return {"name": "timezone" if words == ["time", "zone"] else "".join(words), "value": None}
 
 
 def _value(words: list[Token], last: Token) -> str | None:

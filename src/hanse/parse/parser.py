@@ -8,7 +8,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hanse.errors import ResourceLimit, SyntaxFailure
-from hanse.parse.commands import explain_options, set_options, show_options
+from hanse.parse.commands import explain_options, reset_options, set_options, show_options
 from hanse.parse.dialect import parse_tokens, tokenize
 from hanse.parse.statements import EXPLAIN, QUERY, SET, SHOW, Statement
 from hanse.parse.tokens import MARK, Preparation, near
@@ -35,6 +35,8 @@ def parse(text: str) -> Statement:
             return Statement(SHOW, text, options=show_options(tokens))
         case "SET":
             return Statement(SET, text, options=set_options(tokens))
+        case "RESET":
+            return Statement(SET, text, options=reset_options(tokens))
     return _query(QUERY, text, tokens, {})
 
 
@@ -140,7 +142,6 @@ _REFUSED = frozenset(
         "CLUSTER",
         "COMMENT",
         "DISCARD",
-        "RESET",
         "CHECKPOINT",
         "LOAD",
         "REFRESH",

@@ -1,0 +1,96 @@
+"""PostgreSQL as the judge: one database that holds every table, asked in the user's own words."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+
+from hanse.ir.types import Kind
+from hanse.testing.differential import Answer
+from tests.servers.databases import Database
+
+TIMEOUT_MS = 20_000
+INTERVAL = re.compile(
+    r"P(?:(-?\d+)Y)?(?:(-?\d+)M)?(?:(-?\d+)D)?(?:T(?:(-?\d+)H)?(?:(-?\d+)M)?(?:(-?\d+)?(?:\.(\d+))?S)?)?"
+)
+
+
+class _Text(Loader):
+    def load(self, data: Buffer) -> str:
+        return bytes(data).decode()
+
+
+class IsoInterval:
+    """An interval in the three parts that PostgreSQL keeps, named as Arrow names them."""
+
+    def __init__(self, text: str) -> None:
+        match = INTERVAL.fullmatch(text)
+        if match is None:
+            raise ValueError(f"not an ISO 8601 interval: {text}")
+        years, months, days, hours, minutes, seconds = (int(part or 0) for part in match.groups()[:6])
+        fraction = int((match[7] or "").ljust(9, "0")[:9] or 0)
+        fraction = -fraction if (match[6] or "").startswith("-") else fraction
+        self.months = years * 12 + months
+        self.days = days
+        self.nanoseconds = ((hours * 60 + minutes) * 60 + seconds) * 10**9 + fraction
+
+
+class _Interval(Loader):
+    def load(self, data: Buffer) -> tuple[str, int, int, int]:
+        one = IsoInterval(bytes(data).decode())
+        return ("interval", one.months, one.days, one.nanoseconds)
+
+
+class PostgresOracle:
+    """A connection to the database that holds everything."""
+
+    def __init__(self, database: Database) -> None:
+        self._connection = psycopg.connect(database.url, autocommit=True, cursor_factory=psycopg.RawCursor)
+        for setting in (
+            "IntervalStyle = 'iso_8601'",
+            "TimeZone = 'UTC'",
+            f"statement_timeout = {TIMEOUT_MS}",
+            "jit = off",
+        ):
+            self._connection.execute(f"SET {setting}")
+        self._connection.execute("SET max_parallel_workers_per_gather = 0")
+        self._connection.adapters.register_loader("interval", _Interval)
+        for name in ("json", "jsonb"):
+            self._connection.adapters.register_loader(name, _Text)
+
+    def answer(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
+        """What PostgreSQL says."""
+        try:
+            cursor = self._connection.execute(sql, list(parameters) or None)
+            kinds = tuple(_KINDS.get(one.type_code) for one in cursor.description or ())
+            return Answer(cursor.fetchall(), kinds)
+        except psycopg.DataError as failure:
+            return Answer(error=failure.sqlstate or "22008", message=str(failure).splitlines()[0])
+        except psycopg.Error as failure:
+            return Answer(error=failure.sqlstate or "XX000", message=str(failure).splitlines()[0])
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+
+_KINDS = {114: Kind.JSON, 3802: Kind.JSON, 700: Kind.FLOAT32}
+
+
+@contextlib.contextmanager
+def bytewise_database(admin_url: str) -> Iterator[Database]:
+    """A database whose text sorts by code point, and whose lower() and upper() know all of Unicode."""
+    admin, name = Database("", admin_url), f"hanse_oracle_{secrets.token_hex(4)}"
+    options = "TEMPLATE template0 ENCODING UTF8 LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"
+    admin.run(f"CREATE DATABASE {name} {options}")
+    try:
+        yield Database(name, admin_url.rsplit("/", 1)[0] + f"/{name}")
+    finally:
+        admin.run(f"DROP DATABASE {name} WITH (FORCE)")

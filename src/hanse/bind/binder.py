@@ -13,8 +13,8 @@ from hanse.ir.expr import Column, Expr, Parameter
 from hanse.ir.plan import Guard as GuardPlan
 from hanse.ir.plan import Plan, Scan
 from hanse.ir.types import NULL, TEXT, Type
-from hanse.ir.walk import map_expr, map_expressions, map_plans, walk_expr
 from hanse.ir.walk import expressions as expressions_of
+from hanse.ir.walk import map_expr, map_expressions, map_plans, walk_expr
 from hanse.ir.walk import plans as plans_of
 
 __all__ = ["BindContext", "BoundQuery", "Parsed", "Tables", "allow_all", "bind"]

@@ -1,6 +1,6 @@
 """Calls by name: scalar functions, aggregates, window functions, set-returning functions."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlglot import exp
 
@@ -8,11 +8,11 @@ from hanse.bind import aggregates, functions, literals, special, subqueries, win
 from hanse.bind.place import Place
 from hanse.bind.sorting import sort_keys
 from hanse.bind.syntax import name as name_of
-from hanse.bind.syntax import malformed, position, unsupported
+from hanse.bind.syntax import position, unsupported
 from hanse.bind.types import BY_CALL, Target
 from hanse.errors import TypeMismatch, UnknownName, Unsupported
-from hanse.ir.expr import TRUE, Aggregate, Expr, Literal, Ref, SortKey, WindowCall
-from hanse.ir.types import BOOLEAN, INT32, Kind
+from hanse.ir.expr import Aggregate, Expr, Ref, WindowCall
+from hanse.ir.types import INT32
 
 
 @dataclass(slots=True)
@@ -170,7 +170,7 @@ def bind_aggregate(found: Call, place: Place) -> Aggregate:
         condition = place.without("FILTER").condition(found.filter, position(found.filter))
     own, place.scope.reads = place.scope.reads, reads
     _refuse_outer(args, own, found)
-    if found.star and found.name != "count" or (not args and not found.star and not found.within):
+    if (found.star and found.name != "count") or (not args and not found.star and not found.within):
         raise TypeMismatch(
             f"{found.name}({'*' if found.star else ''}) does not exist", sqlstate="42883", position=found.position
         )

@@ -15,7 +15,7 @@ from hanse.bind.place import Session
 from hanse.bind.scope import Scope
 from hanse.bind.syntax import malformed, name, only, position
 from hanse.errors import TypeMismatch, Unsupported
-from hanse.ir.expr import Column
+from hanse.ir.expr import Column, Expr
 from hanse.ir.plan import Cte, CteScan, Plan, Project, SetKind, SetOperation
 from hanse.ir.types import Decimal, Type, decimal
 
@@ -132,21 +132,38 @@ def _recursive(
     base = session.query(union.this, outer, inner.known, session)
     names = _names(cte, base.columns)
     types = tuple(column.type for column in base.columns)
-    for attempt in range(2):
-        definition = Definition(cte, label, names, base.plan, outer, {}, shared=True, recursive=True, types=types)
-        step = session.query(union.args["expression"], outer, {**inner.known, own_name: definition}, session)
-        if len(step.columns) != len(names):
-            raise malformed(union, "each UNION query must have the same number of columns")
-        wider = tuple(_widened(a, c.type) for a, c in zip(types, step.columns, strict=True))
-        if attempt == 0 and wider == types:
-            break
-        types = wider
-    left, right = (_as(types, side.plan, cte, session) for side in (base, step))
-    outputs = tuple(session.column(*pair) for pair in zip(names, types, strict=True))
-    definition.plan = inner.around(SetOperation(SetKind.UNION, not union.args.get("distinct"), left, right, outputs))
+    work = _Recursion(cte, label, names, base.plan, outer, inner.known)
+    definition, step = work.step(union, types, session)
+    wider = tuple(_widened(a, c.type) for a, c in zip(types, step.columns, strict=True))
+    if wider != types:
+        definition, step = work.step(union, wider, session)
+    left, right = (_as(wider, side, cte, session) for side in (base.plan, step))
+    outputs = tuple(session.column(*pair) for pair in zip(names, wider, strict=True))
+    every = not union.args.get("distinct")
+    definition.plan = inner.around(SetOperation(SetKind.UNION, every, left, right, outputs))
     definition.reads = 0
-    definition.types = types
     return definition
+
+
+@dataclass(frozen=True, slots=True)
+class _Recursion:
+    cte: exp.CTE
+    label: str
+    names: tuple[str, ...]
+    base: Plan
+    outer: Scope | None
+    known: Mapping[str, Definition]
+
+    def step(self, union: exp.Union, types: tuple[Type, ...], session: Session) -> tuple[Definition, Plan]:
+        """The definition whose rows have these types, and the step that reads it."""
+        definition = Definition(
+            self.cte, self.label, self.names, self.base, self.outer, {}, shared=True, recursive=True, types=types
+        )
+        known = {**self.known, name(self.cte.args["alias"].this): definition}
+        plan = session.query(union.args["expression"], self.outer, known, session).plan
+        if len(plan.columns) != len(self.names):
+            raise malformed(union, "each UNION query must have the same number of columns")
+        return definition, plan
 
 
 def _widened(base: Type, step: Type) -> Type:
@@ -160,7 +177,7 @@ def _as(types: tuple[Type, ...], plan: Plan, cte: exp.CTE, session: Session) -> 
     """The plan with exactly these column types: PostgreSQL converts nothing that would lose anything here."""
     if tuple(column.type for column in plan.columns) == types:
         return plan
-    items = []
+    items: list[tuple[Column, Expr]] = []
     for number, (column, type) in enumerate(zip(plan.columns, types, strict=True), 1):
         if column.type == type:
             items.append((column, column.ref()))
@@ -169,7 +186,9 @@ def _as(types: tuple[Type, ...], plan: Plan, cte: exp.CTE, session: Session) -> 
             isinstance(type, Decimal) and isinstance(column.type, Decimal)
         ):
             label = name(cte.args["alias"].this)
-            message = f'recursive query "{label}" column {number} has type {type} in the non-recursive term but {column.type} overall'
+            message = (
+                f'recursive query "{label}" column {number} has type {type} in its first term but {column.type} overall'
+            )
             hint = "cast the output of the non-recursive term to the correct type"
             raise TypeMismatch(message, position=position(cte.args["alias"]), hint=hint)
         value = coercion.coerce(column.ref(), type, None, "explicit")

@@ -101,14 +101,14 @@ def starts_with(node: exp.StartsWith, place: Place) -> Expr:
     )
 
 
-def adjacent(node: exp.Concat, place: Place) -> Expr:
+def adjacent(node: exp.Concat, _: Place) -> Expr:
     """``'a' 'b'``: one literal."""
     if not all(isinstance(part, exp.Literal) for part in node.expressions):
         raise unsupported(node)
     return literals.string("".join(part.this for part in node.expressions))
 
 
-def tuple_value(node: exp.Tuple, place: Place) -> Expr:
+def tuple_value(node: exp.Tuple, _: Place) -> Expr:
     """A row outside a comparison."""
     hint = "rows can only be compared: (a, b) = (c, d), (a, b) IN (...)"
     raise Unsupported("values of a row type are not supported", position=position(node), hint=hint)
@@ -121,7 +121,7 @@ def dot(node: exp.Dot, place: Place) -> Expr:
     raise Unsupported("fields of composite values are not supported", position=position(node))
 
 
-def star(node: exp.Star, place: Place) -> Expr:
+def star(node: exp.Star, _: Place) -> Expr:
     """``*`` where it cannot stand."""
     raise Unsupported(
         "* is only possible in the select list and in count(*)", sqlstate="42601", position=position(node)

@@ -130,7 +130,9 @@ class AboveGroups:
         for column in free(plan):
             self._allow(column, "")
         parts = tuple(self(part) for part in operands(expr))
-        return replace(with_operands(expr, parts), plan=plan)
+        changed = with_operands(expr, parts)
+        assert isinstance(changed, type_of_subquery)
+        return replace(changed, plan=plan)
 
     def _keys_within(self, expr: Expr) -> Expr:
         """Inside a subquery only whole key expressions are replaced; its own columns are none of our business."""

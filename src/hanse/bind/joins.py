@@ -107,7 +107,9 @@ class _Using:
 
 def _using(work: _Using, names: list[exp.Identifier], node: exp.Join) -> Source:
     """Equality on each name; the two columns become one, first in ``SELECT *``."""
-    conditions, merged, made = [], [], []
+    conditions: list[Expr] = []
+    merged: list[Column] = []
+    made: list[tuple[Column, Expr]] = []
     for part in names:
         where = position(part) or position(node.this)
         one, other = (_side(side, part, where, word) for side, word in ((work.left, "left"), (work.right, "right")))

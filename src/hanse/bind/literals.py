@@ -23,7 +23,7 @@ def string(text: str) -> Expr:
     return Untyped(t.TEXT, Literal(t.TEXT, text))
 
 
-def literal(node: exp.Literal, place: Place) -> Expr:  # noqa: ARG001  # every handler has this shape
+def literal(node: exp.Literal, _: Place) -> Expr:
     """A number or a plain string."""
     return string(node.this) if node.args.get("is_string") else number(node.this, position(node))
 
@@ -56,12 +56,12 @@ def _exact(value: Number, text: str, where: int | None) -> Expr:
     return Literal(t.decimal(precision, scale), value)
 
 
-def null(node: exp.Null, place: Place) -> Expr:  # noqa: ARG001
+def null(_node: exp.Null, _: Place) -> Expr:
     """NULL, of no type yet."""
     return Literal(t.NULL, None)
 
 
-def boolean(node: exp.Boolean, place: Place) -> Expr:  # noqa: ARG001
+def boolean(node: exp.Boolean, _: Place) -> Expr:
     """TRUE or FALSE."""
     return Literal(t.BOOLEAN, bool(node.this))
 
@@ -75,24 +75,24 @@ def parameter(node: exp.Parameter, place: Place) -> Expr:
     return Parameter(declared, index)
 
 
-def placeholder(node: exp.Placeholder, place: Place) -> Expr:  # noqa: ARG001
+def placeholder(node: exp.Placeholder, _: Place) -> Expr:
     """``?`` is PostgreSQL's JSON operator, not a parameter."""
     raise SyntaxFailure(
         'syntax error at or near "?"', position=position(node), hint="parameters are written $1 or :name"
     )
 
 
-def raw(node: exp.RawString, place: Place) -> Expr:  # noqa: ARG001
+def raw(node: exp.RawString, _: Place) -> Expr:
     """``$$text$$``."""
     return string(node.this)
 
 
-def national(node: exp.National, place: Place) -> Expr:  # noqa: ARG001
+def national(node: exp.National, _: Place) -> Expr:
     """``N'text'``."""
     return string(node.this)
 
 
-def escaped(node: exp.ByteString, place: Place) -> Expr:  # noqa: ARG001
+def escaped(node: exp.ByteString, _: Place) -> Expr:
     """``E'text'``: sqlglot has replaced the escapes already."""
     return string(node.this)
 
@@ -100,7 +100,7 @@ def escaped(node: exp.ByteString, place: Place) -> Expr:  # noqa: ARG001
 _UNICODE = re.compile(r"(?P<e>\\)(?:(?P<twice>\\)|(?P<four>[0-9a-fA-F]{4})|\+(?P<six>[0-9a-fA-F]{6}))?")
 
 
-def unicode(node: exp.UnicodeString, place: Place) -> Expr:  # noqa: ARG001
+def unicode(node: exp.UnicodeString, _: Place) -> Expr:
     r"""``U&'\0041'``, also with UESCAPE."""
     text, escape = node.this, node.args.get("escape")
     if isinstance(escape, exp.Expr):
@@ -117,13 +117,13 @@ def unicode(node: exp.UnicodeString, place: Place) -> Expr:  # noqa: ARG001
     return string(_UNICODE.sub(character, text))
 
 
-def hexadecimal(node: exp.HexString, place: Place) -> Expr:  # noqa: ARG001
+def hexadecimal(node: exp.HexString, _: Place) -> Expr:
     """``x'ff'`` is a bit string in PostgreSQL."""
     hint = f"for bytes write '\\x{node.this}'::bytea"
     raise Unsupported("bit strings are not supported", position=position(node), hint=hint)
 
 
-def bits(node: exp.BitString, place: Place) -> Expr:  # noqa: ARG001
+def bits(node: exp.BitString, _: Place) -> Expr:
     """``b'101'``."""
     raise Unsupported("bit strings are not supported", position=position(node), hint="use an integer")
 
@@ -140,7 +140,7 @@ def interval(text: str, fields: str, where: int | None) -> Expr:
     return coercion.coerce(string(text), t.INTERVAL, where, "explicit")
 
 
-def interval_node(node: exp.Interval, place: Place) -> Expr:
+def interval_node(node: exp.Interval, _: Place) -> Expr:
     """``INTERVAL 30 DAY``, which PostgreSQL writes as INTERVAL '30' DAY; accepted for a constant."""
     count, unit = node.this, node.args.get("unit")
     if isinstance(count, exp.Paren):

@@ -14,7 +14,7 @@ from hanse.bind.syntax import malformed, only, position, unsupported
 from hanse.errors import Unsupported
 from hanse.ir.expr import Expr
 from hanse.ir.plan import Plan, Project, SetKind, SetOperation, Values
-from hanse.ir.types import Type
+from hanse.ir.types import NULL, TEXT, Type
 
 _SET_PARTS = frozenset({"this", "expression", "distinct", "with_"}) | MODIFIERS
 _KINDS: dict[type[exp.Expr], SetKind] = {
@@ -65,7 +65,7 @@ def _values(node: exp.Values, outer: Scope | None, names: Mapping[str, Any], ses
 
 
 def _known(type: Type) -> Type:
-    return coercion.TEXT if type == coercion.NULL else type
+    return TEXT if type == NULL else type
 
 
 def _set_operation(node: exp.SetOperation, outer: Scope | None, names: Mapping[str, Any], session: Session) -> Bound:

@@ -7,9 +7,9 @@ from typing import Any
 from sqlglot import exp
 
 from hanse.bind import ctes, functions, joins
+from hanse.bind.joins import combine, cross
 from hanse.bind.place import Place, Session
 from hanse.bind.scope import Relation, Scope, Source
-from hanse.bind.joins import combine, cross
 from hanse.bind.syntax import alias, name, only, position, unsupported
 from hanse.errors import TypeMismatch
 from hanse.ir.expr import Column

@@ -11,7 +11,7 @@ from hanse.bind import outputs
 from hanse.bind.coercion import Untyped
 from hanse.bind.grouping import AboveGroups, Groups
 from hanse.bind.names import output_name
-from hanse.bind.outputs import bare_name, matching, ordinal
+from hanse.bind.outputs import MODIFIERS, bare_name, matching, ordinal
 from hanse.bind.place import Bound, Collector, Place, Session, typed
 from hanse.bind.relations import from_clause
 from hanse.bind.scope import Scope
@@ -21,11 +21,20 @@ from hanse.errors import TypeMismatch, UnknownName
 from hanse.ir import plan as p
 from hanse.ir.expr import TRUE, Column, Expr, SortKey
 from hanse.ir.types import Kind
-from hanse.ir.walk import map_aggregate, map_window
+from hanse.ir.walk import map_window
 
-CLAUSES = frozenset(
-    "with_ expressions from_ joins where group having windows qualify distinct order limit offset".split()
-)
+CLAUSES = MODIFIERS | {
+    "with_",
+    "expressions",
+    "from_",
+    "joins",
+    "where",
+    "group",
+    "having",
+    "windows",
+    "qualify",
+    "distinct",
+}
 
 
 @dataclass(slots=True)
@@ -244,11 +253,10 @@ class Block:
 
     def _finish(self, order: list[tuple[int, SortKey]], on: list[int] | None) -> Bound:
         """Projection, DISTINCT, ORDER BY, LIMIT; hidden outputs go last."""
-        visible = [(item.label, item.value) for item in self.items]
-        projected, untyped = outputs.project(self.plan, [*visible, *self.hidden], self.session)  # type: ignore[list-item]
+        visible = [(item.label, item.value) for item in self.items if item.value is not None]
+        projected, untyped = outputs.project(self.plan, [*visible, *self.hidden], self.session)
         columns = [column for column, _ in projected]
-        if not (self.plan is projected and not self.hidden):
-            self.plan = p.Project(self.plan, tuple(projected))
+        self.plan = p.Project(self.plan, tuple(projected))
         keys = tuple(_over(key, columns[index]) for index, key in order)
         self._distinct(on, order, keys, columns)
         if keys:

@@ -147,5 +147,5 @@ def _named(node: exp.DataType) -> Type:
 
 def _refuse(node: exp.DataType) -> Target:
     word = node.this.sql() if isinstance(node.this, exp.Expr) else str(node.this.value).lower()
-    hint = "cast to text" if word not in ("timetz",) else "use time, or timestamptz"
+    hint = "use time, or timestamptz" if word == "timetz" else "cast to text"
     raise Unsupported(f"type {word} is not supported", position=position(node), hint=hint)

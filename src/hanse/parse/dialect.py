@@ -14,7 +14,7 @@ class HanseSql(Postgres):
     sqlglot's parser is compiled and cannot be subclassed, so what else must differ is done to the tokens (``tokens``).
     """
 
-    INDEX_OFFSET: ClassVar[int] = 0
+    INDEX_OFFSET = 0
 
     class Tokenizer(Postgres.Tokenizer):
         """PostgreSQL's tokens, also after EXPLAIN and SHOW."""

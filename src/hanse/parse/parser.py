@@ -105,7 +105,7 @@ def _refuse_other_statements(tokens: list[Token]) -> None:
 
 
 _REFUSED = frozenset(
-    [
+    {
         "INSERT",
         "UPDATE",
         "DELETE",
@@ -160,7 +160,7 @@ _REFUSED = frozenset(
         "KILL",
         "END",
         "ABORT",
-    ]
+    }
 )
 
 

@@ -5,7 +5,7 @@ the result is exact, so that a predicate on a date meets a date and not a cast o
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal as Number
 from functools import reduce
 from typing import Any
@@ -38,6 +38,8 @@ class Untyped(Expr):
     """A quoted literal (``type`` TEXT) or a parameter (``type`` NULL) whose type its surroundings decide."""
 
     literal: Literal | Parameter
+    position: int | None = field(default=None, compare=False)
+    """Where it stands in the statement, for errors."""
 
 
 CONTEXTS = {"implicit": 0, "assignment": 1, "explicit": 2}
@@ -149,7 +151,7 @@ def _typed(expr: Untyped, type: Type, position: int | None) -> Expr:
         type = TEXT
     if isinstance(expr.literal, Parameter):
         return Parameter(type, expr.literal.index)
-    return from_text(expr.literal.value, type, position)
+    return from_text(expr.literal.value, type, position if expr.position is None else expr.position)
 
 
 def from_text(text: str | None, type: Type, position: int | None) -> Expr:

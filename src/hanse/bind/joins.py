@@ -35,9 +35,10 @@ def is_lateral(left: Source, right: Source) -> bool:
 
 def combine(left: Source, right: Source, node: exp.Expr) -> Source:
     """The names of both sides; the plan is the left one's for now."""
-    known = {relation.name for relation in left.relations if relation.name}
+    known = {relation.name: relation for relation in left.relations if relation.name}
     for relation in right.relations:
-        if relation.name in known:
+        other = known.get(relation.name)
+        if other is not None and not (other.path and relation.path and other.path != relation.path):
             message = f'table name "{relation.name}" specified more than once'
             raise UnknownName(message, sqlstate="42712", position=position(node), hint="give one of them an alias")
     return Source(
@@ -62,6 +63,8 @@ def join(node: exp.Join, left: Source, right: Source, session: Session, scope: C
     if lateral and kind not in (JoinKind.INNER, JoinKind.LEFT):
         hint = "only inner and left joins can have LATERAL references to their left side"
         raise Unsupported(f"LATERAL under a {kind} join", sqlstate="42P10", position=position(node.this), hint=hint)
+    if str(node.args.get("kind") or "").upper() == "CROSS" and (node.args.get("on") or node.args.get("using")):
+        raise malformed(node.this, "CROSS JOIN takes no ON and no USING")
     names = _merged_names(node, left, right)
     if names is not None:
         return _using(_Using(kind, left, right, both, lateral, session), names, node)

@@ -18,14 +18,14 @@ INT32_MAX = 2**31 - 1
 INT64_MAX = 2**63 - 1
 
 
-def string(text: str) -> Expr:
+def string(text: str, where: int | None = None) -> Expr:
     """A quoted literal: its surroundings decide its type."""
-    return Untyped(t.TEXT, Literal(t.TEXT, text))
+    return Untyped(t.TEXT, Literal(t.TEXT, text), where)
 
 
 def literal(node: exp.Literal, _: Place) -> Expr:
     """A number or a plain string."""
-    return string(node.this) if node.args.get("is_string") else number(node.this, position(node))
+    return string(node.this, position(node)) if node.args.get("is_string") else number(node.this, position(node))
 
 
 def number(text: str, where: int | None) -> Expr:
@@ -84,7 +84,7 @@ def placeholder(node: exp.Placeholder, _: Place) -> Expr:
 
 def raw(node: exp.RawString, _: Place) -> Expr:
     """``$$text$$``."""
-    return string(node.this)
+    return string(node.this, position(node))
 
 
 def national(node: exp.National, _: Place) -> Expr:
@@ -94,7 +94,7 @@ def national(node: exp.National, _: Place) -> Expr:
 
 def escaped(node: exp.ByteString, _: Place) -> Expr:
     """``E'text'``: sqlglot has replaced the escapes already."""
-    return string(node.this)
+    return string(node.this, position(node))
 
 
 _UNICODE = re.compile(r"(?P<e>\\)(?:(?P<twice>\\)|(?P<four>[0-9a-fA-F]{4})|\+(?P<six>[0-9a-fA-F]{6}))?")

@@ -125,6 +125,10 @@ class Scope:
             relations = self.relations(qualifier)
             if not relations:
                 return None
+            if len(relations) > 1:
+                hint = "it may be " + " or ".join(".".join(r.path) for r in relations if r.path)
+                message = f'table reference "{_spelled(qualifier)}" is ambiguous'
+                raise UnknownName(message, sqlstate="42P09", position=position, hint=hint)
             found = _exact([column for relation in relations for column in relation.find(name, quoted)], name)
             if not found:
                 raise _unknown_column(parts, position, [c.name for r in relations for c in r.columns])

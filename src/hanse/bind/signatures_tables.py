@@ -4,10 +4,10 @@
 TABLES = """
 generate_series(int4, int4) -> generate_series int4
 generate_series(int8, int8) -> generate_series int8
-generate_series(N, N) -> generate_series N
+generate_series(num, num) -> generate_series same
 generate_series(int4, int4, int4) -> generate_series int4
 generate_series(int8, int8, int8) -> generate_series int8
-generate_series(N, N, N) -> generate_series N
+generate_series(num, num, num) -> generate_series same
 generate_series(ts, ts, interval) -> generate_series ts
 generate_series(tstz, tstz, interval) -> generate_series tstz
 unnest(T[]) -> unnest T

@@ -96,8 +96,10 @@ def _given(node: exp.Expr, place: Place, *keys: str) -> tuple[Expr, ...]:
 def substring(node: exp.Substring, place: Place) -> Expr:
     """``SUBSTRING(s FROM n FOR m)``, and with a regular expression after FROM."""
     args = _given(node, place, "this", "start", "length")
-    pattern = len(args) == 2 and args[1].type.kind is t.Kind.TEXT
-    return functions.resolve("substring" if pattern else "substr", args, position(node))
+    if len(args) == 2 and args[1].type.kind is t.Kind.TEXT:
+        match = functions.resolve("regexp_match", args, position(node))
+        return functions.resolve("array_get", (match, Literal(t.INT32, 1)), position(node))
+    return functions.resolve("substr", args, position(node))
 
 
 def position_in(node: exp.StrPosition, place: Place) -> Expr:

@@ -7,26 +7,24 @@ from hanse.errors import SyntaxFailure, Unsupported
 
 def position(node: exp.Expr | None) -> int | None:
     """The 0-based offset of the node's first token that sqlglot kept; None if it kept none."""
-    current = node
-    while current is not None:
+    stack = [node] if node is not None else []
+    while stack:
+        current = stack.pop()
         start = current.meta.get("start")
         if start is not None:
             return int(start)
-        current = _first(current)
+        stack += reversed(_children(current))
     return None
 
 
-def _first(node: exp.Expr) -> exp.Expr | None:
+def _children(node: exp.Expr) -> list[exp.Expr]:
+    """The nodes below, as they stand in the text as far as sqlglot's order tells."""
     if isinstance(node, exp.Column):
-        return node.parts[0] if node.parts else None
-    if isinstance(node, exp.Table):
-        parts = [node.args.get(key) for key in ("catalog", "db", "this")]
-        return next((part for part in parts if isinstance(part, exp.Expr)), None)
-    for value in node.args.values():
-        for child in value if isinstance(value, list) else (value,):
-            if isinstance(child, exp.Expr):
-                return child
-    return None
+        return list(node.parts)
+    keys = ("catalog", "db", "this", "alias") if isinstance(node, exp.Table) else node.args
+    values = [node.args.get(key) for key in keys]
+    flat = [child for value in values for child in (value if isinstance(value, list) else (value,))]
+    return [child for child in flat if isinstance(child, exp.Expr)]
 
 
 def name(node: object) -> str:
@@ -50,8 +48,18 @@ def only(node: exp.Expr, allowed: frozenset[str], what: str) -> None:
         if value not in (None, False) and value != [] and key not in allowed:
             part = value[0] if isinstance(value, list) else value
             place = position(part) if isinstance(part, exp.Expr) else position(node)
-            words = key.strip("_").replace("_", " ").upper()
+            words = _WORDS.get(key, key.strip("_").replace("_", " ").upper())
+            place = position(node) if place is None else place
             raise Unsupported(f"{words} is not supported in {what}", position=place)
+
+
+_WORDS = {
+    "locks": "FOR UPDATE",
+    "sample": "TABLESAMPLE",
+    "into": "INTO (Hanse only reads)",
+    "all": "ALL",
+    "except_": "EXCEPT",
+}
 
 
 def unsupported(node: exp.Expr, hint: str | None = None) -> Unsupported:

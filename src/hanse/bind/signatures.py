@@ -54,6 +54,8 @@ floor(num) -> @whole
 floor(f8) -> f8
 round(num) -> @whole
 round(num, int4) -> @rounded
+round(I>num, int4) -> @rounded
+round(f8, int4) -> f8
 round(f8) -> f8
 trunc(num) -> @truncated
 trunc(num, int4) -> @rounded
@@ -214,9 +216,6 @@ to_char(f8, text) -> text
 to_date(text, text) -> date
 to_timestamp(f8) -> tstz
 to_timestamp(text, text) -> tstz
-overlaps(ts, ts, ts, ts) -> bool
-overlaps(tstz, tstz, tstz, tstz) -> bool
-clock_timestamp() -> tstz
 
 array_length(T[], int4) -> int4
 array_upper(T[], int4) -> int4
@@ -295,7 +294,7 @@ ALIASES = {
 }
 """Further names of the same functions; the plan holds the second one."""
 
-VOLATILE = frozenset({"random", "gen_random_uuid", "clock_timestamp"})
+VOLATILE = frozenset({"random", "gen_random_uuid"})
 STABLE = frozenset(
     {"to_char", "to_timestamp", "concat", "concat_ws", "format", "timezone", "to_json", "to_jsonb", "array_to_string"}
 )

@@ -8,7 +8,7 @@ count() -> int8
 count(any) -> int8
 sum(int2) -> int8
 sum(int4) -> int8
-sum(int8>num) -> @same
+sum(int8) -> num(38,0)
 sum(num) -> @same
 sum(f4) -> f4
 sum(f8) -> f8
@@ -25,7 +25,6 @@ bit_and(I) -> I
 bit_or(I) -> I
 bit_xor(I) -> I
 string_agg(text, text) -> text
-string_agg(bytes, bytes) -> bytes
 array_agg(T) -> T[]
 json_agg(any) -> json
 jsonb_agg(any) -> json

@@ -1,0 +1,65 @@
+"""The coordinator's dialect: the tables of rules put together, and the few methods of ``spi.dialect.Dialect``."""
+
+from typing import ClassVar
+
+from hanse.ir.expr import Literal
+from hanse.ir.types import Type
+from hanse.spi.dialect import Dialect, Operand, Rule, Rules
+from hanse.spi.duckdb import casts, types
+from hanse.spi.duckdb.aggregates import AGGREGATES, WINDOWS
+from hanse.spi.duckdb.arrays import ARRAYS
+from hanse.spi.duckdb.dates import DATES
+from hanse.spi.duckdb.formats import FORMATS
+from hanse.spi.duckdb.json import JSONS
+from hanse.spi.duckdb.logic import LOGIC
+from hanse.spi.duckdb.numbers import NUMBERS
+from hanse.spi.duckdb.patterns import PATTERNS
+from hanse.spi.duckdb.spelling import rules
+from hanse.spi.duckdb.strings import STRINGS
+from hanse.spi.duckdb.tables import TABLES
+
+PARTS: tuple[Rules, ...] = (LOGIC, DATES, NUMBERS, ARRAYS, JSONS, STRINGS, PATTERNS, FORMATS)
+
+
+def joined() -> Rules:
+    """All scalar rules; where several parts know an operator, all their rules for it, in order."""
+    found: dict[str, tuple[Rule, ...]] = {"gen_random_uuid": rules("CAST(uuid() AS VARCHAR)"), "||": ARRAYS["||"]}
+    for part in PARTS:
+        for name, some in part.items():
+            found[name] = (*found.get(name, ()), *some) if name != "||" else found[name]
+    found["||"] = (*ARRAYS["||"], Rule("{0} || {1}"))
+    return found
+
+
+class DuckDBDialect(Dialect):
+    """DuckDB 1.5 as the coordinator speaks it. Its error() carries SQLSTATEs: ``[22012] division by zero``."""
+
+    name: ClassVar[str] = "duckdb"
+    identifier_length: ClassVar[int] = 1_000_000
+    semi_joins: ClassVar[bool] = True
+    materialized_ctes: ClassVar[bool] = True
+    values_lists: ClassVar[bool] = True
+    functions: Rules = joined()
+    aggregates: Rules = AGGREGATES
+    windows: Rules = WINDOWS
+    table_functions: Rules = TABLES
+
+    def literal(self, literal: Literal) -> str:
+        """The constant with exactly its value and type."""
+        return types.literal(literal)
+
+    def type_name(self, type: Type) -> str:
+        """The carrier of the type here."""
+        return types.type_name(type)
+
+    def cast(self, arg: Operand, target: Type, safe: bool) -> Rule | None:
+        """The conversion as PostgreSQL makes it; None where it has none."""
+        return casts.cast(arg, target, safe)
+
+    def group_key(self, arg: Operand) -> str | None:
+        """As it is: DuckDB groups text bytewise, NaN with NaN, 0 with -0 and equal intervals, as PostgreSQL does."""
+        return arg.sql
+
+    def order_key(self, arg: Operand) -> str | None:
+        """As it is: DuckDB sorts text by code point and NaN greatest; JSON sorts as text."""
+        return arg.sql

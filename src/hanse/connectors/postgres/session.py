@@ -173,6 +173,9 @@ class PostgresSession:
         self.cancel()
         with self._lock:
             control, self._control = self._control, None
+            ended = [one for one in self._running if not one.is_open]
+        for one in ended:
+            self._drop(one)
         if control is None:
             return
         kept = False

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hanse.connectors.postgres.exact import decimals
+from hanse.connectors.shared.exact import decimals
 from hanse.errors import InvalidValue, StaleSnapshot
 from hanse.ir.expr import Column
 from hanse.ir.tables import Table

@@ -16,7 +16,7 @@ from hanse.ir.columns import exactly
 from hanse.ir.fragment import Decision, Fragment, FragmentGraph
 from hanse.ir.properties import is_leakproof
 from hanse.ir.tables import Verdict
-from hanse.ir.walk import expressions, map_expressions, map_subqueries, subqueries, used, with_inputs
+from hanse.ir.walk import expressions, free, map_expressions, map_subqueries, subqueries, used, with_inputs
 from hanse.spi.snapshot import SourceCatalog
 from hanse.split.bare import bare_scans
 from hanse.split.facts import facts_of
@@ -216,7 +216,12 @@ class _Splitter:
         if node.lateral:
             wanted |= used(x for x in _all_expressions(node.right))
         left = self.place(node.left, wanted)
-        right = self.right(node, left, wanted)
+        if node.lateral and isinstance(left, Remote) and not left.residual:
+            whole = self.tried(node.right, left.source, left.ids)
+            joined = self.together(node, left, whole) if isinstance(whole, Remote) else whole
+            if isinstance(joined, Remote):
+                return joined
+        right = self.place(node.right, wanted)
         left = self.follow(node.left, left, right)
         right = self.follow(node.right, right, left)
         joined = self.together(node, left, right)
@@ -224,14 +229,6 @@ class _Splitter:
             return joined
         self.stays(node, joined)
         return self.local(with_inputs(node, (self.here(left, wanted), self.here(right, wanted))))
-
-    def right(self, node: p.Join, left: Placed, wanted: set[int]) -> Placed:
-        """The right side; that of a lateral join is tried where the left side is."""
-        if node.lateral and isinstance(left, Remote) and not left.residual:
-            whole = self.tried(node.right, left.source, left.ids)
-            if isinstance(whole, Remote):
-                return whole
-        return self.place(node.right, wanted)
 
     def follow(self, node: p.Plan, placed: Placed, other: Placed) -> Placed:
         """A side that reads no table goes where the other one is, if it can."""
@@ -458,7 +455,7 @@ def _filtered(plan: p.Plan, tests: list[e.Expr]) -> p.Plan:
 
 def _multiplies(node: p.Join, left: Remote, right: Remote) -> str:
     """A join without an equation of both sides yields more rows than it reads: cheaper here."""
-    if node.kind in (p.JoinKind.SEMI, p.JoinKind.ANTI) or node.lateral:
+    if node.kind in (p.JoinKind.SEMI, p.JoinKind.ANTI) or (node.lateral and not left.ids.isdisjoint(free(right.plan))):
         return ""
     on_left, on_right = left.ids, right.ids
     for test in e.conjuncts(node.condition):

@@ -143,14 +143,16 @@ class SQLiteSession:
         if self._cancelled:
             raise Cancelled("the query was cancelled", source=self._database.source)
 
-    def _explain(self, failure: BaseException, connection: sqlite3.Connection, tables: tuple[Table, ...]) -> HanseError:
-        """Name the value that could not be read, if that is the reason."""
+    def _explain(
+        self, failure: BaseException, connection: sqlite3.Connection, tables: tuple[Table, ...], text: str
+    ) -> HanseError:
+        """Name the value that could not be read, if that is the reason; only columns that the statement names count."""
         source = self._database.source
         if self._cancelled:
             return Cancelled("the query was cancelled", source=source)
         for table in tables:
             facts = self._known.get(table.name)
-            claims = {name: claim for name, claim in facts.claims.items() if name in text} if facts else {}
+            claims = {name: claim for name, claim in facts.claims.items() if _names(text, name)} if facts else {}
             found = verify.culprit(connection, source, table.name, claims)
             if found:
                 return found
@@ -169,6 +171,10 @@ class SQLiteSession:
         with self._lock:
             self._closing = True
             self._drop_if_idle()
+
+
+def _names(text: str, column: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(column.replace(chr(34), chr(34) * 2))}(?!\w)", text) is not None
 
 
 def statement(sql: SqlText, parameters: tuple[Literal, ...]) -> str:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import duckdb
 import pyarrow as pa
@@ -34,7 +35,11 @@ class Coordinator:
         self._cursor.execute(f"SET TimeZone = '{timezone.replace(chr(39), '')}'")
         self._batch_rows = batch_rows
         self._scope = scope
-        scope.on_end(self._cursor.interrupt)
+        scope.on_end(self._interrupt)
+
+    def _interrupt(self) -> None:
+        with suppress(duckdb.ConnectionException):  # it has ended by itself and is closed
+            self._cursor.interrupt()
 
     def register(self, fetches: Mapping[int, Fetch]) -> None:
         """Make each fragment readable as the relation ``f<N>``."""

@@ -83,7 +83,9 @@ class Fetch:
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """The stream, once: a plan that would read it again is an error, not an empty relation."""
         if self._taken:
-            raise InternalError(f"fragment f{self.request.fragment} is read twice by the coordinator")
+            twice = InternalError(f"fragment f{self.request.fragment} is read twice by the coordinator")
+            self._scope.end(twice)
+            raise twice
         self._taken = True
         reader = pa.RecordBatchReader.from_batches(self.schema, self.batches())
         return reader.__arrow_c_stream__(requested_schema)

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from hanse.execute.cancel import CancelScope
 
-BYTES_MAX = 32 * 1024 * 1024
+BYTES_MAX = 16 * 1024 * 1024
 """Bytes that wait in one queue; a batch is always let in when the queue is empty."""
 
 

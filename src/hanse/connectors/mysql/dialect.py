@@ -1,0 +1,116 @@
+"""The dialect of MySQL and MariaDB: the tables of spellings, casts, and the forms in which values group and sort."""
+
+from typing import ClassVar
+
+from hanse.connectors.mysql import literals
+from hanse.connectors.mysql.aggregates import AGGREGATES, WINDOWS
+from hanse.connectors.mysql.catalog import quote
+from hanse.connectors.mysql.functions import EQUAL, PLAIN, Texts, functions, is_bytewise
+from hanse.connectors.mysql.options import SORT_BYTES
+from hanse.ir.expr import Literal
+from hanse.ir.types import INTEGER_DIGITS, INTEGERS, SIGNED, TEXTS, Decimal, Kind, Type
+from hanse.spi.dialect import Dialect, Operand, Rule, Rules
+
+MARIADB_EXACT = "utf8mb4_nopad_bin"
+MYSQL_EXACT = "utf8mb4_0900_bin"
+EVERYTHING = "18446744073709551615"
+"""What the manual advises as a LIMIT where there is only an OFFSET."""
+
+
+class MysqlDialect(Dialect):
+    """The dialect of MySQL 8.0.17 and later and MariaDB 10.3 and later."""
+
+    name: ClassVar[str] = "mysql"
+    identifier_length: ClassVar[int] = 64
+    subqueries_in_on: ClassVar[bool] = True
+    empty_from: ClassVar[str] = "FROM DUAL"
+    aggregates: Rules = AGGREGATES
+    windows: Rules = WINDOWS
+
+    def __init__(self, is_mariadb: bool = True) -> None:
+        """The two differ in the name of the collation that compares bytes and pads nothing."""
+        collation = MARIADB_EXACT if is_mariadb else MYSQL_EXACT
+        self._texts = Texts(collation)
+        self.functions = functions(collation)
+
+    def quote(self, identifier: str) -> str:
+        """In backticks."""
+        return quote(identifier)
+
+    def literal(self, literal: Literal) -> str | None:
+        """The constant with its value and type."""
+        return literals.literal(literal)
+
+    def type_name(self, type: Type) -> str | None:
+        """The type in a CAST."""
+        return literals.type_name(type)
+
+    def cast(self, arg: Operand, target: Type, safe: bool) -> Rule | None:  # noqa: ARG002  # nothing here can fail
+        """Only what cannot fail or round: the server turns 'abc' into 0 and cuts what is too long."""
+        if arg.type == target or (arg.type.kind in TEXTS and target.kind is Kind.TEXT):
+            return Rule("{0}")
+        if _widens(arg.type, target):
+            return Rule("{0}")
+        name = self.type_name(target)
+        if isinstance(target, Decimal) and name and _holds(arg.type, target):
+            return Rule(f"CAST({{0}} AS {name})")
+        if arg.type.kind in INTEGERS and target.kind is Kind.FLOAT64:
+            return Rule("{0} + 0e0")
+        if arg.type.kind is Kind.DATE and target.kind is Kind.TIMESTAMP:
+            return Rule("CAST({0} AS DATETIME)")
+        if arg.type.kind is Kind.TIMESTAMP and target.kind is Kind.DATE:
+            return Rule("CAST({0} AS DATE)")
+        return None
+
+    def group_key(self, arg: Operand) -> str | None:
+        """Text in its exact form, unless it may be longer than the server's sorts look; all but floats as they are."""
+        if arg.type.kind in TEXTS:
+            if not _is_short(arg):
+                return None
+            return arg.sql if is_bytewise(arg) else self._texts.exact(arg)
+        if arg.type.kind is Kind.BYTES and not _is_short(arg):
+            return None
+        return arg.sql if arg.type.kind in EQUAL else None
+
+    def order_key(self, arg: Operand) -> str | None:
+        """As for groups; a collation that compares bytes of utf8mb4 sorts by code point."""
+        if arg.type.kind in TEXTS:
+            plain = is_bytewise(arg) and arg.collation.order_is_codepoint
+            return None if not _is_short(arg) else arg.sql if plain else self._texts.exact(arg)
+        if arg.type.kind is Kind.BYTES and not _is_short(arg):
+            return None
+        return arg.sql if arg.type.kind in PLAIN else None
+
+    def sort_term(self, key: str, descending: bool, nulls_first: bool) -> str:
+        """NULLs are the least here; the other order takes a term of its own (trap R15)."""
+        term = f"{key} {'DESC' if descending else 'ASC'}"
+        if nulls_first != descending:
+            return term
+        return f"{key} IS NULL {'DESC' if nulls_first else 'ASC'}, {term}"
+
+    def limit(self, count: str | None, offset: str | None, with_ties: bool) -> str:  # noqa: ARG002  # see capabilities
+        """LIMIT must come with OFFSET."""
+        if count is None and offset is None:
+            return ""
+        text = f"LIMIT {count if count is not None else EVERYTHING}"
+        return f"{text} OFFSET {offset}" if offset is not None else text
+
+
+def _is_short(arg: Operand) -> bool:
+    if arg.literal is not None:
+        value = arg.literal.value
+        return value is None or len(value) * 4 <= SORT_BYTES
+    return arg.collation.bytes_max is not None
+
+
+def _widens(source: Type, target: Type) -> bool:
+    """Between integers, where every value of the one is one of the other: the server computes in 64 bits anyway."""
+    return source.kind in SIGNED and target.kind in SIGNED and INTEGER_DIGITS[source.kind] < INTEGER_DIGITS[target.kind]
+
+
+def _holds(source: Type, target: Decimal) -> bool:
+    """Whether every value of the source fits, digit for digit."""
+    if isinstance(source, Decimal):
+        return source.scale <= target.scale and source.precision - source.scale <= target.precision - target.scale
+    digits = INTEGER_DIGITS.get(source.kind)
+    return digits is not None and digits <= target.precision - target.scale

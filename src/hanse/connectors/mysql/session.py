@@ -1,0 +1,309 @@
+"""One query's stay at a server: read-only statements under one snapshot, streamed, and ended on demand."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from hanse.connectors.mysql.decode import Decoder, Policy
+from hanse.connectors.mysql.dialect import MysqlDialect
+from hanse.connectors.mysql.errors import FAILURES, INTERRUPTED, is_lost, number, translate
+from hanse.connectors.mysql.spool import Lane, Spool, Stopped
+from hanse.connectors.mysql.wire import Connection, Rows, check_warnings
+from hanse.connectors.shared.pool import Pool
+from hanse.errors import Cancelled, HanseError, InvalidValue, StaleSnapshot
+from hanse.ir.expr import Literal, Parameter
+from hanse.ir.request import Request, SqlText
+from hanse.spi.connector import ReadContext
+
+CANCEL_SECONDS = 0.9
+SNAPSHOT_ENGINES = frozenset({"innodb", "rocksdb", "tokudb"})
+BEGIN = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+WHEN = "SELECT CONNECTION_ID(), DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%dT%H:%i:%s.%fZ')"
+POSITION = "SHOW STATUS WHERE Variable_name IN ('Binlog_snapshot_file', 'Binlog_snapshot_position')"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What a session needs of its connector."""
+
+    source: str
+    pool: Pool[Connection]
+    connect: Callable[[], Connection]
+    """Opens a connection beside the pool, to end statements with."""
+    policy: Policy
+    dialect: MysqlDialect
+
+
+class Running:
+    """A connection that a session has leased. ``doomed``: it is to be killed, so it never goes back to the pool."""
+
+    __slots__ = ("connection", "doomed")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.doomed = False
+
+
+class MysqlSession:
+    """The session of ``spi.connector`` for MySQL and MariaDB.
+
+    A single request has a connection to itself: one statement sees one snapshot. Several requests share a transaction
+    WITH CONSISTENT SNAPSHOT on one connection and take turns (``spool``).
+    """
+
+    def __init__(self, door: Door, context: ReadContext) -> None:
+        """Connect to nothing yet."""
+        self._door = door
+        self._context = context
+        self._lock = threading.Lock()
+        self._begin_lock = threading.Lock()
+        self._running: set[Running] = set()
+        self._ended = False
+        self._lane = Lane()
+        self._pumps: list[threading.Thread] = []
+        self._shared: Running | None = None
+        self._snapshot: str | None = None
+        self._is_snapshot = True
+
+    @property
+    def snapshot(self) -> str | None:
+        """What several requests share: the binary log's position, or the transaction's connection and start. None for a
+        single request, and where a table's engine has no snapshots (MyISAM, Aria, MEMORY)."""
+        return self._snapshot if self._is_snapshot else None
+
+    def read(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
+        """Run the request and yield its batches, decoded."""
+        sql = f"/* hanse:{self._context.query_id} */ {self._spelled(request.sql, parameters)}"
+        decoder = Decoder(request.columns, request.tables, self._door.policy)
+        engines = {value.lower() for table in request.tables for name, value in table.details if name == "engine"}
+        self._is_snapshot = self._is_snapshot and engines <= SNAPSHOT_ENGINES
+        if self._context.requests > 1:
+            return self._in_turn(sql, decoder)
+        return self._alone(sql, decoder)
+
+    def _spelled(self, sql: SqlText, parameters: tuple[Literal, ...]) -> str:
+        return "".join(part if isinstance(part, str) else self._value(part, parameters) for part in sql.parts)
+
+    def _value(self, hole: Parameter, parameters: tuple[Literal, ...]) -> str:
+        text = self._door.dialect.literal(parameters[hole.index])
+        if text is None:
+            message = f"parameter ${hole.index + 1} has a value that the source cannot hold"
+            raise InvalidValue(message, source=self._door.source)
+        return f"({text})"
+
+    # one request: a connection of its own
+
+    def _alone(self, sql: str, decoder: Decoder) -> Iterator[pa.RecordBatch]:
+        running: Running | None = None
+        finished = False
+        try:
+            running, rows = self._start(sql)
+            yield from self._batches(running, rows, decoder)
+            self._give_back(running)
+            finished = True
+        except FAILURES as failure:
+            raise translate(failure, self._door.source, self._ended) from None
+        finally:
+            if running is not None and not finished:
+                self._drop(running)
+
+    def _start(self, sql: str) -> tuple[Running, Rows]:
+        """The statement on a leased connection; an idle one that the server has closed meanwhile is replaced."""
+        while True:
+            running, used = self._lease()
+            try:
+                return running, Rows(running.connection, sql, self._context.batch_rows)
+            except FAILURES as failure:
+                self._drop(running)
+                if not (used and is_lost(failure)) or self._ended:
+                    raise
+
+    def _lease(self) -> tuple[Running, bool]:
+        connection, used = self._door.pool.lease(lambda: self._ended)
+        running = Running(connection)
+        with self._lock:
+            self._running.add(running)
+            ended = self._ended
+        if ended:
+            self._drop(running)
+            raise Cancelled("the statement was cancelled", source=self._door.source)
+        return running, used
+
+    def _batches(self, running: Running, rows: Rows, decoder: Decoder) -> Iterator[pa.RecordBatch]:
+        if rows.width != decoder.width:
+            message = f"the source answered with {rows.width} columns, not {decoder.width}"
+            raise StaleSnapshot(message, source=self._door.source)
+        for block in rows:
+            if running.doomed:
+                raise Cancelled("the statement was cancelled", source=self._door.source)
+            yield decoder.decode(block)
+        if rows.warnings:
+            check_warnings(running.connection, self._door.source)
+
+    # several requests: turns in one transaction
+
+    def _in_turn(self, sql: str, decoder: Decoder) -> Iterator[pa.RecordBatch]:
+        spool = self._lane.enter()
+        pump = threading.Thread(target=self._pump, args=(spool, sql, decoder), name="hanse-mysql-pump", daemon=True)
+        with self._lock:
+            self._pumps.append(pump)
+        pump.start()
+        yield from spool
+
+    def _pump(self, spool: Spool, sql: str, decoder: Decoder) -> None:
+        failure: BaseException | None = None
+        try:
+            self._lane.wait(spool)
+            running = self._transaction()
+            rows = Rows(running.connection, sql, self._context.batch_rows)
+            self._fill(spool, running, rows, decoder)
+        except Stopped:
+            failure = Cancelled("the statement was cancelled", source=self._door.source)
+        except FAILURES as raised:
+            failure = translate(raised, self._door.source, self._ended)
+        except BaseException as raised:  # noqa: BLE001  # it belongs to the reader of the spool
+            failure = raised
+        finally:
+            self._lane.leave(spool)
+            spool.finish(failure)
+
+    def _fill(self, spool: Spool, running: Running, rows: Rows, decoder: Decoder) -> None:
+        try:
+            for batch in self._batches(running, rows, decoder):
+                spool.put(batch)
+        except Stopped:
+            self._skip(running, rows)
+            raise
+        except BaseException:
+            self._doom(running)
+            raise
+
+    def _skip(self, running: Running, rows: Rows) -> None:
+        """End one statement of the transaction, whose rest nobody wants, and keep the transaction for the others."""
+        self._end([running], "KILL QUERY")
+        for statement in (rows.drain, running.connection.ping):
+            try:
+                statement()
+            except FAILURES as failure:
+                if number(failure) != INTERRUPTED:
+                    self._doom(running)
+                    raise
+
+    def _transaction(self) -> Running:
+        """The shared connection; the first request opens its transaction."""
+        with self._begin_lock:
+            shared = self._shared
+            if shared is not None:
+                if shared.doomed:
+                    raise Cancelled("another request of the query was ended", source=self._door.source)
+                return shared
+            while True:
+                running, used = self._lease()
+                try:
+                    self._snapshot = _begin(running.connection)
+                    self._shared = running
+                    return running
+                except FAILURES as failure:
+                    self._drop(running)
+                    if not (used and is_lost(failure)) or self._ended:
+                        raise
+
+    # the end
+
+    def cancel(self) -> None:
+        """End every running statement at the server, within a second."""
+        with self._lock:
+            self._ended = True
+            running = list(self._running)
+            for one in running:
+                one.doomed = True
+        if running:
+            self._kill(running)
+
+    def close(self) -> None:
+        """End what still runs, give the shared connection back or drop it."""
+        with self._lock:
+            pumps = [pump for pump in self._pumps if pump.is_alive()]
+            idle = not pumps and self._running <= {self._shared}
+        if not idle:
+            self.cancel()
+        self._ended = True
+        for pump in pumps:
+            pump.join(CANCEL_SECONDS)
+        shared, self._shared = self._shared, None
+        if shared is None:
+            return
+        with contextlib.suppress(*FAILURES, HanseError):
+            if not shared.doomed:
+                shared.connection.rollback()
+                self._give_back(shared)
+        self._drop(shared)
+
+    def _give_back(self, running: Running) -> None:
+        with self._lock:
+            doomed = running.doomed
+            if not doomed:
+                self._running.discard(running)
+        if doomed:
+            self._drop(running)
+            raise Cancelled("the statement was cancelled", source=self._door.source)
+        if not self._door.pool.give_back(running.connection):
+            running.connection.close()
+
+    def _drop(self, running: Running) -> None:
+        """End the statement and its connection; the place in the pool is free again."""
+        with self._lock:
+            known = running in self._running
+            self._running.discard(running)
+        if not known:
+            return
+        self._doom(running)
+        running.connection._force_close()
+        self._door.pool.forget()
+
+    def _doom(self, running: Running) -> None:
+        with self._lock:
+            doomed, running.doomed = running.doomed, True
+        if not doomed and running.connection.open:
+            self._kill([running])
+
+    def _kill(self, running: list[Running]) -> None:
+        """End connections; whatever comes of that, our sockets are shut, so that no reader waits."""
+        self._end(running, "KILL CONNECTION")
+        for one in running:
+            with contextlib.suppress(OSError, AttributeError):
+                one.connection._sock.shutdown(socket.SHUT_RDWR)
+
+    def _end(self, running: list[Running], command: str) -> None:
+        numbers = [one.connection.thread_id() for one in running]
+        killer = threading.Thread(target=self._execute, args=(command, numbers), name="hanse-mysql-kill", daemon=True)
+        killer.start()
+        killer.join(CANCEL_SECONDS)
+
+    def _execute(self, command: str, numbers: list[int]) -> None:
+        """From a connection of our own beside the pool, which may be in use to the last one."""
+        with contextlib.suppress(HanseError):
+            control = self._door.connect()
+            for one in numbers:
+                with contextlib.suppress(*FAILURES), control.cursor() as cursor:
+                    cursor.execute(f"{command} {one}")
+            with contextlib.suppress(*FAILURES):
+                control.close()
+
+
+def _begin(connection: Connection) -> str:
+    """Open the transaction; its snapshot's name: the binary log's position where the server keeps it, which says what
+    the data is, else which transaction it is."""
+    with connection.cursor() as cursor:
+        cursor.execute(BEGIN)
+        cursor.execute(POSITION)
+        position = [str(value) for _, value in cursor.fetchall() if value]
+        if len(position) == 2:
+            return ":".join(position)
+        cursor.execute(WHEN)
+        number, moment = cursor.fetchone()
+        return f"transaction of connection {number} at {moment}"

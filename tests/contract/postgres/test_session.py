@@ -154,11 +154,7 @@ def test_leaving_early_ends_the_statement(contract: ConnectorContract, database:
 
 def test_connections_are_used_again(make: Make) -> None:
     contract = make()
-    pids = set()
-    for _ in range(3):
-        session = contract.connector.begin(ReadContext("ab", 1))
-        pids.update(list(session.read(asking("SELECT pg_backend_pid()", INT32), ()))[0].column(0).to_pylist())
-        session.close()
+    pids = {contract.rows(asking("SELECT pg_backend_pid()", INT32))[0] for _ in range(3)}
     assert len(pids) == 1
 
 

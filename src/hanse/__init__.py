@@ -1,1 +1,25 @@
-"""Hanse: one SQL query over databases that cannot be merged."""
+"""Hanse: one SQL query over databases that cannot be merged.
+
+    import hanse
+
+    with hanse.connect("hanse.yaml") as engine:
+        result = engine.query("SELECT * FROM crm.customers WHERE region = $1", ["north"])
+        table = result.to_arrow()
+        print(result.report.to_dict())
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hanse.engine import Engine
+from hanse.errors import HanseError
+from hanse.execute.result import ResultStream
+
+__version__ = "0.1.0"
+__all__ = ["Engine", "HanseError", "ResultStream", "__version__", "connect"]
+
+
+def connect(config: str | Path | Mapping[str, Any] = "hanse.yaml") -> Engine:
+    """An engine over the sources of a hanse.yaml, or of a mapping of the same shape; close it after use."""
+    return Engine(config)

@@ -41,9 +41,10 @@ class Coordinator:
         with suppress(duckdb.ConnectionException):  # it has ended by itself and is closed
             self._cursor.interrupt()
 
-    def register(self, fetches: Mapping[int, Fetch]) -> None:
-        """Make each fragment readable as the relation ``f<N>``."""
+    def register(self, fetches: Mapping[int, Fetch], answer: BatchQueue) -> None:
+        """Make each fragment readable as the relation ``f<N>``, as far as the reader of the answer wants more."""
         for number, fetch in fetches.items():
+            fetch.answer = answer
             self._cursor.register(f"f{number}", fetch)
 
     def start(self, sql: str, columns: tuple[Column, ...], queue: BatchQueue) -> threading.Thread:

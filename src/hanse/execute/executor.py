@@ -106,7 +106,7 @@ def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope
     for fetch in fetches.values():
         held.threads.append(fetch.start(held.sessions[fetch.request.source], run.parameters))
     if coordinator is not None and graph.sql is not None:
-        coordinator.register(fetches)
+        coordinator.register(fetches, queue)
         text = statement(graph.sql, run.parameters, run.dialect)
         run.report.coordinator_sql = text
         held.threads.append(coordinator.start(text, graph.columns, queue))

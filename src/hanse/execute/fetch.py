@@ -26,6 +26,8 @@ class Fetch:
         self.request = request
         self.schema = wire_schema(request.columns)
         self.queue = BatchQueue(scope)
+        self.answer: BatchQueue | None = None
+        """The queue of the whole answer, where a coordinator stands between."""
         self._report = report
         self._scope = scope
         self._elapsed = elapsed
@@ -72,8 +74,14 @@ class Fetch:
         report.batches += 1
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The batches in order; raises what ended the query."""
+        """The batches in order; raises what ended the query.
+
+        DuckDB reads on while its own reader waits: it counts an Arrow string as 16 bytes, so its streaming buffer holds a
+        gigabyte before it is full. So a batch is only given while the answer's reader wants more.
+        """
         while (batch := self.queue.get()) is not None:
+            if self.answer is not None:
+                self.answer.wait_until_wanted()
             yield batch
 
     def __arrow_c_schema__(self) -> Any:

@@ -35,6 +35,12 @@ class BatchQueue:
             self._bytes += size
             self._changed.notify_all()
 
+    def wait_until_wanted(self) -> None:
+        """Wait while more than half of the queue is full: what its writer has read ahead should be used up first."""
+        with self._changed:
+            while self._bytes > self._bytes_max // 2 and not self._scope.ended:
+                self._changed.wait()
+
     def finish(self) -> None:
         """No more batches will come."""
         with self._changed:

@@ -14,6 +14,7 @@ import duckdb
 from hanse.errors import HanseError, SourceError
 from hanse.settings import EngineSettings
 from hanse.spi.connector import Embedded
+from hanse.spi.duckdb.faults import DISABLED_OPTIMIZERS
 
 
 class Instance:
@@ -32,6 +33,7 @@ class Instance:
                 "autoload_known_extensions": "false",
                 "python_enable_replacements": "false",
                 "preserve_insertion_order": "true",
+                "disabled_optimizers": DISABLED_OPTIMIZERS,
             },
         )
         self._attached: dict[str, int] = {}

@@ -8,11 +8,14 @@ from typing import Any
 
 import duckdb
 
+from hanse.spi.duckdb.faults import DISABLED_OPTIMIZERS
+
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
     "memory_limit": "1GB",
+    "disabled_optimizers": DISABLED_OPTIMIZERS,
 }
 
 

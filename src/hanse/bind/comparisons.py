@@ -48,7 +48,10 @@ def chain(node: exp.Expr, place: Place) -> Expr:
 
 
 def negation(node: exp.Not, place: Place) -> Expr:
-    """NOT."""
+    """NOT; sqlglot writes IS NOT TRUE as NOT ... IS TRUE."""
+    inner = node.this
+    if isinstance(inner, exp.Is) and isinstance(inner.args["expression"], exp.Boolean) and not inner.args.get("negate"):
+        return _is_not(inner, place)
     return Call(BOOLEAN, "not", (place.condition(node.this, position(node)),))
 
 
@@ -133,6 +136,11 @@ def between(node: exp.Between, place: Place) -> Expr:
 
 
 _IS = {"null": ("is_null", "is_not_null"), "true": ("is_true", "is_not_true"), "false": ("is_false", "is_not_false")}
+
+
+def _is_not(node: exp.Is, place: Place) -> Expr:
+    name = "is_not_true" if node.args["expression"].this else "is_not_false"
+    return functions.resolve(name, (place.bind(node.this),), position(node))
 
 
 def is_test(node: exp.Is, place: Place) -> Expr:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
+import duckdb
 import pytest
 
 from hanse.errors import InvalidValue
+from hanse.ir import plan as p
 from hanse.ir import types as t
-from hanse.ir.expr import Call, Cast, Expr, Literal
+from hanse.ir.expr import Call, Cast, Column, Expr, InList, Literal
 from hanse.ir.tables import Verdict
+from hanse.render.writer import write
+from hanse.spi.arrow import carrier
 from hanse.spi.dialect import Operand
+from hanse.spi.duckdb.dialect import DuckDBDialect
 from hanse.testing.contract import ConnectorContract, covered
 from tests.contract.postgres.samples import CALLS, CASTS, LITERALS, comparisons, d, f, i, s, x
 
@@ -38,10 +44,35 @@ def test_samples_cover_every_rule(contract: ConnectorContract) -> None:
 
 
 def test_calls(contract: ConnectorContract) -> None:
-    calls: list[Expr] = [Call(type, name, args) for type, name, args, _ in SAMPLES]
+    calls: list[Expr] = [call(*sample[:3]) for sample in SAMPLES]
     expected = [answer for *_, answer in SAMPLES]
     for start in range(0, len(calls), 200):
         assert differences(contract, calls[start : start + 200], expected[start : start + 200]) == []
+
+
+@pytest.fixture(scope="module")
+def coordinator() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(":memory:", config={"threads": "1"}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+def call(type: t.Type, name: str, args: tuple[Expr, ...]) -> Expr:
+    return InList(type, args[0], args[1:]) if name == "in" else Call(type, name, args)
+
+
+def computed(connection: duckdb.DuckDBPyConnection, node: Expr) -> Any:
+    """What the coordinator makes of an expression, in the carrier of its type."""
+    sql = write(p.Values((Column(1, "v", node.type),), ((node,),)), DuckDBDialect())
+    array = connection.execute(str(sql)).to_arrow_table().column(0).combine_chunks()
+    return array.cast(carrier(node.type)).to_pylist()[0]
+
+
+def test_the_coordinator_agrees(coordinator: duckdb.DuckDBPyConnection) -> None:
+    nodes: list[tuple[Expr, Any]] = [(call(*sample[:3]), sample[3]) for sample in SAMPLES]
+    nodes += [(Cast(type, arg), expected) for arg, type, expected in CASTS]
+    found = ((node, computed(coordinator, node), expected) for node, expected in nodes)
+    assert [one for one in found if not same(one[1], one[2])] == []
 
 
 def test_casts(contract: ConnectorContract) -> None:

@@ -33,7 +33,6 @@ class PostgresConnector:
         self._readers: Pool[Any] = Pool(source, size, wait, self._connect_reader)
         self._controls = Pool(source, size, wait, self._connect)
         self._dialect = PostgresDialect()
-        self._checks_text = False
 
     @property
     def source(self) -> str:
@@ -51,8 +50,7 @@ class PostgresConnector:
         finally:
             connection.close()
         server = facts.server
-        self._dialect = PostgresDialect(server.encoding in catalog.CODEPOINT_ENCODINGS)
-        self._checks_text = server.encoding == "SQL_ASCII"
+        self._dialect = PostgresDialect(server.encoding == "UTF8")
         policy = Policy(unbounded(self._options.numeric), self._options.infinity)
         return SourceCatalog(
             self._source,
@@ -77,7 +75,6 @@ class PostgresConnector:
             self._controls,
             self._settings,
             self._options.fetch_bytes,
-            self._checks_text,
             self._dialect,
         )
         return PostgresSession(server, context)

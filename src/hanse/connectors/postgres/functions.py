@@ -188,7 +188,6 @@ ARITHMETIC: Rules = {
     "*": (Rule("{0} * {1}", (NUMERIC,)),),
     "/": (Rule("{0} / {1}", (INTEGER | FLOATS,)),),
     "%": (Rule("{0} % {1}", (EXACT_NUMBER,)),),
-    "mod": (Rule("{0} % {1}", (EXACT_NUMBER,)),),
     "neg": (Rule("- {0}", (NUMERIC,)),),
     "&": (Rule("{0} & {1}", (INTEGER,)),),
     "|": (Rule("{0} | {1}", (INTEGER,)),),

@@ -19,7 +19,7 @@ KEEPALIVE = {"keepalives": "1", "keepalives_idle": "15", "keepalives_interval": 
 class Tls(BaseModel):
     """Whether and how the connection is encrypted, in libpq's words; file names are relative to the configuration."""
 
-    model_config = {"extra": "forbid"}
+    model_config = {"extra": "forbid", "hide_input_in_errors": True}
     mode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
     ca: str | None = None
     cert: str | None = None
@@ -29,6 +29,7 @@ class Tls(BaseModel):
 class Options(TableFilter):
     """The options of a PostgreSQL source. Times are in seconds, 0 is no limit."""
 
+    model_config = {"extra": "forbid", "hide_input_in_errors": True}
     url: SecretStr
     user: str | None = None
     password: SecretStr | None = None

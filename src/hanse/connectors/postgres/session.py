@@ -33,7 +33,6 @@ class Server:
     controls: "Pool[psycopg.Connection[Any]]"
     settings: Mapping[str, str]
     fetch_bytes: int
-    checks_text: bool
     dialect: PostgresDialect
 
 
@@ -60,7 +59,7 @@ class PostgresSession:
         """Run the request and yield its batches, decoded."""
         labels = [label(column, request.tables) for column in request.columns]
         sql = statement(self._spelled(request.sql, parameters), request.columns, labels)
-        decoder = Decoder(self._server.source, request.columns, labels, self._server.checks_text)
+        decoder = Decoder(self._server.source, request.columns, labels)
         running = self._start()
         finished = False
         try:

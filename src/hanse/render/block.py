@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hanse.ir.expr import Expr, Literal
 from hanse.ir.tables import Collation
 from hanse.ir.types import Type
-from hanse.render.spelling import LOOSE, TIGHT
+from hanse.render.spelling import LOOSE, TIGHT, level
 from hanse.spi.dialect import BYTEWISE, Operand
 
 VOLATILE, AGGREGATE, WINDOW, SUBQUERY, HOLE, CONSTANT = 1, 2, 4, 8, 16, 32
@@ -52,10 +52,10 @@ class Value:
         """The same value in the form of a key, under which text is bytewise."""
         if sql == self.sql or sql == self.tight():
             return self if self.collation is BYTEWISE else self._with(self.sql, self.level, self.plain)
-        return self._with(sql, LOOSE, plain=False)
+        return self._with(sql, level(sql), plain=False)
 
-    def _with(self, sql: str, level: int, plain: bool) -> "Value":
-        return Value(sql, self.type, level, BYTEWISE, None, self.cost, self.flags, plain)
+    def _with(self, sql: str, firm: int, plain: bool) -> "Value":
+        return Value(sql, self.type, firm, BYTEWISE, None, self.cost, self.flags, plain)
 
 
 @dataclass(slots=True)

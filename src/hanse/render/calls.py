@@ -55,7 +55,7 @@ class Calls:
         value = self._expressions.write(key.expr, values)
         if value.flags & b.CONSTANT:
             return None
-        return Order(self._expressions.sorted(value).tight(), key.descending, key.nulls_first, key.expr)
+        return Order(self._expressions.sorted(value).conjunct(), key.descending, key.nulls_first, key.expr)
 
     def term(self, order: Order) -> str:
         """The text of a sort term."""

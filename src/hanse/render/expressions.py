@@ -7,7 +7,7 @@ from hanse.errors import InternalError
 from hanse.ir import expr as e
 from hanse.ir.plan import Plan
 from hanse.ir.properties import VOLATILE as VOLATILE_NAMES
-from hanse.ir.types import TEXTS, Type
+from hanse.ir.types import Type
 from hanse.render import block as b
 from hanse.render.block import Value
 from hanse.render.spelling import LOGIC, LOOSE, TIGHT, Marks, bare, has_mark, level, literal_level, template
@@ -166,11 +166,16 @@ class Expressions:
         args = [self.write(part, values) for part in (node.arg, *node.items)]
         if "in" in self.dialect.functions:
             return self.apply("in", args, node.type)
-        if args[0].type.kind not in TEXTS or all(arg.collation.equal_is_bytewise for arg in args):
+        if all(self._compares_plainly(args[0], item) for item in args[1:]):
             text = f"{args[0].tight()} IN ({', '.join(arg.sql for arg in args[1:])})"
             return self._made(text, node.type, LOOSE, args, 1)
         tests = [self.apply("=", (args[0], item), node.type) for item in args[1:]]
         return self._made(" OR ".join(test.conjunct() for test in tests), node.type, LOGIC, tests, 1)
+
+    def _compares_plainly(self, left: Value, right: Value) -> bool:
+        """Whether the dialect's spelling of ``=`` for these operands is nothing but ``=``, which is what IN means."""
+        rule = find(self.dialect.functions, "=", [left.operand(), right.operand()])
+        return rule is not None and isinstance(rule.sql, str) and template(rule.sql).texts == ("", " = ", "")
 
     def inside(self, values: Values, write: Callable[[], Any]) -> Any:
         """What ``write`` yields where the columns of ``values`` are those of an enclosing plan."""

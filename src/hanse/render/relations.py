@@ -98,6 +98,8 @@ class Relations(Core):
         for place, (column, name) in enumerate(zip(outputs, columns, strict=True)):
             collation = WORST if like is None else like[place].collation
             values[column.id] = Value(f"{prefix}{name}", column.type, collation=collation, plain=True)
+        if sql.startswith("("):
+            return Block(values, f"{sql} {alias}")
         return self.from_relation(sql, values, alias)
 
     def values(self, plan: p.Values) -> Block:

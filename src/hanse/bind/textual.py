@@ -5,6 +5,7 @@ carrier or depends on the run (infinite dates, years beyond 9999, JSON): then th
 means that PostgreSQL refuses the text too.
 """
 
+import json
 import re
 from collections.abc import Callable
 from decimal import Decimal as Number
@@ -49,7 +50,9 @@ def parse(text: str, type: Type) -> Any:
         return exact(text, type)
     if isinstance(type, Enum):
         return _label(text, type)
-    if isinstance(type, Array) or type.kind not in PARSERS:
+    if isinstance(type, Array):
+        return _items(text, type)
+    if type.kind not in PARSERS:
         return LATER
     if type.kind in INTEGER_RANGES:
         return integer(text, type)
@@ -137,11 +140,74 @@ def _bytes(text: str) -> bytes:
     return bytes(out)
 
 
+def _json(text: str) -> str:
+    """The text itself, if it is JSON (RFC 8259: no NaN)."""
+
+    def refuse(word: str) -> None:
+        raise ValueError(word)
+
+    json.loads(text, parse_constant=refuse, parse_int=str, parse_float=str)
+    return text
+
+
 def _uuid(text: str) -> str:
     stripped = text[1:-1] if text.startswith("{") and text.endswith("}") else text
     if not re.fullmatch(r"[0-9a-fA-F]{4}(-?[0-9a-fA-F]{4}){7}", stripped):
         raise ValueError(text)
     return str(UUID(stripped.replace("-", "")))
+
+
+ARRAY_TOKEN = re.compile(
+    r'\s*(?:([{},])|"((?:[^"\\]|\\.)*)"|((?:[^{},"\\\s]|\\.)+(?:\s+(?:[^{},"\\\s]|\\.)+)*))\s*', re.DOTALL
+)
+
+
+def _items(text: str, type: Array) -> Any:
+    """An array as PostgreSQL writes it: ``{1,2,NULL,"a b"}``, nested to the depth that the braces show."""
+    tokens: list[tuple[str, str]] = []
+    place = 0
+    while place < len(text):
+        match = ARRAY_TOKEN.match(text, place)
+        if not match:
+            raise ValueError(text)
+        mark, inner, bare = match.groups()
+        tokens.append(
+            (mark, "") if mark else ("quoted", re.sub(r"\\(.)", r"\1", inner)) if inner is not None else ("bare", bare)
+        )
+        place = match.end()
+    value, rest = _list(tokens, type)
+    if rest:
+        raise ValueError(text)
+    return value
+
+
+def _list(tokens: list[tuple[str, str]], type: Array) -> tuple[Any, list[tuple[str, str]]]:
+    """The list at the start of the tokens, and the tokens after it; LATER if an item is."""
+    if not tokens or tokens[0][0] != "{":
+        raise ValueError("malformed array literal")
+    tokens, items = tokens[1:], []
+    if tokens and tokens[0][0] == "}":
+        return (), tokens[1:]
+    while tokens:
+        item, tokens = (
+            _list(tokens, type.item) if isinstance(type.item, Array) else (_item(tokens[0], type.item), tokens[1:])
+        )
+        items.append(item)
+        if not tokens or tokens[0][0] not in (",", "}"):
+            break
+        if tokens[0][0] == "}":
+            return (LATER if LATER in items else tuple(items)), tokens[1:]
+        tokens = tokens[1:]
+    raise ValueError("malformed array literal")
+
+
+def _item(token: tuple[str, str], type: Type) -> Any:
+    kind, text = token
+    if kind not in ("quoted", "bare"):
+        raise ValueError("malformed array literal")
+    if kind == "bare" and text.upper() == "NULL":
+        return None
+    return parse(re.sub(r"\\(.)", r"\1", text) if kind == "bare" else text, type)
 
 
 def _label(text: str, type: Enum) -> str:
@@ -173,6 +239,7 @@ PARSERS: dict[Kind, Callable[[str], Any]] = {
     Kind.FLOAT64: _float,
     Kind.BYTES: _bytes,
     Kind.UUID: _uuid,
+    Kind.JSON: _json,
     Kind.DATE: _moment(moments.date),
     Kind.TIME: _moment(moments.time),
     Kind.TIMESTAMP: _moment(moments.timestamp),

@@ -85,9 +85,15 @@ def _join(args: Sequence[Operand]) -> str:
             f"list_transform({a}, lambda i: coalesce({shown}, {n}))" if n else f"list_transform({a}, lambda i: {shown})"
         )
         kept = f"list_filter({items}, lambda i: i IS NOT NULL)"
-        return f"CASE WHEN {a} IS NOT NULL AND {s} IS NOT NULL THEN coalesce(array_to_string({kept}, {s}), '') END"
+        whole = f"array_to_string({kept}, {s})" if is_constant(args[1]) else _reduced(kept, s)
+        return f"CASE WHEN {a} IS NOT NULL AND {s} IS NOT NULL THEN coalesce({whole}, '') END"
 
     return let([_flat(args[0]), args[1], *([null] if null else [])], body)
+
+
+def _reduced(items: str, separator: str) -> str:
+    """Items joined by what only the run knows; DuckDB's array_to_string wants a constant."""
+    return f"CASE WHEN len({items}) > 0 THEN list_reduce({items}, lambda l, r: l || {separator} || r) END"
 
 
 def _cat(args: Sequence[Operand]) -> str:

@@ -18,7 +18,7 @@ SPECIAL = r"(?i:nan|[+-]?inf(inity)?)"
 OFFSET = r"(\s*([zZ]|[+-][0-9]{1,2}(:?[0-9]{2}){0,2}))?"
 DAY = r"[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}"
 CLOCK = r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{0,6})?)?"
-MOMENT = rf"{DAY}([tT\s]\s*{CLOCK}{OFFSET})?"
+MOMENT = rf"{DAY}([tT\s]\s*{CLOCK}{OFFSET})?(\s+(?i:bc))?"
 ENDLESS = r"|[+-]?(?i:infinity)"
 WORDS = r"(years?|mons?|months?|weeks?|days?|hours?|minutes?|mins?|seconds?|secs?|milliseconds?|microseconds?)"
 SPAN = rf"([+-]?[0-9]+ {WORDS}\s*)*([+-]?[0-9]+:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]{{0,6}})?)?)?"
@@ -141,7 +141,27 @@ def _tested(x: str, target: Type, safe: bool) -> str:
 
 def _text_to_timestamp(sql: str, target: Type, safe: bool) -> str:
     """PostgreSQL reads an offset in a timestamp without zone, and drops it."""
-    return _plain(f"regexp_replace({sql}, ':([0-9]{{2}}(\\.[0-9]*)?)\\s*([zZ]|[+-][0-9:]+)$', ':\\1')", target, safe)
+    bare = f"regexp_replace({_era(sql)}, ':([0-9]{{2}}(\\.[0-9]*)?)\\s*([zZ]|[+-][0-9:]+)$', ':\\1')"
+    return _plain(bare, target, safe)
+
+
+def _era(sql: str) -> str:
+    """BC stands at the end for PostgreSQL, behind the day in parentheses for DuckDB."""
+    return f"regexp_replace({sql}, '^(\\d+-\\d+-\\d+)(.*)\\s+(?i:bc)$', '\\1 (BC)\\2')"
+
+
+def _text_to_instant(sql: str, target: Type, safe: bool) -> str:
+    return _plain(_era(sql), target, safe)
+
+
+def _text_to_float(sql: str, target: Type, safe: bool) -> str:
+    """What is too large or too small for the type is an error."""
+    plain = _plain(sql, target, safe)
+    refuse = _refuse("22003", f"value is out of range for type {target.kind}", sql, safe)
+    return (
+        f"CASE WHEN isinf({plain}) AND NOT regexp_matches({sql}, '(?i)inf')"
+        f" OR {plain} = 0 AND regexp_matches({sql}, '^[-+0.]*[1-9]') THEN {refuse} ELSE {plain} END"
+    )
 
 
 def _text_to_time(sql: str, target: Type, safe: bool) -> str:
@@ -158,6 +178,9 @@ def _text_to_interval(sql: str, target: Type, safe: bool) -> str:
 VALUES: dict[Kind, Callable[[str, Type, bool], str]] = {
     Kind.TIME: _text_to_time,
     Kind.TIMESTAMP: _text_to_timestamp,
+    Kind.TIMESTAMPTZ: _text_to_instant,
+    Kind.FLOAT32: _text_to_float,
+    Kind.FLOAT64: _text_to_float,
     Kind.DATE: lambda sql, target, safe: _plain(_text_to_timestamp(sql, Type(Kind.TIMESTAMP), safe), target, safe),
     Kind.INTERVAL: _text_to_interval,
 }

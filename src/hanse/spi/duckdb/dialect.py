@@ -1,5 +1,6 @@
 """The coordinator's dialect: the tables of rules put together, and the few methods of ``spi.dialect.Dialect``."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from hanse.ir.expr import Literal
@@ -21,13 +22,22 @@ from hanse.spi.duckdb.tables import TABLES
 PARTS: tuple[Rules, ...] = (LOGIC, DATES, NUMBERS, ARRAYS, JSONS, STRINGS, PATTERNS, FORMATS)
 
 
+def _has_null(args: Sequence[Operand]) -> bool:
+    return any(arg.literal is not None and arg.literal.value is None for arg in args)
+
+
+def _null(args: Sequence[Operand]) -> str:
+    """A join with a constant NULL has no type in DuckDB."""
+    return f"CAST(NULL AS {types.type_name(args[0].type)})"
+
+
 def joined() -> Rules:
     """All scalar rules; where several parts know an operator, all their rules for it, in order."""
     found: dict[str, tuple[Rule, ...]] = {"gen_random_uuid": rules("CAST(uuid() AS VARCHAR)"), "||": ARRAYS["||"]}
     for part in PARTS:
         for name, some in part.items():
             found[name] = (*found.get(name, ()), *some) if name != "||" else found[name]
-    found["||"] = (*ARRAYS["||"], Rule("{0} || {1}"))
+    found["||"] = (*ARRAYS["||"], Rule(_null, when=_has_null), Rule("{0} || {1}"))
     return found
 
 

@@ -33,7 +33,7 @@ PATTERNS = [
     "MM",
     "MI",
     "MS",
-    "YYYY,YYY",
+    "Y,YYY",
     "YYYY",
     "YYY",
     "YY",
@@ -119,7 +119,7 @@ def _number(sql: str, width: int, *, fill: bool, nth: str | None) -> str:
     padded = (
         text
         if fill or not width
-        else f"CASE WHEN {sql} < 0 THEN {text} ELSE lpad({text}, greatest({width}, len({text})), '0') END"
+        else f"CASE WHEN {sql} < 0 THEN {text} ELSE lpad({text}, CAST(greatest({width}, len({text})) AS INTEGER), '0') END"
     )
     if not nth:
         return padded
@@ -214,7 +214,7 @@ def _odd_piece(name: str, x: str, *, fill: bool) -> str:
     if name.upper() == "RM":
         numerals = [(n if name == "RM" else n.lower()).ljust(0 if fill else 4) for n in ROMAN]
         return f"[{', '.join(map(quoted, numerals))}][{_field('month', x)}]"
-    if name == "YYYY,YYY":
+    if name == "Y,YYY":
         year = _field("year", x)
         return f"printf('%d,%03d', {year} // 1000, {year} % 1000)"
     offset = _field("timezone", x)
@@ -359,7 +359,7 @@ def _digits(
 ) -> str:
     digits = f"split_part({t}, '.', 1)"
     bare = f"CASE WHEN {digits} = '0' AND {1 if scale and zeros == 0 else 0} = 1 THEN '' ELSE {digits} END"
-    padded = f"lpad(lpad({bare}, greatest(len({bare}), {zeros}), '0'), {len(places)}, ' ')"
+    padded = f"lpad(lpad({bare}, CAST(greatest(len({bare}), {zeros}) AS INTEGER), '0'), {len(places)}, ' ')"
     pieces, place = [], 0
     for char in whole:
         if char == ",":
@@ -372,7 +372,7 @@ def _digits(
     if fill and scale:
         kept = fraction.rfind("0") + 1
         after = f"split_part({t}, '.', 2)"
-        tail = f" || '.' || rpad(rtrim({after}, '0'), greatest({kept}, len(rtrim({after}, '0'))), '0')"
+        tail = f" || '.' || rpad(rtrim({after}, '0'), CAST(greatest({kept}, len(rtrim({after}, '0'))) AS INTEGER), '0')"
     zero = f"CAST({t} AS DECIMAL(38,{scale})) = 0"
     sign = f"CASE WHEN {negative} AND NOT ({zero}) THEN '-' ELSE '' END"
     number = f"list_transform([{padded}], lambda p: {sign} || ltrim({shown}){tail})[1]"

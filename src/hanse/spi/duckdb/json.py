@@ -44,10 +44,15 @@ def _place(index: str) -> str:
 
 
 def member(j: str, key: str) -> str:
-    """``j -> key``, both SQL texts that may be repeated."""
-    plain = f"CAST(json_extract({j}, {_pointer(key)}) AS VARCHAR)"
+    """``j -> key``, both SQL texts that may be repeated. Of equal keys the last one counts; DuckDB takes the first."""
+    mark = f"('\"' || {key} || '\"')"
+    again = f"contains(substr({j}, instr({j}, {mark}) + 1), {mark})"
+    last = f"CAST(json_extract({j}, '$.*') AS VARCHAR[])[-list_position(list_reverse(json_keys({j})), {key})]"
+    plain = f"CASE WHEN {again} THEN {last} ELSE CAST(json_extract({j}, {_pointer(key)}) AS VARCHAR) END"
     tagged_key = f"('s' || {key} || 'n')"
-    exact = untagged(f"CAST(json_extract({tagged(j)}, {_pointer(tagged_key)}) AS VARCHAR)")
+    texts_of = f"CAST(json_extract({tagged(j)}, '$.*') AS VARCHAR[])"
+    found = f"{texts_of}[-list_position(list_reverse(json_keys({tagged(j)})), {tagged_key})]"
+    exact = untagged(found)
     return f"CASE WHEN json_type({j}) = 'OBJECT' THEN CASE WHEN {odd(j)} THEN {exact} ELSE {plain} END END"
 
 

@@ -75,16 +75,16 @@ def _divide_floats(args: Sequence[Operand]) -> str:
 
 
 def _divide_integers(operator: str) -> Spell:
-    """Division truncates in both; by zero DuckDB gives NULL. The smallest number % -1 is 0, which DuckDB refuses."""
+    """Division truncates in both; by zero DuckDB gives NULL, and by -1 it mistakes the smallest number."""
 
     def spell(args: Sequence[Operand]) -> str:
         divisor = value(args[1])
         if divisor not in (None, 0, -1):
             return f"({args[0].sql} {operator} {args[1].sql})"
-        minus = "" if operator == "//" else f" WHEN $1 = -1 THEN CAST(0 AS {type_name(args[0].type)})"
-        null = "$0 IS NOT NULL AND "
-        rest = f"WHEN $0 IS NULL THEN NULL{minus} " if minus else ""
-        return using(f"CASE WHEN {null}$1 = 0 THEN {BY_ZERO} {rest}ELSE $0 {operator} $1 END")(args)
+        by_minus_one = "- $0" if operator == "//" else f"CAST($0 * 0 AS {type_name(args[0].type)})"
+        return using(
+            f"CASE WHEN $1 = 0 AND $0 IS NOT NULL THEN {BY_ZERO} WHEN $1 = -1 THEN {by_minus_one} ELSE $0 {operator} $1 END"
+        )(args)
 
     return spell
 
@@ -266,8 +266,10 @@ NUMBERS: Rules = {
     "log10": rules(_log("log10")),
     "power": rules(POWER),
     "div": rules(_quotient),
-    "gcd": rules("gcd({0}, {1})"),
-    "lcm": rules("lcm({0}, {1})"),
+    **{
+        name: rules(lambda args, name=name: f"CAST({name}({args[0].sql}, {args[1].sql}) AS {type_name(args[0].type)})")
+        for name in ("gcd", "lcm")
+    },
     "degrees": rules("degrees({0})"),
     "radians": rules("radians({0})"),
     **{name: rules(_domain(f"{name}($0)", ("isinf($0)", *OUT))) for name in ("sin", "cos", "tan", "cot")},

@@ -25,13 +25,13 @@ def _substr(args: Sequence[Operand]) -> str:
         end = start + length
         return _cut(args[0].sql, str(max(1, start)), str(max(0, end - max(1, start))), bytewise)
 
-    def body(n: str, m: str) -> str:
+    def body(s: str, n: str, m: str) -> str:
         first = f"CASE WHEN {n} < 1 THEN 1 ELSE {n} END"
         size = f"CASE WHEN {n} < 1 THEN greatest(CAST(0 AS BIGINT), CAST({m} AS BIGINT) + {n} - 1) ELSE {m} END"
-        null = f"CASE WHEN {n} IS NULL OR {m} IS NULL THEN NULL"
-        return f"{null} WHEN {m} < 0 THEN {NO_LENGTH} ELSE {_cut(args[0].sql, first, size, bytewise)} END"
+        null = f"CASE WHEN {s} IS NULL OR {n} IS NULL THEN NULL"
+        return f"{null} WHEN {m} < 0 THEN {NO_LENGTH} ELSE {_cut(s, first, size, bytewise)} END"
 
-    return let(args[1:], body)
+    return let(args, body)
 
 
 def _cut(text: str, start: str, length: str | None, bytewise: bool) -> str:

@@ -13,7 +13,7 @@ CREATE TABLE lines AS SELECT
   i::bigint AS orderkey, (i * 7919 % 200000)::int AS partkey, (i % 50 + 1)::numeric(15,2) AS quantity,
   ((i * 7919 % 10000000) / 100.0)::numeric(15,2) AS price, date '1992-01-01' + (i % 2500)::int AS shipdate,
   substr('ANR', (i % 3 + 1)::int, 1) AS flag, 'comment of line ' || (i % 100000) AS comment
-FROM generate_series(1, {ROWS}) AS i
+FROM generate_series(1::bigint, {ROWS}) AS i
 """
 
 MYSQL = f"""

@@ -21,10 +21,11 @@ from tests.servers.databases import Database
 HUE = "CREATE TYPE hue AS ENUM (" + ", ".join(f"'{label}'" for label in LABELS) + ")"
 
 
-def columns_of(table: Table, declarations: Sequence[str]) -> str:
+def columns_of(table: Table, declarations: Sequence[str], quote: str = '"') -> str:
     """The column list of a CREATE TABLE."""
     pairs = zip(table.columns, declarations, strict=True)
-    return ", ".join(f"{one.name} {text}{' PRIMARY KEY' if one.name == 'id' else ''}" for one, text in pairs)
+    keyed = ((f"{quote}{one.name}{quote}", text, " PRIMARY KEY" if one.name == "id" else "") for one, text in pairs)
+    return ", ".join(f"{name} {text}{key}" for name, text, key in keyed)
 
 
 def postgres(database: Database, tables: Sequence[Table]) -> None:
@@ -47,17 +48,20 @@ def _copy(connection: psycopg.Connection[Any], table: Table, declarations: Seque
     with connection.cursor() as cursor, cursor.copy(f"COPY {table.name} FROM STDIN") as copy:
         for row in table.rows:
             copy.write_row(row)
-    connection.execute(f"CREATE INDEX ON {table.name} (k)")
+    if table.has_key:
+        connection.execute(f"CREATE INDEX ON {table.name} (k)")
 
 
 def mysql(database: Database, tables: Sequence[Table]) -> None:
     """Tables as declared."""
     with contextlib.closing(database.connect()) as connection, connection.cursor() as cursor:
         for table in tables:
-            cursor.execute(f"CREATE TABLE {table.name} ({columns_of(table, [one.declared for one in table.columns])})")
+            declared = columns_of(table, [one.declared for one in table.columns], "`")
+            cursor.execute(f"CREATE TABLE {table.name} ({declared})")
             holes = ", ".join(["%s"] * len(table.columns))
             cursor.executemany(f"INSERT INTO {table.name} VALUES ({holes})", table.rows)
-            cursor.execute(f"CREATE INDEX by_k ON {table.name} (k)")
+            if table.has_key:
+                cursor.execute(f"CREATE INDEX by_k ON {table.name} (k)")
 
 
 def sqlite(path: Path, tables: Sequence[Table]) -> None:

@@ -33,6 +33,11 @@ class Table:
     columns: list[Column]
     rows: list[tuple[Any, ...]] = field(default_factory=list)
 
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a column to join and index by."""
+        return any(one.name == "k" for one in self.columns)
+
     def __str__(self) -> str:
         columns = ", ".join(f"{one.name} {one.declared or one.family.name}" for one in self.columns)
         return f"{self.kind}.{self.name}({columns}) -- {len(self.rows)} rows"

@@ -10,6 +10,7 @@ import decimal
 import json
 import math
 import struct
+import traceback
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,6 +49,8 @@ def answer(engine: Engine, sql: str, params: Sequence[Any] | None = None, **sett
             return Answer(rows, tuple(column.type.kind for column in result.columns))
     except HanseError as failure:
         return Answer(error=failure.code, message=str(failure))
+    except Exception as bug:  # noqa: BLE001 - whatever else escapes is a bug, and a difference
+        return Answer(error="XX000", message="".join(traceback.format_exception(bug)[-3:]))
 
 
 def difference(

@@ -56,6 +56,8 @@ class Rule:
     """Why not EXACT."""
     when: Callable[[Sequence[Operand]], bool] | None = None
     """A further condition on the arguments, such as a literal pattern."""
+    distinct: bool = True
+    """Whether an aggregate so spelt may be DISTINCT."""
 
     def accepts(self, args: Sequence[Operand]) -> bool:
         """Whether the rule is for these arguments."""

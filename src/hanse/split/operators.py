@@ -53,7 +53,7 @@ def _call(call: e.Aggregate, judge: Judge) -> str:
     if rule is None or rule.verdict is not Verdict.EXACT:
         return judge.unproven(judge.dialect.aggregates, call.name, operands)
     if call.distinct:
-        reason = judge.group_keys(call.args)
+        reason = judge.group_keys(call.args) if rule.distinct else f"{call.name}(DISTINCT ...) is not proven there"
     if call.filter is not None:
         reason = reason or _capability(judge, "aggregate_filter") or judge.all_exact((call.filter,))[1]
     return reason or judge.sort_keys(call.order_by)

@@ -11,6 +11,7 @@ from hanse.connectors.files.catalog import View, digest, schema_of, shows, view
 from hanse.connectors.files.dialect import DIALECT
 from hanse.connectors.files.discovery import WILD, Found, discover
 from hanse.connectors.files.options import FilesOptions
+from hanse.connectors.files.types import given
 from hanse.connectors.shared.embedded.carriers import name
 from hanse.connectors.shared.embedded.engine import Engine
 from hanse.connectors.shared.embedded.failures import translate
@@ -24,7 +25,10 @@ class FilesConnector:
     """One path."""
 
     def __init__(self, source: str, options: FilesOptions, folder: Path) -> None:
-        """Opens nothing yet."""
+        """Opens nothing yet; raises ConfigError for a column's type that there is not."""
+        for wanted in options.columns.values():
+            for text in wanted.values():
+                given(text, source)
         self._source = source
         self._options = options
         self._root = (folder / options.path).resolve()

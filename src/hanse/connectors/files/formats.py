@@ -1,7 +1,7 @@
 """How each format is read: the table function's SQL, and the columns that it yields with the types that we give them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from hanse.connectors.files.options import CsvOptions, FilesOptions
 from hanse.connectors.files.types import CANDIDATES, JSON, TEXT, TextType, given
 from hanse.connectors.shared.embedded.carriers import Place, column, name, quoted
 from hanse.ir.tables import HiddenColumn, TableColumn
+from hanse.ir.types import FLOATS, Kind
 from hanse.spi.dialect import BYTEWISE
 
 DELIMITERS = ",;\t|"
@@ -84,8 +85,17 @@ def parquet(job: Job) -> Scan:
         elif isinstance(found, HiddenColumn):
             hidden.append(found)
         else:
-            fields.append(Field(found, str(duck)))
+            fields.append(Field(_unpruned(found), str(duck)))
     return Scan(function, tuple(fields), tuple(hidden), rows)
+
+
+NAN_KEPT = "CASE WHEN isnan({0}) THEN 'nan' ELSE {0} END"
+
+
+def _unpruned(column: TableColumn) -> TableColumn:
+    """Writers leave NaN out of a float column's statistics, and DuckDB then skips row groups that hold it (``f > 5``):
+    an expression that is not the column itself keeps it from asking them."""
+    return replace(column, read_as=NAN_KEPT) if column.type.kind in FLOATS else column
 
 
 def _flag(value: bool) -> str:
@@ -183,7 +193,7 @@ def _csv_options(job: Job) -> str:
         parts.append("union_by_name = true")
     header = given_options.header
     if header is None:
-        header = _has_header(job, ", ".join(parts[:4]))
+        header = _has_header(job, ", ".join([*parts[:4], f"encoding = {quoted(given_options.encoding)}"]))
     return ", ".join([*parts, f"header = {_flag(header)}"])
 
 
@@ -264,13 +274,18 @@ def infer(job: Job, text: str, sniffed: list[tuple[str, Any]], nested_as_json: b
     return chosen
 
 
+def _converted(kind: TextType) -> str:
+    """JSON and UUIDs are text for the coordinator."""
+    return "{0}" if kind.type.kind in (Kind.JSON, Kind.UUID) else f"CAST({{0}} AS {kind.duck})"
+
+
 def _text_field(key: str, kind: TextType, job: Job, *, checked: bool, delivered: str, was: str) -> Field:
     """A column that is read as text; ``checked``: the reader does not test it, so the reading does."""
-    read_as = None
+    read_as = "{0}::VARCHAR" if delivered == "JSON" else None
     if checked and kind is not TEXT:
         place = Place(job.place.source, job.place.table, key)
         error = place.error(f"is not {kind.type}", f"give the column the type text: columns.{job.found.name}.{key}")
-        read_as = f"CASE WHEN {kind.test} THEN CAST({{0}} AS {kind.duck}) WHEN {{0}} IS NOT NULL THEN {error} END"
+        read_as = f"CASE WHEN {kind.test} THEN {_converted(kind)} WHEN {{0}} IS NOT NULL THEN {error} END"
     shown = TableColumn(key, kind.type, remote_type=was, read_as=read_as, collation=BYTEWISE)
     return Field(shown, delivered)
 

@@ -64,7 +64,7 @@ TIMESTAMP = TextType(t.TIMESTAMP, "TIMESTAMP", f"({_matches(f'{DAY}[ T]{CLOCK}')
 TIMESTAMPTZ = TextType(
     t.TIMESTAMPTZ, "TIMESTAMPTZ", f"({_matches(f'{DAY}[ T]{CLOCK} ?{ZONE}')} AND {_converts('TIMESTAMPTZ')})"
 )
-UUID = TextType(t.UUID, "UUID", "coalesce(TRY_CAST({0} AS UUID)::VARCHAR = lower({0}), false)")
+UUID = TextType(t.UUID, "UUID", "coalesce(TRY_CAST({0} AS UUID)::VARCHAR = {0}, false)")
 
 CANDIDATES: dict[str, tuple[TextType, ...]] = {
     "boolean": (BOOLEAN,),

@@ -113,12 +113,7 @@ def _exact_sum(args: Sequence[Operand]) -> str:
     units = arg.sql
     if isinstance(arg.type, Decimal):
         units = f"CAST(round({arg.sql} * 1e{arg.type.scale}) AS INTEGER)"
-    return f"CASE WHEN count({arg.sql}) > 0 THEN printf('%d:%d', sum({units} >> 32), sum({units} & 4294967295)) END"
-
-
-def _is_summable(args: Sequence[Operand]) -> bool:
-    """Not under DISTINCT: equal halves of different numbers must both be added."""
-    return _all_exact(args) and not args[0].sql.upper().startswith("DISTINCT")
+    return f"CASE WHEN count({arg.sql}) > 0 THEN printf('%d:%d', sum({units} >> 32), sum({units} & 4294967295)) END{{over}}"
 
 
 def _all_exact(args: Sequence[Operand]) -> bool:
@@ -170,7 +165,7 @@ AGGREGATES: Rules = {
     ),
     "min": _extreme("min"),
     "max": _extreme("max"),
-    "sum": (Rule(_exact_sum, (WHOLE | {Kind.DECIMAL},), when=_is_summable),),
+    "sum": (Rule(_exact_sum, (WHOLE | {Kind.DECIMAL},), when=_all_exact, distinct=False),),
     "bool_and": (Rule("min({0})", (BOOLS,)),),
     "bool_or": (Rule("max({0})", (BOOLS,)),),
 }

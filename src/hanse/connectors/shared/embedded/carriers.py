@@ -31,7 +31,6 @@ PLAIN: dict[str, t.Type] = {
     "timestamp": t.TIMESTAMP,
     "timestamp with time zone": t.TIMESTAMPTZ,
     "interval": t.INTERVAL,
-    "uuid": t.UUID,
 }
 """DuckDB's type ids whose values are ours as they come."""
 
@@ -87,7 +86,9 @@ def reading(duck: Any, place: Place) -> Reading:
     """How values of a DuckDB type (``DuckDBPyType``) are read."""
     kind, text = duck.id, str(duck)
     if text == "JSON":
-        return Reading(t.JSON)
+        return Reading(t.JSON, "{0}::VARCHAR")
+    if kind == "uuid":
+        return Reading(t.UUID, "{0}::VARCHAR")
     if text == '"NULL"':
         return Reading(t.TEXT, "{0}::VARCHAR")
     if kind in PLAIN:
@@ -95,7 +96,7 @@ def reading(duck: Any, place: Place) -> Reading:
     if kind in AS_TEXT:
         return Reading(t.TEXT, "{0}::VARCHAR")
     if kind in AS_JSON:
-        return Reading(t.JSON, "to_json({0})")
+        return Reading(t.JSON, "to_json({0})::VARCHAR")
     if kind == "decimal":
         parts = dict(duck.children)
         return Reading(t.decimal(parts["precision"], parts["scale"]))
@@ -131,12 +132,13 @@ def _template(form: str, error: str) -> str:
 
 def _list(duck: Any, place: Place) -> Reading:
     """Lists keep their items' types; lists of nested values become JSON as a whole."""
-    item = reading(dict(duck.children)["child"], place)
+    child = dict(duck.children)["child"]
+    item = reading(child, place)
     if item.reason:
         return item
-    if item.type.kind is t.Kind.JSON and item.read_as:
-        return Reading(t.JSON, "to_json({0})")
-    source = "{0}" if duck.id == "list" else f"{{0}}::{dict(duck.children)['child']}[]"
+    if item.type.kind is t.Kind.JSON and str(child) != "JSON":
+        return Reading(t.JSON, "to_json({0})::VARCHAR")
+    source = "{0}" if duck.id == "list" else f"{{0}}::{child}[]"
     if item.read_as is None:
         return Reading(t.array(item.type), None if source == "{0}" else source)
     return Reading(t.array(item.type), f"list_transform({source}, lambda x: {item.read_as.replace('{0}', 'x')})")

@@ -92,12 +92,13 @@ class Expressions:
         rule = find(self.dialect.functions, name, operands)
         if rule is None:
             raise self.refusal(f"{name}({', '.join(str(arg.type) for arg in args)})")
-        sql, firm = self.spell(rule, args, operands)
+        spelt = self.spell(rule, args, operands)
         cost = 3 if name[0].isalpha() else 1
-        return self._made(sql, type, firm, args, cost, b.VOLATILE if name in VOLATILE_NAMES else 0)
+        return self._made(spelt, type, args, cost, b.VOLATILE if name in VOLATILE_NAMES else 0)
 
     @staticmethod
-    def _made(sql: str, type: Type, firm: int, args: Sequence[Value], cost: int, flags: int = 0) -> Value:
+    def _made(spelt: tuple[str, int], type: Type, args: Sequence[Value], cost: int, flags: int = 0) -> Value:
+        """The value of a text and its level over ``args``."""
         constant = b.CONSTANT
         for arg in args:
             flags |= arg.flags
@@ -105,7 +106,7 @@ class Expressions:
             cost += arg.cost
         if flags & b.VOLATILE:
             constant = 0
-        return Value(sql, type, firm, cost=cost, flags=flags & ~b.CONSTANT | constant)
+        return Value(spelt[0], type, spelt[1], cost=cost, flags=flags & ~b.CONSTANT | constant)
 
     def _ref(self, node: e.Ref, values: Values) -> Value:
         value = values.get(node.id) or self.outer.get(node.id)
@@ -128,10 +129,10 @@ class Expressions:
         args = [self.write(arg, values) for arg in node.args]
         if node.name in ("and", "or"):
             text = f" {node.name.upper()} ".join(arg.conjunct() for arg in args)
-            return self._made(text, node.type, LOGIC, args, 1)
+            return self._made((text, LOGIC), node.type, args, 1)
         if node.name == "not":
             text = args[0].sql if isinstance(node.args[0], e.Exists) else args[0].tight()
-            return self._made(f"NOT {text}", node.type, LOGIC, args, 1)
+            return self._made((f"NOT {text}", LOGIC), node.type, args, 1)
         return self.apply(node.name, args, node.type)
 
     def _cast(self, node: e.Cast, values: Values) -> Value:
@@ -140,8 +141,7 @@ class Expressions:
         rule = self.dialect.cast(operands[0], node.type, node.safe)
         if rule is None:
             raise self.refusal(f"CAST({arg.type} AS {node.type})")
-        sql, firm = self.spell(rule, [arg], operands)
-        return self._made(sql, node.type, firm, [arg], 1)
+        return self._made(self.spell(rule, [arg], operands), node.type, [arg], 1)
 
     def _case(self, node: e.Case, values: Values) -> Value:
         parts: list[str] = ["CASE"]
@@ -157,7 +157,7 @@ class Expressions:
             parts.append(f"ELSE {otherwise.sql}")
             every.append(otherwise)
             results.append(otherwise)
-        made = self._made(" ".join([*parts, "END"]), node.type, TIGHT, every, 1)
+        made = self._made((" ".join([*parts, "END"]), TIGHT), node.type, every, 1)
         if all(result.collation is BYTEWISE for result in results):
             made.collation = BYTEWISE
         return made
@@ -168,9 +168,9 @@ class Expressions:
             return self.apply("in", args, node.type)
         if all(self._compares_plainly(args[0], item) for item in args[1:]):
             text = f"{args[0].tight()} IN ({', '.join(arg.sql for arg in args[1:])})"
-            return self._made(text, node.type, LOOSE, args, 1)
+            return self._made((text, LOOSE), node.type, args, 1)
         tests = [self.apply("=", (args[0], item), node.type) for item in args[1:]]
-        return self._made(" OR ".join(test.conjunct() for test in tests), node.type, LOGIC, tests, 1)
+        return self._made((" OR ".join(test.conjunct() for test in tests), LOGIC), node.type, tests, 1)
 
     def _compares_plainly(self, left: Value, right: Value) -> bool:
         """Whether the dialect's spelling of ``=`` for these operands is nothing but ``=``, which is what IN means."""
@@ -208,4 +208,4 @@ class Expressions:
                 text = f"{left} NOT IN ({sql})"
             case _:
                 text = f"{left} {node.operator} {'ALL' if node.every else 'ANY'} ({sql})"
-        return self._made(text, node.type, LOOSE, args, 9, b.SUBQUERY)
+        return self._made((text, LOOSE), node.type, args, 9, b.SUBQUERY)

@@ -10,7 +10,7 @@ from hanse.ir.tables import Collation
 from hanse.ir.walk import free
 from hanse.render.block import WORST, Block, Branch, Value
 from hanse.render.core import Core
-from hanse.render.spelling import template
+from hanse.render.spelling import TIGHT, template
 from hanse.spi.dialect import BYTEWISE, Dialect, find
 
 
@@ -58,7 +58,7 @@ class Relations(Core):
         declared = {column.name: column for column in plan.table.columns}
         for column, name in plan.outputs:
             facts = declared[name]
-            sql, firm = f"{prefix}{self.marks.foreign(self.dialect.quote(name))}", 2
+            sql, firm = f"{prefix}{self.marks.foreign(self.dialect.quote(name))}", TIGHT
             if facts.read_as is not None:
                 sql, firm = template(facts.read_as).fill([(sql, firm)])
             values[column.id] = Value(sql, column.type, firm, facts.collation, plain=True)
@@ -134,7 +134,8 @@ class Relations(Core):
         rule = find(self.dialect.table_functions, plan.name, operands)
         if rule is None:
             raise self.expressions.refusal(f"the table function {plan.name}")
-        sql, _ = self.expressions.spell(rule, args, operands)
+        sql, firm = self.expressions.spell(rule, args, operands)
+        sql = sql if firm == TIGHT else f"({sql})"
         alias = self.alias()
         named = ", ".join(f"c{column.id}" for column in plan.outputs)
         found = {column.id: Value(f"{alias}.c{column.id}", column.type, plain=True) for column in plan.outputs}

@@ -30,6 +30,7 @@ _PRIMARY = re.compile(
 )
 _CASE = re.compile(r"CASE\b(?:(?!\bCASE\b).)*\bEND", re.IGNORECASE | re.DOTALL)
 _LOGICAL = re.compile(r"\b(?:and|or|between)\b|(?<!\bis )\bnot\b", re.IGNORECASE)
+_QUERY = re.compile(r"(?:select|with|values|from|table)\b", re.IGNORECASE)
 _CALL = re.compile(r"([A-Za-z_][\w.]*)\(")
 _WRAPPERS = frozenset({"cast", "try_cast", "convert", "coalesce", "nullif", "round"})
 _SIMPLE_LITERAL = re.compile(r"(?:\d+(?:\.\d+)?|(?:[A-Za-z]+ )?'(?:[^'\\]|'')*'|[A-Za-z]+)")
@@ -78,10 +79,14 @@ def literal_level(text: str) -> int:
 
 
 def bare(text: str) -> str:
-    """The text without parentheses that enclose all of it."""
+    """The text without parentheses that enclose all of it; those of a subquery or a row are part of it."""
     text = text.strip()
     while text.startswith("(") and skeleton(text) == "()":
-        text = text[1:-1].strip()
+        inner = text[1:-1].strip()
+        surface = skeleton(inner)
+        if surface is None or "," in surface or _QUERY.match(surface):
+            return text
+        text = inner
     return text
 
 

@@ -28,6 +28,8 @@ def test_parentheses_that_enclose_all_go():
     assert bare("((a + b))") == "a + b"
     assert bare("(a) + (b)") == "(a) + (b)"
     assert bare("(')')") == "')'"
+    assert bare("((SELECT 1))") == "(SELECT 1)"
+    assert bare("(a, b)") == "(a, b)"
 
 
 def test_arguments_get_parentheses_where_nothing_delimits_them():

@@ -167,7 +167,7 @@ def bind_aggregate(found: Call, place: Place) -> Aggregate:
     order = sort_keys(found.order, inner)
     condition = None
     if found.filter is not None:
-        condition = place.without("FILTER").condition(found.filter, position(found.filter))
+        condition = place.without("FILTER").condition(found.filter)
     own, place.scope.reads = place.scope.reads, reads
     _refuse_outer(args, own, found)
     if (found.star and found.name != "count") or (not args and not found.star and not found.within):
@@ -236,7 +236,7 @@ def _window_call(found: Call, inner: Place, over: windows.Over) -> WindowCall:
         raise Unsupported("aggregate ORDER BY is not implemented for window functions", position=found.position)
     args = tuple(inner.bind(arg) for arg in found.args)
     where = found.position
-    condition = inner.condition(found.filter, position(found.filter)) if found.filter is not None else None
+    condition = inner.condition(found.filter) if found.filter is not None else None
     if found.star:
         args = ()
     if aggregates.is_window(found.name):

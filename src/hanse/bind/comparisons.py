@@ -44,7 +44,7 @@ def chain(node: exp.Expr, place: Place) -> Expr:
         else:
             parts.append(part)
     name = "and" if kind is exp.And else "or"
-    return Call(BOOLEAN, name, tuple(place.condition(part, position(part)) for part in parts))
+    return Call(BOOLEAN, name, tuple(place.condition(part) for part in parts))
 
 
 def negation(node: exp.Not, place: Place) -> Expr:
@@ -52,7 +52,7 @@ def negation(node: exp.Not, place: Place) -> Expr:
     inner = node.this
     if isinstance(inner, exp.Is) and isinstance(inner.args["expression"], exp.Boolean) and not inner.args.get("negate"):
         return _is_not(inner, place)
-    return Call(BOOLEAN, "not", (place.condition(node.this, position(node)),))
+    return Call(BOOLEAN, "not", (place.condition(node.this),))
 
 
 def negate(expr: Expr) -> Expr:

@@ -71,9 +71,16 @@ UNARY: dict[type[exp.Expr], str] = {exp.BitwiseNot: "bit_not", exp.Sqrt: "sqrt",
 
 
 def binary(node: exp.Expr, place: Place) -> Expr:
-    """An operator between two operands."""
-    args = (place.bind(node.this), place.bind(node.args["expression"]))
-    return functions.resolve(BINARY[type(node)], args, position(node))
+    """Operators between two operands; a chain to the left is walked, not recursed into."""
+    chain: list[exp.Expr] = []
+    left = node
+    while type(left) in BINARY:
+        chain.append(left)
+        left = left.this
+    value, where = place.bind(left), position(left)
+    for operator in reversed(chain):
+        value = functions.resolve(BINARY[type(operator)], (value, place.bind(operator.args["expression"])), where)
+    return value
 
 
 def unary(node: exp.Expr, place: Place) -> Expr:

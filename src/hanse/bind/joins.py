@@ -74,7 +74,7 @@ def join(node: exp.Join, left: Source, right: Source, session: Session, scope: C
             raise malformed(node.this, "JOIN needs ON or USING")
         condition: Expr = TRUE
     else:
-        condition = Place(session, scope(both), "JOIN conditions").condition(on, position(on))
+        condition = Place(session, scope(both), "JOIN conditions").condition(on)
     both.plan = Join(kind, left.plan, right.plan, condition, lateral)
     return both
 

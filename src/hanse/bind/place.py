@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlglot import exp
 
-from hanse.bind import coercion
+from hanse.bind.coercion import Untyped, coerce, is_untyped
 from hanse.bind.scope import Scope
+from hanse.bind.syntax import position
 from hanse.bind.tables import Tables
 from hanse.ir.expr import Aggregate, Column, Expr, Literal, WindowCall
 from hanse.ir.plan import Plan, Scan
@@ -112,9 +113,10 @@ class Place:
         """A subquery, which sees this place from within."""
         return self.session.query(node, self.scope, self.scope.ctes, self.session)
 
-    def condition(self, node: exp.Expr, position: int | None) -> Expr:
+    def condition(self, node: exp.Expr) -> Expr:
         """The expression as a boolean."""
-        return coercion.coerce(self.bind(node), BOOLEAN, position)
+        expr = self.bind(node)
+        return expr if expr.type == BOOLEAN and not is_untyped(expr) else coerce(expr, BOOLEAN, position(node))
 
     def without(self, clause: str, *, windows: bool = False, aggregates: bool = False) -> "Place":
         """The same level inside a call: fewer kinds of calls are allowed there."""
@@ -125,8 +127,8 @@ class Place:
 
 def typed(expr: Expr) -> Expr:
     """Text for a literal or parameter whose type nothing decided."""
-    if isinstance(expr, coercion.Untyped) or (isinstance(expr, Literal) and expr.type == NULL):
-        return coercion.coerce(expr, TEXT, None)
+    if isinstance(expr, Untyped) or (isinstance(expr, Literal) and expr.type == NULL):
+        return coerce(expr, TEXT, None)
     return expr
 
 

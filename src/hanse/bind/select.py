@@ -89,7 +89,7 @@ class Block:
     def _where(self) -> None:
         where = self.node.args.get("where")
         if where is not None:
-            predicate = self.place("WHERE").condition(where.this, position(where.this))
+            predicate = self.place("WHERE").condition(where.this)
             self.plan = p.Filter(self.plan, predicate)
 
     def _expand(self, node: exp.Expr) -> list[Item]:
@@ -169,13 +169,13 @@ class Block:
         having = self.node.args.get("having")
         if having is None:
             return None
-        return self.place("HAVING", aggregates=True).condition(having.this, position(having.this))
+        return self.place("HAVING", aggregates=True).condition(having.this)
 
     def _qualify(self) -> Expr | None:
         qualify = self.node.args.get("qualify")
         if qualify is None:
             return None
-        return self.place("QUALIFY", aggregates=True, windows=True).condition(qualify.this, position(qualify.this))
+        return self.place("QUALIFY", aggregates=True, windows=True).condition(qualify.this)
 
     def _order(self) -> list[tuple[int, SortKey]]:
         """Sort keys by the output (or hidden output) that they sort by."""

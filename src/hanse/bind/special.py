@@ -26,7 +26,7 @@ def case(node: exp.Case, place: Place) -> Expr:
     for branch in node.args["ifs"]:
         where = position(branch.this)
         if subject is None:
-            conditions.append(place.condition(branch.this, where))
+            conditions.append(place.condition(branch.this))
         else:
             conditions.append(functions.resolve("=", (subject, place.bind(branch.this)), where))
         results.append(place.bind(branch.args["true"]))

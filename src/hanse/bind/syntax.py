@@ -13,7 +13,10 @@ def position(node: exp.Expr | None) -> int | None:
         start = current.meta.get("start")
         if start is not None:
             return int(start)
-        stack += reversed(_children(current))
+        if type(current) is exp.Column and "table" not in current.args:
+            stack.append(current.this)
+        else:
+            stack += reversed(_children(current))
     return None
 
 

@@ -140,7 +140,7 @@ class Preparation:
                 )
             text += following.text
             self._at += 1
-        self.done.append(_copy(token, TokenType.NUMBER, text.replace("_", "")))
+        self.done.append(token if text == token.text else _copy(token, TokenType.NUMBER, text.replace("_", "")))
         self._at += 1
 
     def _interval(self) -> None:

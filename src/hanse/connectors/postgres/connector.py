@@ -1,10 +1,12 @@
 """One configured PostgreSQL source: its connections, its catalog, its sessions."""
 
 import contextlib
+import threading
 from pathlib import Path
 from typing import Any
 
-import adbc_driver_postgresql.dbapi
+import adbc_driver_manager
+import adbc_driver_postgresql
 import psycopg
 
 from hanse.connectors.postgres import catalog
@@ -33,6 +35,8 @@ class PostgresConnector:
         self._readers: Pool[Any] = Pool(source, size, wait, self._connect_reader)
         self._controls = Pool(source, size, wait, self._connect)
         self._dialect = PostgresDialect()
+        self._opening = threading.Lock()
+        self._database: Any = None
 
     @property
     def source(self) -> str:
@@ -84,6 +88,9 @@ class PostgresConnector:
         for connection in [*self._readers.close(), *self._controls.close()]:
             with contextlib.suppress(Exception):
                 connection.close()
+        with self._opening, contextlib.suppress(Exception):
+            if self._database is not None:
+                self._database.close()
 
     def _connect(self) -> "psycopg.Connection[Any]":
         try:
@@ -92,8 +99,12 @@ class PostgresConnector:
             raise translate(failure, self._source) from None
 
     def _connect_reader(self) -> Any:
+        """A connection of ADBC. All share one handle, which has read the server's types once."""
         try:
-            return adbc_driver_postgresql.dbapi.connect(self._conninfo, autocommit=True)
+            with self._opening:
+                if self._database is None:
+                    self._database = adbc_driver_postgresql.connect(self._conninfo)
+            return adbc_driver_manager.AdbcConnection(self._database)
         except FAILURES as failure:
             raise self._diagnosis() or translate(failure, self._source) from None
 

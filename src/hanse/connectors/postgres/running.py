@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
+from adbc_driver_manager import AdbcStatement
 from adbc_driver_manager._reader import AdbcRecordBatchReader
 from adbc_driver_postgresql import StatementOptions
 
@@ -24,7 +25,8 @@ class Running:
     def __init__(self, connection: Any, fetch_bytes: int) -> None:
         """Take over a connection of ADBC, outside any transaction."""
         self._connection = connection
-        self._cursor = connection.cursor(adbc_stmt_kwargs={OPTION: str(fetch_bytes)})
+        self._statement = AdbcStatement(connection)
+        self._statement.set_options(**{OPTION: str(fetch_bytes)})
         self._reader: Any = None
         self._inside = threading.Lock()
         self._handle = threading.Lock()
@@ -34,13 +36,14 @@ class Running:
     def script(self, sql: str) -> None:
         """Run statements without results."""
         with self._inside:
-            self._cursor.executescript(sql)
+            self._statement.set_sql_query(sql)
+            self._statement.execute_update()
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run one query; raises what the driver raises."""
         with self._inside:
-            self._cursor.execute(sql)
-            handle = self._cursor.fetch_arrow()
+            self._statement.set_sql_query(sql)
+            handle, _ = self._statement.execute_query()
             self._reader = AdbcRecordBatchReader._import_from_c(handle.address)  # it keeps the SQLSTATE of late errors
         while True:
             with self._inside:
@@ -57,7 +60,7 @@ class Running:
         self._reader.close()
         self.script("ROLLBACK")
         with self._handle:
-            self._cursor.close()
+            self._statement.close()
             self.is_open = False
         return self._connection
 
@@ -67,7 +70,7 @@ class Running:
             if not self.is_open:
                 return
             self.is_open = False
-            for close in (self._cancel, self._close_reader, self._cursor.close, self._connection.close):
+            for close in (self._cancel, self._close_reader, self._statement.close, self._connection.close):
                 with contextlib.suppress(Exception):
                     close()
 
@@ -76,7 +79,7 @@ class Running:
             self._reader.close()
 
     def _cancel(self) -> None:
-        self._cursor.adbc_cancel()
+        self._statement.cancel()
 
     def cancel(self, seconds: float) -> None:
         """Wake a reader that is in the driver, or drop the connection of one that is not; gives up after ``seconds``."""

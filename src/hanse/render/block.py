@@ -49,13 +49,11 @@ class Value:
         return self.cost <= CHEAP and not self.flags & (VOLATILE | WINDOW | SUBQUERY)
 
     def keyed(self, sql: str) -> "Value":
-        """The same value in the form of a key, under which text is bytewise."""
-        if sql == self.sql or sql == self.tight():
-            return self if self.collation is BYTEWISE else self._with(self.sql, self.level, self.plain)
-        return self._with(sql, level(sql), plain=False)
-
-    def _with(self, sql: str, firm: int, plain: bool) -> "Value":
-        return Value(sql, self.type, firm, BYTEWISE, None, self.cost, self.flags, plain)
+        """The same value in the form of a key, whose text is bytewise; a form that changes nothing may still sort by the
+        column's own collation."""
+        if sql in (self.sql, self.tight()):
+            return self
+        return Value(sql, self.type, level(sql), BYTEWISE, None, self.cost, self.flags)
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ OPAQUE = "\x00"
 _MARK = re.compile(f"[{MARK}{OPAQUE}](\\d+)[{MARK}{OPAQUE}]")
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`(?:[^`]|``)*`|\x00\d+\x00|[()]|[^'\"`()\x00]+|.", re.DOTALL)
 _PRIMARY = re.compile(
-    r"""(?: [\w.@]*\(\) | [\w.@"]+ | (?:\w+\s+|[A-Za-z])?' )
+    r"""(?: [\w.@]*\(\) | [\w.@"]+ | (?:\w+\s*)?' )
         (?: :: \w+ (?:\ precision|\ with(?:out)?\ time\ zone)? (?:\(\))? (?:\[\])* )*""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -33,7 +33,7 @@ _LOGICAL = re.compile(r"\b(?:and|or|between)\b|(?<!\bis )\bnot\b", re.IGNORECASE
 _QUERY = re.compile(r"(?:select|with|values|from|table)\b", re.IGNORECASE)
 _CALL = re.compile(r"([A-Za-z_][\w.]*)\(")
 _WRAPPERS = frozenset({"cast", "try_cast", "convert", "coalesce", "nullif", "round"})
-_SIMPLE_LITERAL = re.compile(r"(?:\d+(?:\.\d+)?|(?:[A-Za-z]+ )?'(?:[^'\\]|'')*'|[A-Za-z]+)")
+_SIMPLE_LITERAL = re.compile(r"(?:\d+(?:\.\d+)?|(?:[A-Za-z]+ ?)?'(?:[^'\\]|'')*'|[A-Za-z]+)")
 
 
 def has_mark(text: str) -> bool:

@@ -122,6 +122,19 @@ def test_text_is_grouped_and_sorted_in_its_exact_forms(ids):
     assert 'count(DISTINCT "note" COLLATE bytes)' in sql(p.Aggregate(notes, (), ((ids.column("k", INT64), kinds),)))
 
 
+def test_a_key_that_is_bytewise_as_it_stands_still_sorts_in_its_exact_form(ids):
+    """PostgreSQL under en_US tells all strings apart, but sorts them otherwise than by code point."""
+    local = table("notes", TableColumn("note", TEXT, collation=Collation("en_US", equal_is_bytewise=True)))
+    notes = ids.scan(local, "note")
+    for plan in (p.Distinct(notes), p.Aggregate(notes, notes.columns, ())):
+        written = sql(p.Sort(plan, (SortKey(ref(notes, "note")),)))
+        assert (
+            written.endswith('"note" COLLATE "C" ASC NULLS LAST')
+            or '"c1" COLLATE "C"' in written
+            or ".c1 COLLATE" in written
+        )
+
+
 def test_distinct_on_and_its_sort_say_the_key_in_one_form(ids):
     notes = ids.scan(table("notes", TableColumn("note", TEXT)), "note")
     key = ref(notes, "note")

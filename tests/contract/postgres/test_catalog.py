@@ -39,9 +39,6 @@ def test_kinds_of_tables(make: Make) -> None:
 
 
 def test_foreign_tables(make: Make, database: Database) -> None:
-    available = database.rows("SELECT 1 FROM pg_available_extensions WHERE name = 'file_fdw'")
-    if not available:
-        pytest.skip("the server has no file_fdw")
     contract = make(
         "CREATE EXTENSION IF NOT EXISTS file_fdw",
         "CREATE SERVER files FOREIGN DATA WRAPPER file_fdw",

@@ -15,15 +15,11 @@ from hanse.spi.duckdb.json import JSONS
 from hanse.spi.duckdb.logic import LOGIC
 from hanse.spi.duckdb.numbers import NUMBERS
 from hanse.spi.duckdb.patterns import PATTERNS
-from hanse.spi.duckdb.spelling import rules
+from hanse.spi.duckdb.spelling import has_null, rules
 from hanse.spi.duckdb.strings import STRINGS
 from hanse.spi.duckdb.tables import TABLES
 
 PARTS: tuple[Rules, ...] = (LOGIC, DATES, NUMBERS, ARRAYS, JSONS, STRINGS, PATTERNS, FORMATS)
-
-
-def _has_null(args: Sequence[Operand]) -> bool:
-    return any(arg.literal is not None and arg.literal.value is None for arg in args)
 
 
 def _null(args: Sequence[Operand]) -> str:
@@ -37,7 +33,7 @@ def joined() -> Rules:
     for part in PARTS:
         for name, some in part.items():
             found[name] = (*found.get(name, ()), *some) if name != "||" else found[name]
-    found["||"] = (*ARRAYS["||"], Rule(_null, when=_has_null), Rule("{0} || {1}"))
+    found["||"] = (*ARRAYS["||"], Rule(_null, when=has_null), Rule("{0} || {1}"))
     return found
 
 
@@ -47,6 +43,7 @@ class DuckDBDialect(Dialect):
     name: ClassVar[str] = "duckdb"
     identifier_length: ClassVar[int] = 1_000_000
     semi_joins: ClassVar[bool] = True
+    subqueries_in_on: ClassVar[bool] = False
     materialized_ctes: ClassVar[bool] = True
     values_lists: ClassVar[bool] = True
     functions: Rules = joined()

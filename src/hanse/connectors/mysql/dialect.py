@@ -5,7 +5,7 @@ from typing import ClassVar
 from hanse.connectors.mysql import literals
 from hanse.connectors.mysql.aggregates import AGGREGATES, WINDOWS
 from hanse.connectors.mysql.catalog import quote
-from hanse.connectors.mysql.functions import EQUAL, PLAIN, Texts, functions, is_bytewise
+from hanse.connectors.mysql.functions import EQUAL, PLAIN, Texts, functions
 from hanse.connectors.mysql.options import SORT_BYTES
 from hanse.ir.expr import Literal
 from hanse.ir.types import INTEGER_DIGITS, INTEGERS, SIGNED, TEXTS, Decimal, Kind, Type
@@ -63,20 +63,17 @@ class MysqlDialect(Dialect):
         return None
 
     def group_key(self, arg: Operand) -> str | None:
-        """Text in its exact form, unless it may be longer than the server's sorts look; all but floats as they are."""
+        """Text as its bytes, unless it may be longer than the server's sorts look; all but floats as they are."""
         if arg.type.kind in TEXTS:
-            if not _is_short(arg):
-                return None
-            return arg.sql if is_bytewise(arg) else self._texts.exact(arg)
+            return self._texts.key(arg) if _is_short(arg) else None
         if arg.type.kind is Kind.BYTES and not _is_short(arg):
             return None
         return arg.sql if arg.type.kind in EQUAL else None
 
     def order_key(self, arg: Operand) -> str | None:
-        """As for groups; a collation that compares bytes of utf8mb4 sorts by code point."""
+        """As for groups: the bytes of UTF-8 sort by code point."""
         if arg.type.kind in TEXTS:
-            plain = is_bytewise(arg) and arg.collation.order_is_codepoint
-            return None if not _is_short(arg) else arg.sql if plain else self._texts.exact(arg)
+            return self._texts.key(arg) if _is_short(arg) else None
         if arg.type.kind is Kind.BYTES and not _is_short(arg):
             return None
         return arg.sql if arg.type.kind in PLAIN else None

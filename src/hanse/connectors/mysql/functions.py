@@ -11,6 +11,7 @@ string_agg (GROUP_CONCAT cuts its answer), conversions from and to text, pad and
 
 from collections.abc import Callable, Sequence
 
+from hanse.connectors.mysql.literals import SMALLEST
 from hanse.ir.expr import Interval
 from hanse.ir.types import FLOATS, INTEGERS, SIGNED, TEXTS, Decimal, Kind
 from hanse.spi.dialect import Operand, Rule, Rules, Spelling
@@ -38,10 +39,12 @@ def is_bytewise(arg: Operand) -> bool:
 
 
 def _is_indexable(left: Operand, right: Operand) -> bool:
-    """Whether the plain comparison is a superset of the exact one and can use an index."""
+    """Whether the plain comparison is a superset of the exact one and can use an index. The session's constants are
+    utf8mb4, and so are the values that are told apart by their bytes."""
     name = left.collation.name
-    same = right.literal is not None or right.collation.name == name
-    return same and name.startswith(CHARSETS)
+    if right.literal is None and right.collation.name == "bytewise":
+        return name.startswith("utf8mb4_")
+    return name.startswith(CHARSETS) and (right.literal is not None or right.collation.name == name)
 
 
 class Texts:
@@ -56,6 +59,15 @@ class Texts:
         if arg.collation.name.startswith("utf8mb4_"):
             return f"({arg.sql} COLLATE {self._collation})"
         return f"(CONVERT({arg.sql} USING utf8mb4) COLLATE {self._collation})"
+
+    @staticmethod
+    def key(arg: Operand) -> str:
+        """The bytes of the text in UTF-8, which group and sort as the text does. The exact form will not do: sorting pads
+        it with NUL characters, so that 'a' and 'a' with a NUL at its end mix. They are read as the text that they are,
+        and every rule for text takes its arguments in the exact form, which makes them text again."""
+        if arg.collation.name.startswith("utf8mb4_"):
+            return f"CAST({arg.sql} AS BINARY)"
+        return f"CAST(CONVERT({arg.sql} USING utf8mb4) AS BINARY)"
 
     def equal(self, args: Sequence[Operand]) -> str:
         """``=``: the plain comparison beside the exact one."""
@@ -73,23 +85,20 @@ class Texts:
         """``in``: as ``=``."""
         value, items = args[0], args[1:]
         texts = ", ".join(item.sql for item in items)
-        if all(item.literal is not None for item in items):
-            if is_bytewise(value):
+        if all(item.collation.name == "bytewise" or item.literal is not None for item in items):
+            if is_bytewise(value) and all(item.literal is not None for item in items):
                 return f"{value.sql} IN ({texts})"
             exact = f"{self.exact(value)} IN ({texts})"
-            indexable = value.literal is None and value.collation.name.startswith(CHARSETS)
+            indexable = value.literal is None and all(_is_indexable(value, item) for item in items)
             return f"{value.sql} IN ({texts}) AND {exact}" if indexable else exact
         return f"{self.exact(value)} IN ({', '.join(self.exact(item) for item in items)})"
 
     def like(self, args: Sequence[Operand]) -> str:
-        """``like`` with a constant pattern; one that starts with a letter can use an index."""
+        """``like`` with a constant pattern. No plain LIKE beside it: under PAD SPACE an index lookup of 'a%' misses what
+        goes on with a character below the space."""
         value, pattern = args[0], args[1]
         assert pattern.literal is not None
-        exact = f"{self.exact(value)} LIKE {pattern.sql} ESCAPE '|'"
-        text = str(pattern.literal.value)
-        if value.collation.name.startswith(CHARSETS) and text and text[0].isalnum():
-            return f"{value.sql} LIKE {pattern.sql} ESCAPE '|' AND {exact}"
-        return exact
+        return f"{self.exact(value)} LIKE {pattern.sql} ESCAPE '|'"
 
     def call(self, template: str) -> Callable[[Sequence[Operand]], str]:
         """A function over exact forms: ``{0}`` ... in the template, ``{*}`` for all of them."""
@@ -114,16 +123,16 @@ class Texts:
             "coalesce": (Rule(self.call("COALESCE({*})"), pair),),
             "nullif": (Rule(self.call("NULLIF({0}, {1})"), pair),),
             "||": (Rule(self.call("CONCAT({0}, {1})"), pair),),
-            "length": (Rule("CHAR_LENGTH({0})", (TEXT,)),),
+            "length": (Rule(self.call("CHAR_LENGTH({0})"), (TEXT,)),),
             "strpos": (Rule(self.call("LOCATE({1}, {0})"), pair),),
-            "substr": (Rule("SUBSTRING({*})", (TEXT, INTEGERS), when=_from_the_start),),
-            "left": (Rule("LEFT({0}, {1})", (TEXT, INTEGERS), when=_counted),),
-            "right": (Rule("RIGHT({0}, {1})", (TEXT, INTEGERS), when=_counted),),
+            "substr": (Rule(self.call("SUBSTRING({*})"), (TEXT, INTEGERS), when=_from_the_start),),
+            "left": (Rule(self.call("LEFT({0}, {1})"), (TEXT, INTEGERS), when=_counted),),
+            "right": (Rule(self.call("RIGHT({0}, {1})"), (TEXT, INTEGERS), when=_counted),),
             "starts_with": (Rule(self.call("LEFT({0}, CHAR_LENGTH({1})) = {1}"), pair),),
             "replace": (Rule(self.call("REPLACE({0}, {1}, {2})"), pair, when=_finds_something),),
-            "btrim": (Rule("TRIM({0})", (TEXT,), when=_alone),),
-            "ltrim": (Rule("LTRIM({0})", (TEXT,), when=_alone),),
-            "rtrim": (Rule("RTRIM({0})", (TEXT,), when=_alone),),
+            "btrim": (Rule(self.call("TRIM({0})"), (TEXT,), when=_alone),),
+            "ltrim": (Rule(self.call("LTRIM({0})"), (TEXT,), when=_alone),),
+            "rtrim": (Rule(self.call("RTRIM({0})"), (TEXT,), when=_alone),),
         }
 
 
@@ -192,6 +201,15 @@ def _narrow(template: str) -> Callable[[Sequence[Operand]], str]:
     return spell
 
 
+def _difference(args: Sequence[Operand]) -> str:
+    """MariaDB takes 0 - (-9223372036854775808) for -9223372036854775808; times -1 it is the error that it should be."""
+    left, right = args
+    known = right.literal is not None and right.literal.value != SMALLEST
+    if left.type.kind is not Kind.INT64 or known:
+        return _narrow("{0} - {1}")(args)
+    return f"IF({left.sql} = 0, {right.sql} * -1, {left.sql} - {right.sql})"
+
+
 def _same_signed(args: Sequence[Operand]) -> bool:
     return all(arg.type == args[0].type for arg in args)
 
@@ -205,20 +223,21 @@ def _divisor(args: Sequence[Operand]) -> bool:
 SIGNED_PAIR = (SIGNED, SIGNED)
 DECIMAL_PAIR = (DECIMAL, DECIMAL)
 ARITHMETIC: Rules = {
-    **{
-        name: (
-            Rule(_narrow(f"{{0}} {name} {{1}}"), SIGNED_PAIR, when=_same_signed),
-            Rule(f"{{0}} {name} {{1}}", DECIMAL_PAIR, when=_fits(_of_sum)),
-        )
-        for name in ("+", "-")
-    },
+    "+": (
+        Rule(_narrow("{0} + {1}"), SIGNED_PAIR, when=_same_signed),
+        Rule("{0} + {1}", DECIMAL_PAIR, when=_fits(_of_sum)),
+    ),
+    "-": (
+        Rule(_difference, SIGNED_PAIR, when=_same_signed),
+        Rule("{0} - {1}", DECIMAL_PAIR, when=_fits(_of_sum)),
+    ),
     "*": (
         Rule(_narrow("{0} * {1}"), SIGNED_PAIR, when=_same_signed),
         Rule("{0} * {1}", DECIMAL_PAIR, when=_fits(_of_product)),
     ),
     "/": (Rule("{0} DIV {1}", SIGNED_PAIR, when=_divisor),),
     "%": (Rule("{0} % {1}", SIGNED_PAIR, when=_divisor),),
-    "neg": (Rule(_narrow("0 - {0}"), (SIGNED,)), Rule("-{0}", (DECIMAL,))),
+    "neg": (Rule(_narrow("{0} * -1"), (SIGNED,)), Rule("-{0}", (DECIMAL,))),
     "abs": (Rule("ABS({0})", (DECIMAL,)),),
 }
 

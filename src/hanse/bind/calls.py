@@ -91,7 +91,7 @@ def call(node: exp.Expr, place: Place) -> Expr:
     if aggregates.is_aggregate(name):
         return _aggregate(found, place)
     if aggregates.is_window(name):
-        raise UnknownName(f"window function {name} requires an OVER clause", sqlstate="42P20", position=found.position)
+        raise UnknownName(f"window function {name} requires an OVER clause", sqlstate="42809", position=found.position)
     if not found.is_plain:
         if not functions.is_function(name):
             functions.resolve(name, (), found.position)
@@ -113,7 +113,7 @@ def _special(found: Call, place: Place) -> Expr | None:
     if name == "array" and len(args) == 1:
         return subqueries.array(args[0], place)
     if name in special.MOMENT_CALLS and all(isinstance(arg, exp.Literal) for arg in args):
-        return special.moment(name, place, int(args[0].name) if args else None)
+        return special.moment(name, place, found.position, int(args[0].name) if args else None)
     if name in BY_CALL and len(args) == 1 and not functions.is_function(name):
         return special.convert(place.bind(args[0]), Target(BY_CALL[name]), found.position)
     if name == "row":

@@ -127,7 +127,7 @@ def _recursive(
     own_name = name(cte.args["alias"].this)
     if not isinstance(union, exp.Union) or any(union.args.get(key) for key in ("order", "limit", "offset")):
         message = f'recursive query "{own_name}" does not have the form non-recursive-term UNION [ALL] recursive-term'
-        raise malformed(cte.args["alias"], message)
+        raise TypeMismatch(message, sqlstate="42P19", position=position(cte.args["alias"]))
     inner = declare(union, outer, known, session)
     base = session.query(union.this, outer, inner.known, session)
     names = _names(cte, base.columns)

@@ -39,7 +39,12 @@ def column(node: exp.Column, place: Place) -> Expr:
     try:
         return place.scope.resolve(parts, where)
     except UnknownName as error:
-        if len(parts) == 1 and error.code == "42703" and place.scope.relations(parts):
+        relations = place.scope.relations(parts) if len(parts) == 1 and error.code == "42703" else []
+        if relations and relations[0].is_scalar:
+            only = relations[0].columns[0]
+            place.scope.reads.setdefault(only.id, where)
+            return only.ref()
+        if relations:
             hint = f"name the columns: {parts[0][0]}.a, {parts[0][0]}.b"
             raise Unsupported("a whole row as a value is not supported", position=where, hint=hint) from None
         raise

@@ -1,5 +1,6 @@
 """Constants as they are written: numbers, strings in all of PostgreSQL's quotings, intervals, TRUE, NULL, parameters."""
 
+import math
 import re
 from decimal import Decimal as Number
 
@@ -11,7 +12,7 @@ from hanse.bind.place import Place
 from hanse.bind.syntax import position
 from hanse.errors import InvalidValue, SyntaxFailure, Unsupported
 from hanse.ir import types as t
-from hanse.ir.expr import Expr, Literal, Parameter
+from hanse.ir.expr import Expr, Interval, Literal, Parameter
 from hanse.ir.types import DECIMAL_DIGITS_MAX
 
 INT32_MAX = 2**31 - 1
@@ -137,7 +138,18 @@ def interval(text: str, fields: str, where: int | None) -> Expr:
         text = f"{sign}{match[2]} year {sign}{match[3]} month"
     elif fields == "MINUTE TO SECOND" and re.fullmatch(r"\s*[+-]?\d+:\d+(\.\d*)?\s*", text):
         text = re.sub(r"([+-]?)(\d+):", r"\g<1>00:\g<2>:", text)
-    return coercion.coerce(string(text), t.INTERVAL, where, "explicit")
+    value = coercion.coerce(string(text, where), t.INTERVAL, where, "explicit")
+    return _cut(value, fields.split()[-1]) if fields and isinstance(value, Literal) else value
+
+
+def _cut(literal: Literal, field: str) -> Literal:
+    """Without what is finer than the last field."""
+    months, days, micros = literal.value.months, literal.value.days, literal.value.microseconds
+    if field in ("YEAR", "MONTH"):
+        months, days, micros = months - (math.fmod(months, 12) if field == "YEAR" else 0), 0, 0
+    unit = {"DAY": None, "HOUR": 3_600_000_000, "MINUTE": 60_000_000}.get(field, 1)
+    micros = 0 if unit is None else micros - math.fmod(micros, unit)
+    return Literal(literal.type, Interval(int(months), days, int(micros)))
 
 
 def interval_node(node: exp.Interval, _: Place) -> Expr:

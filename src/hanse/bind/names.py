@@ -7,7 +7,6 @@ from hanse.bind.syntax import name
 UNNAMED = "?column?"
 
 FIXED: dict[type[exp.Expr], str] = {
-    exp.Case: "case",
     exp.Array: "array",
     exp.Exists: "exists",
     exp.Extract: "extract",
@@ -40,15 +39,22 @@ _TRIMS = {"LEADING": "ltrim", "TRAILING": "rtrim"}
 
 def output_name(node: exp.Expr) -> str:
     """The name of the column that this select item makes."""
+    return _figure(node)[0]
+
+
+def _figure(node: exp.Expr) -> tuple[str, bool]:
+    """A name, and whether it is a strong one: that of a type or of CASE gives way to another."""
     kind = type(node)
     if kind in FIXED:
-        return _case(node) if kind is exp.Case else FIXED[kind]
+        return FIXED[kind], kind not in (exp.Boolean, exp.Interval, exp.ParseJSON)
     match node:
         case exp.Alias():
-            return name(node.args["alias"])
-        case exp.Column() | exp.Dot():
-            last = node.args["expression"] if isinstance(node, exp.Dot) else node.this
-            return name(last.this) if isinstance(last, exp.Anonymous) else name(last)
+            return name(node.args["alias"]), True
+        case exp.Column():
+            return name(node.this), True
+        case exp.Dot():
+            last = node.args["expression"]
+            return name(last.this if isinstance(last, exp.Anonymous) else last), True
         case (
             exp.Paren()
             | exp.Collate()
@@ -58,30 +64,27 @@ def output_name(node: exp.Expr) -> str:
             | exp.IgnoreNulls()
             | exp.Bracket()
         ):
-            return output_name(node.this)
+            return _figure(node.this)
         case exp.Anonymous():
-            return name(node.this)
+            return name(node.this), name(node.this) != "interval"
+        case exp.Case():
+            default = node.args.get("default")
+            inner = _figure(default) if default is not None else (UNNAMED, False)
+            return inner if inner[1] else ("case", False)
         case exp.Cast():
-            return _cast(node)
+            inner = _figure(node.this)
+            return inner if inner[1] else (_type_name(node.args["to"]), False)
         case exp.Trim():
-            return _TRIMS.get(str(node.args.get("position") or "").upper(), "btrim")
+            return _TRIMS.get(str(node.args.get("position") or "").upper(), "btrim"), True
         case exp.Subquery() if isinstance(node.this, exp.Select) and node.this.expressions:
-            return output_name(node.this.expressions[0])
-    return UNNAMED
+            return output_name(node.this.expressions[0]), True
+    return UNNAMED, False
 
 
-def _case(node: exp.Expr) -> str:
-    """A CASE is named like its ELSE, if that has a name."""
-    default = node.args.get("default")
-    inner = output_name(default) if isinstance(default, exp.Column | exp.Anonymous) else UNNAMED
-    return "case" if inner == UNNAMED else inner
-
-
-def _cast(node: exp.Cast) -> str:
-    inner = output_name(node.this)
-    if inner != UNNAMED:
-        return inner
-    kind = node.args["to"].this
-    if isinstance(kind, exp.DType):
-        return _TYPES.get(kind.value, kind.value.lower())
-    return "interval"
+def _type_name(node: exp.DataType) -> str:
+    kind = node.this
+    if kind is exp.DType.ARRAY and node.expressions:
+        return _type_name(node.expressions[0])
+    if isinstance(kind, exp.DType) and kind is not exp.DType.USERDEFINED:
+        return str(_TYPES.get(kind.value, kind.value.lower()))
+    return "interval" if isinstance(kind, exp.Interval) else str(node.args.get("kind", UNNAMED)).lower()

@@ -57,6 +57,9 @@ def limits(node: exp.Expr, session: Session) -> Window:
 def _rows(node: exp.Expr, clause: str, session: Session) -> Expr | None:
     if isinstance(node, exp.Var | exp.Null):
         return None
+    if node.find(exp.Column) is not None and node.find(exp.Query) is None:
+        message = f"argument of {clause} must not contain variables"
+        raise TypeMismatch(message, sqlstate="42P10", position=position(node.find(exp.Column)))
     place = Place(session, Scope(Source(Values((), ((),)))), clause)
     value = coercion.coerce(place.bind(node), INT64, position(node), "assignment")
     if isinstance(value, Literal) and value.value is not None and value.value < 0:

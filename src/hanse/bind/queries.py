@@ -78,6 +78,9 @@ def _set_operation(node: exp.SetOperation, outer: Scope | None, names: Mapping[s
         parts.append(left.args["expression"])
         left = left.this
     parts.append(left)
+    for part in parts[1:]:
+        if isinstance(part, exp.Select) and any(part.args.get(key) for key in MODIFIERS):
+            raise malformed(part, "ORDER BY and LIMIT before a set operation need parentheses around their query")
     sides = [query(part, outer, names, session) for part in reversed(parts)]
     for side in sides:
         if len(side.columns) != len(sides[0].columns):

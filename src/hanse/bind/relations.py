@@ -174,6 +174,7 @@ class FromBinder:
         columns = tuple(self.session.column(*pair) for pair in names)
         source = self._relation(TableFunction(label, bound, columns, ordinality), columns, node, label)
         source.may_be_lateral = True
+        source.relations[0].is_scalar = len(columns) == 1
         return source
 
     def _relation(self, plan: Plan, columns: tuple[Column, ...], node: exp.Expr, default: str) -> Source:

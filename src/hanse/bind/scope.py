@@ -18,6 +18,8 @@ class Relation:
     name: str
     columns: tuple[Column, ...]
     path: tuple[str, ...] = ()
+    is_scalar: bool = False
+    """Whether it is a function of one column, whose alias names its value too."""
     _index: dict[str, list[Column]] | None = None
 
     def find(self, name: str, quoted: bool) -> list[Column]:

@@ -182,7 +182,7 @@ def _step(path: exp.JSONPath) -> Expr:
     return string(str(step.this))
 
 
-def moment(name: str, place: Place, digits: int | None = None) -> Expr:
+def moment(name: str, place: Place, where: int | None, digits: int | None = None) -> Expr:
     """``now()``, CURRENT_DATE and the like: constants of the statement's start, so that all sources see one instant."""
     now = place.session.context.now.astimezone(dt.UTC)
     if digits is not None and digits < 6:
@@ -197,7 +197,8 @@ def moment(name: str, place: Place, digits: int | None = None) -> Expr:
         case "localtime":
             return Literal(t.TIME, local.time())
         case "current_time":
-            raise Unsupported("time with time zone is not supported", hint="use LOCALTIME or CURRENT_TIMESTAMP")
+            hint = "use LOCALTIME or CURRENT_TIMESTAMP"
+            raise Unsupported("time with time zone is not supported", position=where, hint=hint)
     return Literal(t.TIMESTAMPTZ, now)
 
 
@@ -213,4 +214,4 @@ MOMENT_CALLS = frozenset({*MOMENTS.values(), "now", "transaction_timestamp", "st
 
 def moment_node(node: exp.Expr, place: Place) -> Expr:
     """CURRENT_DATE and the others without parentheses."""
-    return moment(MOMENTS[type(node)], place)
+    return moment(MOMENTS[type(node)], place, position(node))

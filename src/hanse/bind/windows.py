@@ -37,15 +37,19 @@ def resolve(node: exp.Window, named: Mapping[str, exp.Window], place: Place) -> 
     order_node = node.args.get("order")
     order = sort_keys(order_node.expressions, place) if order_node is not None else ()
     if base.partition_by and partition:
-        raise malformed(node, "cannot override PARTITION BY clause of a named window")
+        raise _misused(node, "cannot override PARTITION BY clause of a named window")
     if base.order_by and order:
-        raise malformed(node, "cannot override ORDER BY clause of a named window")
+        raise _misused(node, "cannot override ORDER BY clause of a named window")
     keys = base.order_by or order
     spec = node.args.get("spec")
     if base.frame is not None and (spec is not None or order or partition):
-        raise malformed(node, "cannot copy a named window that has a frame clause")
+        raise _misused(node, "cannot copy a named window that has a frame clause")
     frame = _frame(spec, keys, place) if spec is not None else base.frame
     return Over(base.partition_by or partition, keys, frame)
+
+
+def _misused(node: exp.Expr, message: str) -> TypeMismatch:
+    return TypeMismatch(message, sqlstate="42P20", position=position(node))
 
 
 def _base(node: exp.Window, named: Mapping[str, exp.Window], place: Place) -> Over:
@@ -62,7 +66,7 @@ def _base(node: exp.Window, named: Mapping[str, exp.Window], place: Place) -> Ov
 def _frame(spec: exp.WindowSpec, keys: tuple[SortKey, ...], place: Place) -> Frame:
     mode = str(spec.args["kind"]).lower()
     if mode == "groups" and not keys:
-        raise malformed(spec, "GROUPS mode requires an ORDER BY clause")
+        raise _misused(spec, "GROUPS mode requires an ORDER BY clause")
     start = _bound(spec, "start", mode, keys, place)
     end = _bound(spec, "end", mode, keys, place) if spec.args.get("end") is not None else Bound("current")
     _check_order(start, end, spec)

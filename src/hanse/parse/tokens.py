@@ -112,6 +112,8 @@ class Preparation:
 
     def _plain(self, token: Token) -> None:
         following = self._peek(1)
+        if token.token_type is TokenType.EQ and token.text != "=":
+            raise SyntaxFailure(near(token), position=token.start, hint="equality is written =")
         if token.token_type is TokenType.COMMA and (following is None or following.token_type in _NOT_AFTER_COMMA):
             raise SyntaxFailure(near(following or token), position=(following or token).start)
         if (

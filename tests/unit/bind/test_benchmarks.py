@@ -34,7 +34,8 @@ def world(name: str) -> tuple[Tables, dict[int, str]]:
     with duckdb.connect() as connection:
         connection.execute(f"LOAD '{extension}'")
         connection.execute(f"CALL {generate}(sf=0)")
-        columns = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal ORDER BY table_name, column_index"
+        columns = """SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal
+                     ORDER BY table_name, column_index"""
         found: dict[str, list[TableColumn]] = {}
         for table, column, kind in connection.execute(columns).fetchall():
             found.setdefault(table, []).append(TableColumn(column, type_of(kind)))

@@ -74,7 +74,7 @@ CASES = [
         "aggregate functions are not allowed in JOIN conditions",
     ),
     ("SELECT max(count(*)) FROM customers", "42803", "count", None),
-    ("SELECT rank() FROM customers", "42P20", "rank", "window function rank requires an OVER clause"),
+    ("SELECT rank() FROM customers", "42809", "rank", "window function rank requires an OVER clause"),
     ("SELECT 1 FROM customers WHERE rank() OVER () = 1", "42P20", "rank", "window functions are not allowed in WHERE"),
     ("SELECT lower(DISTINCT name) FROM customers", "42809", "lower", None),
     (
@@ -103,10 +103,12 @@ CASES = [
         "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
     ),
     ("SELECT id FROM customers UNION SELECT 2 ORDER BY id + 1", "0A000", "id + 1", None),
+    ("SELECT 1 LIMIT 1 UNION SELECT 2", "42601", None, None),
+    ("SELECT sum(id) OVER (w ORDER BY id) FROM customers WINDOW w AS (ORDER BY name)", "42P20", None, None),
     ("SELECT 1, 2 UNION SELECT 3", "42601", None, "each UNION query must have the same number of columns"),
     ("VALUES (1), (2, 3)", "42601", None, "VALUES lists must all be the same length"),
     ("SELECT id FROM customers LIMIT -1", "2201W", None, "LIMIT must not be negative"),
-    ("SELECT id FROM customers LIMIT id", "42703", "id", None),
+    ("SELECT id FROM customers LIMIT id", "42P10", "id", None),
     (
         "SELECT id FROM customers FETCH FIRST 2 ROWS WITH TIES",
         "42601",
@@ -128,7 +130,7 @@ CASES = [
     ("WITH x (a, b) AS (SELECT 1) SELECT 1", "42P10", "x", None),
     ("WITH x AS (SELECT nope FROM customers) SELECT 1", "42703", "nope", None),
     ("WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n || 'a' FROM r) SELECT 1", "42804", "r AS", None),
-    ("WITH RECURSIVE r AS (SELECT n FROM r) SELECT 1", "42601", "r AS", None),
+    ("WITH RECURSIVE r AS (SELECT n FROM r) SELECT 1", "42P19", "r AS", None),
     # what Hanse does not do
     (
         "WITH x AS (DELETE FROM t RETURNING 1) SELECT 1",

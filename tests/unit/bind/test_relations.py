@@ -115,6 +115,14 @@ def test_lateral_is_marked_where_it_is_used():
     assert [f"{c.name} {c.type}" for c in query.columns] == ["tag text", "n bigint"]
 
 
+def test_the_alias_of_a_function_names_its_value():
+    assert shape("SELECT j, v.j FROM json_array_elements('[1]') j, unnest(ARRAY[1]) v (j)") == [
+        "j integer",
+        "j integer",
+    ]
+    assert shape("SELECT j FROM json_array_elements('[1]') j") == ["j json"]
+
+
 @pytest.mark.parametrize(
     ("sql", "expected"),
     [

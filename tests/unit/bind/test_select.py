@@ -49,6 +49,7 @@ def value(sql: str) -> e.Expr:
         ("INTERVAL '3' MONTH", e.Literal(t.INTERVAL, e.Interval(3))),
         ("INTERVAL '1-2' YEAR TO MONTH", e.Literal(t.INTERVAL, e.Interval(14))),
         ("INTERVAL '1 hour ago'", e.Literal(t.INTERVAL, e.Interval(0, 0, -3_600_000_000))),
+        ("INTERVAL '1 12:34:56' DAY TO MINUTE", e.Literal(t.INTERVAL, e.Interval(0, 1, 45_240_000_000))),
         ("INTERVAL 30 DAYS", e.Literal(t.INTERVAL, e.Interval(0, 30))),
         ("now()", e.Literal(t.TIMESTAMPTZ, NOW)),
         ("current_timestamp(3)", e.Literal(t.TIMESTAMPTZ, NOW.replace(microsecond=679000))),
@@ -117,6 +118,10 @@ def test_parameters_take_the_type_of_their_surroundings():
             "sum numeric(38,0),avg double precision,sum numeric(38,2),count bigint",
         ),
         ("VALUES (1, 'a'), (2.5, NULL)", "column1 numeric(11,1),column2 text"),
+        (
+            "SELECT CASE WHEN true THEN 1 ELSE lower(name)::int END, true::int, '{1}'::int[], born::date::text FROM customers",
+            "lower integer,int4 integer,int4 integer[],born text",
+        ),
         ("TABLE crm.t", "a integer,b integer,x text"),
         (
             "SELECT doc -> 'a' ->> 0, tags[1], tags[1:2], tags || 'x'::text, doc #>> '{a,b}' FROM orders",

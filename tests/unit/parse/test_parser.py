@@ -77,6 +77,7 @@ def test_numbers_may_have_underscores():
         ("/* x */ COPY t TO 'x'", "Hanse only reads: COPY is not possible", 8),
         ("EXPLAIN INSERT INTO t VALUES (1)", "Hanse only reads: INSERT is not possible", 8),
         ("EXPLAIN", "EXPLAIN needs a query", 7),
+        ("SELECT a == 1", 'syntax error at or near "=="', 9),
         ("SELECT 12abc", 'trailing junk after numeric literal at or near "12abc"', 7),
         ("SELECT $1, :a", "$1 and :name cannot be mixed in one statement", 11),
         ("SELECT $a", 'syntax error at or near "$"', 7),

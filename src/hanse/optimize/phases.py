@@ -9,7 +9,6 @@ from hanse.optimize.rules.convert_outer_join import ConvertOuterJoin
 from hanse.optimize.rules.factor_disjunctions import FactorDisjunctions
 from hanse.optimize.rules.group_same_source_joins import GroupSameSourceJoins
 from hanse.optimize.rules.infer_constants import InferConstants
-from hanse.optimize.rules.inline_ctes import InlineCtes
 from hanse.optimize.rules.merge_filters import MergeFilters
 from hanse.optimize.rules.merge_projects import MergeProjects
 from hanse.optimize.rules.prune_columns import PruneColumns
@@ -72,7 +71,6 @@ PHASES: tuple[Phase, ...] = (
         "normalize",
         Walk.UP,
         (
-            InlineCtes(),
             SimplifyPredicates(),
             FactorDisjunctions(),  # needs the flat ANDs and ORs of simplify_predicates
             UnnestSubqueries(),

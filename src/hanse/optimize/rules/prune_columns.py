@@ -69,7 +69,7 @@ class _Pruning:
             case p.Values():
                 return _prune_values(node, needed)
             case p.Distinct(on=()):
-                return replace(node, input=self.whole(node.input))
+                return with_inputs(node, (self.whole(node.input),))
             case _:
                 return self.passing(node, needed)
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 import duckdb
 import pyarrow as pa
 
-from hanse.errors import HanseError
+from hanse.errors import HanseError, InvalidValue
 from hanse.execute.cancel import CancelScope
 from hanse.execute.failures import translate
 from hanse.execute.fetch import Fetch
@@ -15,7 +15,7 @@ from hanse.execute.instances import Instance
 from hanse.execute.queue import BatchQueue
 from hanse.ir.expr import Column, Literal
 from hanse.ir.request import SqlText
-from hanse.spi.arrow import wire_schema
+from hanse.spi.arrow import unrepresentable, wire_schema
 from hanse.spi.dialect import Dialect
 
 
@@ -59,7 +59,7 @@ class Coordinator:
             reader = self._cursor.execute(sql).to_arrow_reader(self._batch_rows)
             for batch in reader:
                 if batch.num_rows:
-                    queue.put(conform(batch, schema))
+                    queue.put(representable(conform(batch, schema), columns))
             queue.finish()
         except HanseError as failure:
             self._scope.end(failure)
@@ -78,3 +78,15 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         for array, field in zip(batch.columns, schema, strict=True)
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def representable(batch: pa.RecordBatch, columns: tuple[Column, ...]) -> pa.RecordBatch:
+    """The batch; raises InvalidValue if it holds what DuckDB knows and no carrier of ours has (``infinity``)."""
+    for array, column in zip(batch.columns, columns, strict=True):
+        if strange := unrepresentable(array, column.type):
+            raise InvalidValue(
+                f"column {column.name} holds {strange}, which {column.type} cannot represent here",
+                sqlstate="22008",
+                hint="filter such rows out, or cast the column to text",
+            )
+    return batch

@@ -8,7 +8,16 @@ import re
 
 import duckdb
 
-from hanse.errors import Cancelled, HanseError, InternalError, InvalidValue, ResourceLimit, SourceError, Unsupported
+from hanse.errors import (
+    Cancelled,
+    HanseError,
+    InternalError,
+    InvalidValue,
+    ResourceLimit,
+    SourceError,
+    StaleSnapshot,
+    Unsupported,
+)
 
 OWN = re.compile(r"\[([0-9A-Z]{5})\] (.*?)(?:\n|$)")
 
@@ -26,6 +35,9 @@ CLASSES: tuple[tuple[type[BaseException], type[HanseError], str], ...] = (
 )
 """DuckDB's exception, ours, and the SQLSTATE; the first that fits. Ours alone write its SQL, so a binder error is a bug."""
 
+SOURCES: dict[str, type[HanseError]] = {"58030": SourceError, "72000": StaleSnapshot}
+"""What a relation of an embedded source says when it cannot be read, or is no longer what its catalog says."""
+
 HINTS = {
     "53200": "raise engine.memory_limit, or give the operators space to spill: engine.spill_folder",
     "57014": None,
@@ -39,7 +51,7 @@ def translate(failure: BaseException) -> HanseError:
     text = str(failure)
     own = OWN.search(text)
     if own:
-        return InvalidValue(own.group(2), sqlstate=own.group(1))
+        return SOURCES.get(own.group(1), InvalidValue)(own.group(2), sqlstate=own.group(1))
     message = text.split("\n", 1)[0]
     message = re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", message)
     for theirs, ours, code in CLASSES:

@@ -1,6 +1,7 @@
 """The Arrow carrier of each type (table in ``ir.types``): what every batch that a connector yields must hold."""
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hanse.ir.expr import Column
 from hanse.ir.types import Array, Decimal, Kind, Type
@@ -48,3 +49,21 @@ def schema(columns: tuple[Column, ...]) -> pa.Schema:
 def wire_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """The schema of batches between connector and coordinator: columns are named ``c<id>``, which is unique."""
     return pa.schema([pa.field(f"c{column.id}", carrier(column.type)) for column in columns])
+
+
+INFINITIES: dict[Kind, tuple[pa.DataType, tuple[int, ...], str]] = {
+    Kind.DATE: (pa.int32(), (2**31 - 1, -(2**31) + 1), "infinity"),
+    Kind.TIMESTAMP: (pa.int64(), (2**63 - 1, -(2**63) + 1), "infinity"),
+    Kind.TIMESTAMPTZ: (pa.int64(), (2**63 - 1, -(2**63) + 1), "infinity"),
+    Kind.TIME: (pa.int64(), (86_400_000_000,), "24:00:00"),
+}
+"""The integers behind the carriers by which DuckDB says what no carrier of ours can hold, and what they mean."""
+
+
+def unrepresentable(array: pa.Array, type: Type) -> str | None:
+    """What the array (in the carrier of ``type``) holds that only looks like a value: ``infinity`` or ``24:00:00``."""
+    if type.kind not in INFINITIES:
+        return None
+    integer, values, meaning = INFINITIES[type.kind]
+    found = pc.is_in(array.view(integer), value_set=pa.array(values, integer))
+    return meaning if pc.any(found).as_py() else None

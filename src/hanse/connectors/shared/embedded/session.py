@@ -5,27 +5,15 @@ from collections.abc import Iterator
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from hanse.connectors.shared.embedded.engine import Engine
 from hanse.connectors.shared.embedded.failures import translate
 from hanse.errors import Cancelled, InternalError, InvalidValue
 from hanse.ir.expr import Column, Literal
 from hanse.ir.request import Request, SqlText
-from hanse.ir.types import Kind
-from hanse.spi.arrow import carrier, wire_schema
+from hanse.spi.arrow import carrier, unrepresentable, wire_schema
 from hanse.spi.connector import ReadContext
 from hanse.spi.dialect import Dialect
-
-INFINITE: dict[Kind, tuple[int, ...]] = {
-    Kind.DATE: (2**31 - 1, -(2**31) + 1),
-    Kind.TIMESTAMP: (2**63 - 1, -(2**63) + 1),
-    Kind.TIMESTAMPTZ: (2**63 - 1, -(2**63) + 1),
-    Kind.TIME: (86_400_000_000,),
-}
-"""The carriers' integers that stand for DuckDB's ``infinity``, ``-infinity`` and 24:00:00, which no carrier of ours has."""
-
-INTEGER_OF = {Kind.DATE: pa.int32()}
 
 
 class EmbeddedSession:
@@ -108,20 +96,12 @@ def conform(batch: pa.RecordBatch, columns: tuple[Column, ...], source: str) -> 
         wanted = carrier(column.type)
         if array.type != wanted:
             array = array.cast(wanted)
-        if column.type.kind in INFINITE:
-            _check_finite(array, column, source)
+        if strange := unrepresentable(array, column.type):
+            raise InvalidValue(
+                f"column {column.name} holds {strange}, which {column.type} cannot represent here",
+                sqlstate="22008",
+                source=source,
+                hint="filter such rows out, or cast the column to text",
+            )
         arrays.append(array)
     return pa.RecordBatch.from_arrays(arrays, schema=wire_schema(columns))
-
-
-def _check_finite(array: pa.Array, column: Column, source: str) -> None:
-    numbers = array.view(INTEGER_OF.get(column.type.kind, pa.int64()))
-    bad = pa.array(INFINITE[column.type.kind], type=numbers.type)
-    if pc.any(pc.is_in(numbers, value_set=bad)).as_py():
-        what = "24:00:00" if column.type.kind is Kind.TIME else "infinity"
-        raise InvalidValue(
-            f"column {column.name} holds {what}, which {column.type} cannot represent here",
-            sqlstate="22008",
-            source=source,
-            hint="filter such rows out, or cast the column to text",
-        )

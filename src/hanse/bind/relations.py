@@ -130,6 +130,7 @@ class FromBinder:
             self.session.keys.update((column.id, key) for column, _ in outputs)
         plan = self.session.guard(Scan(table, outputs))
         source = self._relation(plan, plan.columns, node, table.name)
+        source.relations[0].unreadable = {column.name.casefold(): column.reason for column in table.hidden}
         if alias(node) is None:
             source.relations[0].path = (table.source, table.schema, table.name)
         return source

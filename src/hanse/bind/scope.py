@@ -18,6 +18,8 @@ class Relation:
     name: str
     columns: tuple[Column, ...]
     path: tuple[str, ...] = ()
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """Columns that the table has but that cannot be read, with the reason."""
     is_scalar: bool = False
     """Whether it is a function of one column, whose alias names its value too."""
     _index: dict[str, list[Column]] | None = None
@@ -133,7 +135,7 @@ class Scope:
                 raise UnknownName(message, sqlstate="42P09", position=position, hint=hint)
             found = _exact([column for relation in relations for column in relation.find(name, quoted)], name)
             if not found:
-                raise _unknown_column(parts, position, [c.name for r in relations for c in r.columns])
+                raise _unknown_column(parts, position, relations)
         if len(found) > 1:
             raise UnknownName(f'column reference "{_spelled(parts)}" is ambiguous', sqlstate="42702", position=position)
         return found[0] if found else None
@@ -144,8 +146,7 @@ class Scope:
             names = [relation.name for scope in self._chain() for relation in scope.source.relations]
             message = f'missing FROM-clause entry for table "{qualifier}"'
             return UnknownName(message, sqlstate="42P01", position=position, hint=_nearest(qualifier, names))
-        names = [column.name for scope in self._chain() for column in scope.source.visible()]
-        return _unknown_column(parts, position, names)
+        return _unknown_column(parts, position, [r for scope in self._chain() for r in scope.source.relations])
 
     def _chain(self) -> Iterator["Scope"]:
         scope: Scope | None = self
@@ -158,8 +159,14 @@ def _spelled(parts: tuple[Name, ...]) -> str:
     return ".".join(text for text, _ in parts)
 
 
-def _unknown_column(parts: tuple[Name, ...], position: int | None, names: list[str]) -> UnknownName:
+def _unknown_column(parts: tuple[Name, ...], position: int | None, relations: list[Relation]) -> UnknownName:
+    for relation in relations:
+        reason = relation.unreadable.get(parts[-1][0].casefold())
+        if reason is not None:
+            message = f'column "{_spelled(parts)}" cannot be read: {reason}'
+            return UnknownName(message, sqlstate="42703", position=position, hint="DESCRIBE shows what can be read")
     message = f'column "{_spelled(parts)}" does not exist'
+    names = [column.name for relation in relations for column in relation.columns]
     return UnknownName(message, sqlstate="42703", position=position, hint=_nearest(parts[-1][0], names))
 
 

@@ -77,7 +77,7 @@ class Block:
         having, qualify = self._having(), self._qualify()
         order = self._order()
         on = self._distinct_on()
-        self._aggregate(having)
+        qualify = self._aggregate(having, qualify)
         self._windows(qualify)
         self._rows()
         return self._finish(order, on)
@@ -220,13 +220,14 @@ class Block:
         terms = on.expressions if isinstance(on, exp.Tuple) else [on]
         return [self._output(term.this if isinstance(term, exp.Paren) else term, "DISTINCT ON") for term in terms]
 
-    def _aggregate(self, having: Expr | None) -> None:
-        """The Aggregate, and everything above it rewritten to read keys and aggregates."""
+    def _aggregate(self, having: Expr | None, qualify: Expr | None) -> Expr | None:
+        """The Aggregate, and everything above it rewritten to read keys and aggregates; gives QUALIFY back."""
         if self.groups is None and not self.collector.aggregates and having is None:
-            return
+            return qualify
         groups = self.groups or Groups(self.session, {c.id: c for c in self.plan.columns}, lambda node: TRUE)  # noqa: ARG005
-        above = AboveGroups(groups, self.scope, (column.id for column in self.collector.aggregates.values()))
+        above = AboveGroups(groups, self.scope, (c.id for c in self.collector.aggregates.values()))
         having = above(having) if having is not None else None
+        qualify = above(qualify) if qualify is not None else None
         for item in self.items:
             if item.value is not None and not isinstance(item.value, Untyped):
                 item.value = above(item.value)
@@ -237,6 +238,7 @@ class Block:
         self.plan = groups.plan(self.plan, self.collector)
         if having is not None:
             self.plan = p.Filter(self.plan, having)
+        return qualify
 
     def _windows(self, qualify: Expr | None) -> None:
         if self.collector.windows:

@@ -8,6 +8,8 @@ from tests.unit.bind.world import bound
 CASES = [
     # names
     ("SELECT nam FROM customers", "42703", "nam", 'column "nam" does not exist'),
+    ("SELECT blob_ FROM customers", "42703", "blob_", 'column "blob_" cannot be read: no carrier for geometry'),
+    ("SELECT region FROM customers GROUP BY region QUALIFY rank() OVER () = 1 AND name = 'x'", "42803", "name", None),
     ("SELECT c.nope FROM customers c", "42703", "c.nope", 'column "c.nope" does not exist'),
     ("SELECT d.id FROM customers c", "42P01", "d.id", 'missing FROM-clause entry for table "d"'),
     (

@@ -213,6 +213,12 @@ def test_windows_over_groups_with_named_windows_and_qualify():
     assert (second.name, second.frame) == ("rank", None)
 
 
+def test_qualify_reads_keys_not_the_rows_below():
+    plan = bound("SELECT count(*) FROM customers GROUP BY lower(region) QUALIFY lower(region) <> 'x'").plan
+    predicate = nodes(plan, p.Filter)[0].predicate
+    assert isinstance(predicate.args[0], e.Ref)
+
+
 def test_order_by_makes_null_order_explicit_and_drops_hidden_columns():
     query = bound("SELECT name FROM customers ORDER BY born, name DESC, id DESC NULLS LAST LIMIT 2 OFFSET 1")
     assert names(query.plan)[:4] == ["Project", "Limit", "Sort", "Project"]

@@ -6,7 +6,7 @@ from hanse.bind.binder import BindContext, BoundQuery, Tables, allow_all, bind
 from hanse.ir import types as t
 from hanse.ir.check import check
 from hanse.ir.plan import Plan
-from hanse.ir.tables import Table, TableColumn
+from hanse.ir.tables import HiddenColumn, Table, TableColumn
 from hanse.ir.types import Type
 from hanse.ir.walk import plans
 from hanse.parse.parser import parse
@@ -18,7 +18,8 @@ def table(path: str, key: tuple[str, ...] = (), /, **columns: Type) -> Table:
     """``source.schema.name`` with these columns."""
     source, schema, name = path.split(".")
     listed = tuple(TableColumn(label, type, label not in key) for label, type in columns.items())
-    return Table(source, schema, name, listed, name, primary_key=key)
+    hidden = (HiddenColumn("blob_", "geometry", "no carrier for geometry"),)
+    return Table(source, schema, name, listed, name, hidden, primary_key=key)
 
 
 TABLES = Tables(

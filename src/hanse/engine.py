@@ -23,7 +23,7 @@ from hanse.catalog.store import CatalogStore
 from hanse.clock import Clock, SystemClock
 from hanse.commands import explain, show
 from hanse.commands.set import changed
-from hanse.errors import InternalError, StaleSnapshot, UnknownName, UserError
+from hanse.errors import HanseError, InternalError, SourceUnreachable, StaleSnapshot, UnknownName, UserError
 from hanse.execute.executor import Run, execute
 from hanse.execute.instances import InstancePool
 from hanse.execute.report import Report
@@ -120,23 +120,39 @@ class Engine:
         return _Query(statement, parameters.ordered(params, statement.parameters), chosen, watch)
 
     def _run(self, query: _Query) -> ResultStream:
-        snapshot = self._store.snapshot()
-        try:
-            bound, stages = self._plan_known(query, snapshot)
-            return self._execute(query, bound, stages, self._store.snapshot())
-        except StaleSnapshot as stale:
+        def again(stale: StaleSnapshot) -> ResultStream:
             snapshot = self._store.refresh(stale.source)
-            bound, stages = self._plan(query, snapshot)
-            return self._execute(query, bound, stages, snapshot)
+            return self._execute(query, *self._plan(query, snapshot), snapshot)
+
+        bound, stages = self._plan_known(query, self._store.snapshot())
+        return self._execute(query, bound, stages, self._store.snapshot()).on_stale(again)
 
     def _plan_known(self, query: _Query, snapshot: Snapshot) -> tuple[BoundQuery, explain.Stages]:
-        """Plan; a name that is not known is looked for once more at the sources, which may have changed."""
+        """Plan; what is not known, or did not answer, is looked for once more: sources change and come back."""
         try:
             return self._plan(query, snapshot)
-        except (UnknownName, UserError) as unknown:
-            if unknown.code != "42P01" or not self._store.refresh_older(RECHECK_SECONDS):
+        except (UnknownName, SourceUnreachable) as failure:
+            lost = failure.source if isinstance(failure, SourceUnreachable) else None
+            if failure.code != "42P01" and lost is None:
                 raise
+            if self._store.refresh_older(RECHECK_SECONDS, lost):
+                return self._plan_again(query)
+            raise self._cause(failure) from None
+
+    def _plan_again(self, query: _Query) -> tuple[BoundQuery, explain.Stages]:
+        try:
             return self._plan(query, self._store.snapshot())
+        except SourceUnreachable as failure:
+            raise self._cause(failure) from None
+
+    def _cause(self, failure: HanseError) -> HanseError:
+        """Why the catalog of a source that a query names could not be read, at the place where the query names it."""
+        cause = self._store.failure(failure.source) if failure.source else None
+        if cause is None:
+            return failure
+        return type(cause)(
+            cause.message, sqlstate=cause.code, source=failure.source, position=failure.position, hint=cause.hint
+        )
 
     def _plan(self, query: _Query, snapshot: Snapshot) -> tuple[BoundQuery, explain.Stages]:
         watch, steps = query.watch, list[tuple[str, Plan]]()
@@ -214,8 +230,8 @@ class Engine:
 
     def _explained(self, query: _Query) -> ResultStream:
         options = query.statement.options
-        format = str(options.get("format") or "text").lower()
-        text = self._explain(query, bool(options.get("analyze")), format, options.get("stage"))
+        format = str(options["stage"] or options["format"]).lower()
+        text = self._explain(query, bool(options["analyze"]), format)
         lines = [text] if format == "json" else text.splitlines()
         return self._rows((Column(0, "QUERY PLAN", t.TEXT),), [(line,) for line in lines], query)
 

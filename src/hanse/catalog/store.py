@@ -49,11 +49,12 @@ class CatalogStore:
             self._reload([source] if source else list(self._connectors))
             return self._snapshot
 
-    def refresh_older(self, seconds: float) -> bool:
-        """Read again all sources whose catalogs are older than that; whether there were any."""
+    def refresh_older(self, seconds: float, source: str | None = None) -> bool:
+        """Read again the source, or all, where the catalog is older than that; whether there were any."""
         with self._lock:
             now = self._clock.monotonic()
-            old = [name for name in self._connectors if now - self._read_at.get(name, float("-inf")) > seconds]
+            names = self._connectors if source is None else [source]
+            old = [name for name in names if now - self._read_at.get(name, float("-inf")) > seconds]
             if old:
                 self._reload(old)
             return bool(old)
@@ -80,5 +81,5 @@ class CatalogStore:
             else:
                 self._failures.pop(name, None)
                 sources[name] = result
-        unavailable = {name: str(failure) for name, failure in self._failures.items()}
+        unavailable = {name: failure.message for name, failure in self._failures.items()}
         self._snapshot = Snapshot(self._snapshot.version + 1, sources, unavailable)

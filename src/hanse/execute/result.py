@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from hanse.errors import StaleSnapshot
 from hanse.execute.cancel import CancelScope
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import Report
@@ -34,6 +35,12 @@ class ResultStream:
         self._release = release
         self._released = False
         self._lock = threading.Lock()
+        self._again: Callable[[StaleSnapshot], Self] | None = None
+
+    def on_stale(self, again: Callable[[StaleSnapshot], Self]) -> Self:
+        """Let a source's changed schema, found before the first row, be answered by the stream of a new plan, once."""
+        self._again = again
+        return self
 
     @classmethod
     def of_rows(cls, columns: tuple[Column, ...], rows: list[tuple[Any, ...]], report: Report) -> Self:
@@ -48,13 +55,35 @@ class ResultStream:
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         try:
-            while (batch := self._queue.get()) is not None:
+            batch = self._first()
+            while batch is not None:
                 self.report.rows += batch.num_rows
                 self.report.bytes += batch.nbytes
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+                batch = self._queue.get()
             self.report.complete = all(source.finished or source.embedded for source in self.report.sources)
         finally:
             self.close()
+
+    def _first(self) -> pa.RecordBatch | None:
+        try:
+            return self._queue.get()
+        except StaleSnapshot as stale:
+            if self._again is None:
+                raise
+            again, self._again = self._again, None
+            self._release()
+            fresh = again(stale)
+            self._queue, self._scope, self._release, self.report = (
+                fresh._queue,
+                fresh._scope,
+                fresh._release,
+                fresh.report,
+            )
+            fresh._released = True  # its resources are ours now
+            if fresh.schema != self.schema:
+                raise
+            return self._queue.get()
 
     def cancel(self) -> None:
         """End the query; a reader that waits gets Cancelled. Thread-safe."""

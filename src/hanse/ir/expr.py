@@ -189,7 +189,7 @@ def conjuncts(predicate: Expr) -> Iterator[Expr]:
     if isinstance(predicate, Call) and predicate.name == "and":
         for arg in predicate.args:
             yield from conjuncts(arg)
-    elif predicate != TRUE:
+    elif not (isinstance(predicate, Literal) and predicate.value is True):
         yield predicate
 
 

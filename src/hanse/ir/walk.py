@@ -183,7 +183,8 @@ def expressions(plan: p.Plan) -> list[e.Expr]:
 
 def with_inputs(plan: p.Plan, new: tuple[p.Plan, ...]) -> p.Plan:
     """The same operator over other inputs, in the order of ``inputs``."""
-    if all(a is b for a, b in zip(plan.inputs, new, strict=True)):
+    old = plan.inputs
+    if not old or (old[0] is new[0] and old[-1] is new[-1]):
         return plan
     match plan:
         case p.Join() | p.SetOperation():

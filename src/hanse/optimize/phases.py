@@ -43,6 +43,8 @@ class Phase:
     name: str
     walk: Walk
     rules: tuple[Rule, ...]
+    only_after: str = ""
+    """The rule without whose firing there is nothing to do."""
     index: dict[type[Plan], list[Rule]] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -80,7 +82,7 @@ PHASES: tuple[Phase, ...] = (
     ),
     Phase("push filters", Walk.DOWN, PUSH_FILTERS),
     Phase("infer", Walk.WHOLE, (InferConstants(),)),  # sees filters where they ended
-    Phase("push inferred filters", Walk.DOWN, PUSH_FILTERS),
+    Phase("push inferred filters", Walk.DOWN, PUSH_FILTERS, only_after="infer_constants"),
     Phase("order joins", Walk.WHOLE, (GroupSameSourceJoins(),)),  # all conditions have arrived at their joins
     Phase("prune", Walk.WHOLE, (RemoveUnseenSorts(), PruneColumns())),  # nothing moves between operators any more
     Phase("limit", Walk.DOWN, (MergeProjects(), PushLimitThroughProject(), PushLimitIntoUnion())),

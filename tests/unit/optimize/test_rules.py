@@ -30,6 +30,8 @@ def optimized(plan: p.Plan) -> str:
     check(plan)
     steps: list[p.Plan] = []
     new = optimize(plan, recorder=lambda _name, step: steps.append(step))
+    for step in steps:
+        check(step)
     assert [c.id for c in new.columns] == [c.id for c in plan.columns]
     assert all([c.id for c in step.columns] == [c.id for c in plan.columns] for step in steps)
     return shape(new)

@@ -1,5 +1,7 @@
 """Hanse: one SQL query over databases that cannot be merged.
 
+A first use::
+
     import hanse
 
     with hanse.connect("hanse.yaml") as engine:

@@ -8,10 +8,10 @@ import difflib
 from dataclasses import replace
 
 from hanse.bind import coercion, operators, overloads, results
-from hanse.bind.signatures import ALIASES, LEAKPROOF, SCALARS, STABLE, VOLATILE
+from hanse.bind.signatures import ALIASES, LEAKPROOF, NOT_STRICT, SCALARS, STABLE, VOLATILE
 from hanse.bind.signatures_more import MORE
 from hanse.bind.signatures_tables import TABLES
-from hanse.errors import TypeMismatch, UnknownName
+from hanse.errors import TypeMismatch, UnknownName, Unsupported
 from hanse.ir import types as t
 from hanse.ir.expr import Call, Expr, Literal
 from hanse.ir.types import Array, Kind, Type
@@ -57,10 +57,20 @@ def resolve(name: str, args: tuple[Expr, ...], position: int | None) -> Expr:
         return operators.quantified(name, args, position)
     typing = operators.TYPINGS.get(name)
     call = typing(name, args, position) if typing else None
-    return call if call is not None else _listed(name, args, position)
+    call = call if call is not None else _listed(name, args, position)
+    return Literal(call.type, None) if is_strict(call.name) and _has_null(call.args) else call
 
 
-def _listed(name: str, args: tuple[Expr, ...], position: int | None) -> Expr:
+def is_strict(name: str) -> bool:
+    """Whether a NULL argument always makes the answer NULL."""
+    return name not in NOT_STRICT and not name.startswith(QUANTIFIED)
+
+
+def _has_null(args: tuple[Expr, ...]) -> bool:
+    return any(isinstance(arg, Literal) and arg.value is None for arg in args)
+
+
+def _listed(name: str, args: tuple[Expr, ...], position: int | None) -> Call:
     if name not in SCALAR:
         if name in operators.TYPINGS:
             raise operators.undefined(name, args, position)
@@ -73,8 +83,17 @@ def _listed(name: str, args: tuple[Expr, ...], position: int | None) -> Expr:
         raise _mismatch(name, args, position)
     cast, type = overloads.apply(signature, args, position)
     if name in WITH_FIELD:
+        if name == "extract" and args[1].type.kind == Kind.DATE:
+            _refuse_time_field(cast[0], position)
         cast = (_field(cast[0], position), *cast[1:])
     return Call(type, name, cast)
+
+
+def _refuse_time_field(arg: Expr, position: int | None) -> None:
+    """A date has no hours; date_part, which sees it as a timestamp, gives 0."""
+    field = results.field_name(arg, position)
+    if field in ("hour", "minute", "second", "milliseconds", "microseconds") or field.startswith("timezone"):
+        raise Unsupported(f'unit "{field}" not supported for type date', position=position)
 
 
 def _field(arg: Expr, position: int | None) -> Expr:

@@ -40,10 +40,10 @@ neg(interval) -> interval
 |(I, I) -> I
 #(I, I) -> I
 bit_not(I) -> I
-<<(int2>int4, int4) -> int4
+<<(int2, int4) -> int2
 <<(int4, int4) -> int4
 <<(int8, int4) -> int8
->>(int2>int4, int4) -> int4
+>>(int2, int4) -> int2
 >>(int4, int4) -> int4
 >>(int8, int4) -> int8
 
@@ -299,6 +299,27 @@ STABLE = frozenset(
     {"to_char", "to_timestamp", "concat", "concat_ws", "format", "timezone", "to_json", "to_jsonb", "array_to_string"}
 )
 """May depend on settings of the session, such as its zone; fixed within a statement."""
+
+NOT_STRICT = frozenset(
+    {
+        *(
+            "is_distinct",
+            "is_not_distinct",
+            "is_null",
+            "is_not_null",
+            "is_true",
+            "is_not_true",
+            "is_false",
+            "is_not_false",
+        ),
+        *("and", "or", "coalesce", "nullif", "greatest", "least", "array", "num_nulls", "num_nonnulls"),
+        *("concat", "concat_ws", "format", "quote_nullable", "string_to_array", "array_to_string"),
+        *("array_append", "array_prepend", "array_cat", "array_remove", "array_replace", "array_position"),
+        *("array_positions", "array_fill", "json_build_object", "jsonb_build_object", "json_build_array"),
+        *("jsonb_build_array",),
+    }
+)
+"""What may give something else than NULL for a NULL argument; all other functions are strict."""
 
 LEAKPROOF = frozenset(
     {

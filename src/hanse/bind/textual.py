@@ -7,6 +7,7 @@ means that PostgreSQL refuses the text too.
 
 import json
 import re
+import struct
 from collections.abc import Callable
 from decimal import Decimal as Number
 from typing import Any
@@ -228,7 +229,8 @@ def _real(text: str) -> float:
     value = _float(text)
     if value == value and abs(value) != float("inf") and abs(value) > 3.4028235677973366e38:
         raise OutOfRange(text)
-    return value
+    rounded: float = struct.unpack("f", struct.pack("f", value))[0]
+    return rounded
 
 
 PARSERS: dict[Kind, Callable[[str], Any]] = {

@@ -135,7 +135,8 @@ ARRAYS: Rules = {
     "array_to_string": rules(_join),
     "trim_array": rules(
         using(
-            f"CASE WHEN $1 < 0 OR $1 > len($0) THEN {TOO_MANY} WHEN $1 = len($0) THEN list_filter($0, lambda i: FALSE)"
+            "CASE WHEN $0 IS NULL OR $1 IS NULL THEN NULL"
+            f" WHEN $1 < 0 OR $1 > len($0) THEN {TOO_MANY} WHEN $1 = len($0) THEN list_filter($0, lambda i: FALSE)"
             " WHEN $1 IS NOT NULL THEN array_slice($0, 1, len($0) - $1) END"
         )
     ),

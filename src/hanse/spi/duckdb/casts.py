@@ -53,7 +53,7 @@ def spell(arg: Operand, target: Type, safe: bool = False) -> str | None:
     source = arg.type
     if source == target:
         return arg.sql
-    if source.kind == Kind.NULL:
+    if source.kind == Kind.NULL or (arg.literal is not None and arg.literal.value is None):
         return f"CAST({arg.sql} AS {type_name(target)})"
     if isinstance(source, Array) or isinstance(target, Array):
         return _array(arg, target, safe)
@@ -253,7 +253,7 @@ def _json_to_number(arg: Operand, target: Type, safe: bool) -> str:
     return let(
         [arg],
         lambda x: (
-            f"CASE json_type({x}) WHEN 'NULL' THEN NULL WHEN 'BIGINT' THEN {value.format(x=x)}"
+            f"CASE json_type({x}) WHEN 'BIGINT' THEN {value.format(x=x)}"
             f" WHEN 'UBIGINT' THEN {value.format(x=x)} WHEN 'DOUBLE' THEN {_json_fraction(target, x, safe)}"
             f" ELSE CASE WHEN {x} IS NOT NULL THEN {refuse.format(x=x)} END END"
         ),
@@ -271,7 +271,7 @@ def _json_to_boolean(arg: Operand, _target: Type, safe: bool) -> str:
         [arg],
         lambda x: (
             f"CASE WHEN json_type({x}) = 'BOOLEAN' THEN trim({x}) = 'true'"
-            f" WHEN {x} IS NOT NULL AND json_type({x}) <> 'NULL' THEN {refuse.format(x=x)} END"
+            f" WHEN {x} IS NOT NULL THEN {refuse.format(x=x)} END"
         ),
     )
 

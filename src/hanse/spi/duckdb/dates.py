@@ -43,7 +43,7 @@ def _scaled(operator: str) -> Spell:
         rest = (
             "lambda p: to_months(CAST(trunc(p.m) AS INTEGER))"
             " + to_days(CAST(trunc(p.d) + trunc(p.r) + trunc(p.s / 86400) AS INTEGER))"
-            " + to_microseconds(CAST(round_even(p.t + (p.s - trunc(p.s / 86400) * 86400) * 1000000, 0) AS BIGINT))"
+            " + to_microseconds(CAST(p.t + (p.s - trunc(p.s / 86400) * 86400) * 1000000 AS BIGINT))"
         )
         seconds = "round_even((q.d - trunc(q.d) + q.r - trunc(q.r)) * 86400, 6)"
         left = f"lambda q: {{'m': q.m, 'd': q.d, 't': q.t, 'r': q.r, 's': {seconds}}}"
@@ -196,7 +196,8 @@ def _bin(args: Sequence[Operand]) -> str:
     gap = "(epoch_us($1) - epoch_us($2))"
     floor = f"({gap} - (({gap} % {stride}) + {stride}) % {stride})"
     return using(
-        f"CASE WHEN {months_of('$0')} <> 0 THEN {months} WHEN {stride} <= 0 THEN {order}"
+        "CASE WHEN $1 IS NULL OR $2 IS NULL THEN NULL"
+        f" WHEN {months_of('$0')} <> 0 THEN {months} WHEN {stride} <= 0 THEN {order}"
         f" ELSE {cast}(epoch_us($2) + {floor}) END"
     )(args)
 
@@ -229,15 +230,13 @@ def _age(args: Sequence[Operand]) -> str:
 def _make_timestamp(args: Sequence[Operand]) -> str:
     bad = fail(RANGE, "date field value out of range")
     test = "$3 < 0 OR $3 > 24 OR $4 < 0 OR $4 > 59 OR $5 < 0 OR $5 > 60 OR isnan($5) OR $0 = 0"
-    clock = (
-        "to_microseconds(CAST($3 AS BIGINT) * 3600000000 + $4 * 60000000 + CAST(round_even($5 * 1000000, 0) AS BIGINT))"
-    )
+    clock = "to_microseconds(CAST($3 AS BIGINT) * 3600000000 + CAST($4 AS BIGINT) * 60000000 + CAST($5 * 1000000 AS BIGINT))"
     return using(f"CASE WHEN {test} THEN {bad} ELSE CAST(make_date($0, $1, $2) AS TIMESTAMP) + {clock} END")(args)
 
 
 def _make_time(args: Sequence[Operand]) -> str:
     bad = fail(RANGE, "time field value out of range")
-    micros = "CAST($0 AS BIGINT) * 3600000000 + $1 * 60000000 + CAST(round_even($2 * 1000000, 0) AS BIGINT)"
+    micros = "CAST($0 AS BIGINT) * 3600000000 + CAST($1 AS BIGINT) * 60000000 + CAST($2 * 1000000 AS BIGINT)"
     test = f"$0 < 0 OR $1 < 0 OR $1 > 59 OR $2 < 0 OR $2 > 60 OR isnan($2) OR ({micros}) >= {DAY}"
     return using(f"CASE WHEN {test} THEN {bad} ELSE CAST(make_timestamp({micros}) AS TIME) END")(args)
 
@@ -253,7 +252,7 @@ def _make_interval(args: Sequence[Operand]) -> str:
     years, months, weeks, days, hours, minutes, seconds = given
     parts = [f"to_months({years} * 12 + {months})", f"to_days({weeks} * 7 + {days})"]
     micros = f"CAST({hours} AS BIGINT) * 3600000000 + CAST({minutes} AS BIGINT) * 60000000"
-    return f"({parts[0]} + {parts[1]} + to_microseconds({micros} + CAST(round_even({seconds} * 1000000, 0) AS BIGINT)))"
+    return f"({parts[0]} + {parts[1]} + to_microseconds({micros} + CAST({seconds} * 1000000 AS BIGINT)))"
 
 
 def _parts(m: str, d: str, t: str) -> str:
@@ -295,8 +294,17 @@ def _epoch_to_instant(args: Sequence[Operand]) -> str:
     bad = fail(RANGE, "timestamp out of range")
     return using(
         f"CASE WHEN isnan($0) THEN {bad} WHEN isinf($0) THEN CASE WHEN $0 > 0 THEN CAST('infinity' AS TIMESTAMPTZ)"
-        " ELSE CAST('-infinity' AS TIMESTAMPTZ) END ELSE make_timestamptz(CAST(round_even($0 * 1000000, 0) AS BIGINT)) END"
+        " ELSE CAST('-infinity' AS TIMESTAMPTZ) END"
+        " ELSE make_timestamptz(CAST(($0 - 946684800) * 1000000 AS BIGINT) + 946684800000000) END"
     )(args)
+
+
+def _by_offset(body: str) -> Spell:
+    """A zone given as an interval of hours."""
+    bad = fail("22023", "interval time zone must not include months or days")
+    return using(
+        f"CASE WHEN $1 IS NOT NULL AND ({months_of('$0')} <> 0 OR datepart('day', $0) <> 0) THEN {bad} ELSE {body} END"
+    )
 
 
 def _zoned(args: Sequence[Operand]) -> str:
@@ -323,8 +331,8 @@ DATES: Rules = {
     "date_trunc": rules(Rule(_trunc, when=_can_trunc)),
     "date_bin": rules(_bin),
     "timezone": rules(
-        Rule("timezone('UTC', {1} - {0})", (INTERVAL, TIMESTAMP)),
-        Rule("timezone('UTC', {1}) + {0}", (INTERVAL, INSTANT)),
+        Rule(_by_offset("timezone('UTC', $1 - $0)"), (INTERVAL, TIMESTAMP)),
+        Rule(_by_offset("timezone('UTC', $1) + $0"), (INTERVAL, INSTANT)),
         Rule(_zoned, when=lambda args: _known_zone(args[0])),
     ),
     "age": rules(_age),

@@ -377,7 +377,7 @@ def _digits(
     sign = f"CASE WHEN {negative} AND NOT ({zero}) THEN '-' ELSE '' END"
     number = f"list_transform([{padded}], lambda p: {sign} || ltrim({shown}){tail})[1]"
     width = len(whole) + scale + point + 1
-    signs = f"CASE WHEN {negative} THEN '-' ELSE ' ' END"
+    signs = f"CASE WHEN {negative} THEN '-' ELSE {quoted('' if fill else ' ')} END"
     overflow = quoted("".join("#" if c != "," else "," for c in whole) + ("." + "#" * scale if point else ""))
     sized = number if fill else f"lpad({number}, {width}, ' ')"
     return f"CASE WHEN len({digits}) > {len(places)} THEN {signs} || {overflow} ELSE {sized} END"

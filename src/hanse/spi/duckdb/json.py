@@ -199,7 +199,7 @@ def _fits(part: object) -> bool:
         return all(map(_fits, part.values()))
     if isinstance(part, list):
         return all(map(_fits, part))
-    return not isinstance(part, Decimal) or (abs(part) < 10**25 and part == round(part, 12))
+    return not isinstance(part, Decimal) or (abs(part) < 10**25 and int(part.as_tuple().exponent) >= -12)
 
 
 def to_json(arg: Operand) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from hanse.ir import arithmetic
-from hanse.ir.types import FLOATS, INTEGERS, Decimal, Kind, decimal
+from hanse.ir.types import FLOATS, INT32, INTEGERS, Decimal, Kind, decimal
 from hanse.spi.dialect import Operand, Rule, Rules
-from hanse.spi.duckdb.spelling import fail, is_constant, let, rules, using, value
+from hanse.spi.duckdb.spelling import fail, has_null, is_constant, let, rules, using, value
 from hanse.spi.duckdb.types import type_name
 
 BY_ZERO = fail("22012", "division by zero")
@@ -28,9 +28,11 @@ def _sum(operator: str) -> Spell:
 
     def spell(args: Sequence[Operand]) -> str:
         type = _typed(operator, args)
+        name = type_name(type)
+        if has_null(args):
+            return f"CAST(NULL AS {name})"
         if type.precision <= FAST_DIGITS:
             return f"({args[0].sql} {operator} {args[1].sql})"
-        name = type_name(type)
         return f"CAST(CAST({args[0].sql} AS {name}) {operator} {args[1].sql} AS {name})"
 
     return spell
@@ -38,6 +40,8 @@ def _sum(operator: str) -> Spell:
 
 def _product(args: Sequence[Operand]) -> str:
     type = _typed("*", args)
+    if has_null(args):
+        return f"CAST(NULL AS {type_name(type)})"
     if type.precision <= FAST_DIGITS:
         return f"({args[0].sql} * {args[1].sql})"
     left = arithmetic.as_decimal(args[0].type)
@@ -126,6 +130,16 @@ def _places(function: str) -> Spell:
     return spell
 
 
+def _round_float(args: Sequence[Operand]) -> str:
+    """A float rounded as the exact number that PostgreSQL makes of it, of 15 digits: a quotient such as 201 / 200 is
+    1.005 and rounds to 1.01, though the float below it is a little less."""
+    places = value(args[1])
+    if places is None or not 0 <= places <= FAST_DIGITS:
+        return f"round({args[0].sql}, {args[1].sql})"
+    exact = f"CAST(CAST(printf('%.14e', $0) AS DECIMAL(38,{places})) AS DOUBLE)"
+    return using(f"CASE WHEN abs($0) < 1e15 THEN {exact} ELSE $0 END")(args)
+
+
 def _at(function: str, sql: str, number: Decimal, places: int) -> str:
     """Exact rounding at a constant place, with room for one digit more: 99.9 rounds to 100."""
     if places >= number.scale:
@@ -164,13 +178,17 @@ def _shift(operator: str) -> Spell:
     """Shifts as C does them: by the distance modulo the width, bits that leave are lost."""
 
     def spell(args: Sequence[Operand]) -> str:
+        if args[0].type.kind == Kind.INT16:
+            wide = spell([Operand(f"CAST({args[0].sql} AS INTEGER)", INT32), args[1]])
+            return f"CAST(xor({wide} & 65535, 32768) - 32768 AS SMALLINT)"
         width = 64 if args[0].type.kind == Kind.INT64 else 32
         if operator == ">>":
             return f"({args[0].sql} >> ({args[1].sql} & {width - 1}))"
         name = type_name(args[0].type)
         half, full = f"CAST('{2 ** (width - 1)}' AS HUGEINT)", f"CAST('{2**width}' AS HUGEINT)"
-        power = f"CAST(power(2, $1 & {width - 1}) AS HUGEINT)"
-        low = f"(CAST($0 & CAST(power(2, {width - 1} - ($1 & {width - 1})) - 1 AS {name}) AS HUGEINT) * {power})"
+        one = "CAST(1 AS HUGEINT)"
+        power = f"({one} << ($1 & {width - 1}))"
+        low = f"((CAST($0 AS HUGEINT) & (({one} << ({width - 1} - ($1 & {width - 1}))) - 1)) * {power})"
         bit = f"CASE WHEN ($0 >> ({width - 1} - ($1 & {width - 1}))) & 1 = 1 THEN {half} ELSE 0 END"
         sign = f"CASE WHEN {bit} > 0 THEN {low} - {full} + {half} ELSE {low} END"
         return using(f"CAST({sign} AS {name})")(args)
@@ -205,7 +223,8 @@ POWER = _domain(
     ("isinf(pow($0, $1)) AND isfinite($0) AND isfinite($1)", "22003", "value out of range: overflow"),
 )
 WIDTH_BUCKET = (
-    f"CASE WHEN $3 <= 0 THEN {fail('2201G', 'count must be greater than zero')}"
+    "CASE WHEN $0 IS NULL OR $1 IS NULL OR $2 IS NULL THEN NULL"
+    f" WHEN $3 <= 0 THEN {fail('2201G', 'count must be greater than zero')}"
     f" WHEN $1 = $2 THEN {fail('2201G', 'lower bound cannot equal upper bound')}"
     " WHEN $1 < $2 THEN CASE WHEN $0 < $1 THEN 0 WHEN $0 >= $2 THEN $3 + 1 ELSE"
     " CAST(floor(($0 - $1) / ($2 - $1) * $3) AS INTEGER) + 1 END"
@@ -239,8 +258,14 @@ NUMBERS: Rules = {
     "floor": _decimal_first(_to_whole("floor"), "floor({0})"),
     "round": rules(
         Rule(_places("round"), (EXACT, INTEGERS), when=lambda args: len(args) == 2),
+        Rule(_round_float, when=lambda args: len(args) == 2),
         Rule(_to_whole("round"), (EXACT,)),
-        Rule("round_even({0}, 0)"),
+        Rule(
+            using(
+                "CASE WHEN $0 = 0 OR NOT abs($0) < 4503599627370496 THEN $0"
+                " WHEN $0 < 0 AND $0 >= -0.5 THEN CAST('-0' AS DOUBLE) ELSE CAST(CAST($0 AS BIGINT) AS DOUBLE) END"
+            )
+        ),
     ),
     "trunc": rules(
         Rule(_places("trunc"), (EXACT, INTEGERS), when=lambda args: len(args) == 2),

@@ -46,7 +46,31 @@ def _constant(pattern: int, flags: int | None = None) -> Callable[[Sequence[Oper
 def regex(pattern: str, flags: str = "") -> str:
     """The pattern for RE2: newlines are ordinary characters, as in PostgreSQL."""
     insensitive = "i" if flags.rfind("i") > flags.rfind("c") else ""
-    return quoted(f"(?s{insensitive}){pattern}")
+    return quoted(f"(?s{insensitive}){unicode_classes(pattern)}")
+
+
+LETTERS = {"alpha": r"\p{L}", "alnum": r"\p{L}\p{N}", "upper": r"\p{Lu}", "lower": r"\p{Ll}"}
+BLANKS = r"\s\x0b\x{1680}\x{2000}-\x{2006}\x{2008}-\x{200a}\x{2028}\x{2029}\x{205f}\x{3000}"
+WORDS = r"\p{L}\p{N}_"
+PIECE = re.compile(r"\\.|\[:(\w+):\]|.", re.DOTALL)
+
+
+def unicode_classes(pattern: str) -> str:
+    r"""Classes such as ``\w`` and ``[[:alpha:]]`` hold all letters in PostgreSQL, those of ASCII in RE2."""
+    out, inside = [], False
+    for match in PIECE.finditer(pattern):
+        piece, name = match[0], match[1]
+        if name and inside:
+            out.append(LETTERS.get(name, BLANKS if name == "space" else piece))
+        elif piece in ("\\w", "\\s"):
+            letters = WORDS if piece == "\\w" else BLANKS
+            out.append(letters if inside else f"[{letters}]")
+        elif piece in ("\\W", "\\S"):
+            out.append(f"[^{WORDS if piece[1] == 'W' else BLANKS}]")
+        else:
+            inside = (inside and piece != "]") or piece == "["
+            out.append(piece)
+    return "".join(out)
 
 
 def _matches(insensitive: bool) -> Callable[[Sequence[Operand]], str]:

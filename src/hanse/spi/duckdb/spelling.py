@@ -71,6 +71,11 @@ def is_constant(arg: Operand) -> bool:
     return arg.literal is not None and arg.literal.value is not None
 
 
+def has_null(args: Sequence[Operand]) -> bool:
+    """Whether an argument is a constant NULL, over which DuckDB's ``||`` and exact arithmetic lose their type."""
+    return any(arg.literal is not None and arg.literal.value is None for arg in args)
+
+
 def rules(*pairs: Spelling | Rule) -> tuple[Rule, ...]:
     """The rules of one function, of spellings that accept all arguments or of rules."""
     return tuple(pair if isinstance(pair, Rule) else Rule(pair) for pair in pairs)

@@ -107,8 +107,8 @@ def _overlay(args: Sequence[Operand]) -> str:
         rest = f"CAST({n} + {gone} AS BIGINT)"
         tail = f"substr({s}, CASE WHEN {rest} < 1 THEN 1 ELSE {rest} END)"
         return (
-            f"CASE WHEN {n} <= 0 AND {s} IS NOT NULL AND {new} IS NOT NULL THEN {NO_LENGTH}"
-            f" ELSE substr({s}, 1, {n} - 1) || {new} || {tail} END"
+            f"CASE WHEN {s} IS NULL OR {new} IS NULL OR {gone} IS NULL THEN NULL WHEN {n} <= 0 THEN {NO_LENGTH}"
+            f" WHEN {n} IS NOT NULL THEN concat(substr({s}, 1, {n} - 1), {new}, {tail}) END"
         )
 
     return let(sized, body)

@@ -168,7 +168,7 @@ def _orders(maker: duckdb.DuckDBPyConnection, folder: Path, shard: int, count: i
     maker.execute(f"""
         CREATE TABLE {name}.items (order_id BIGINT, line INTEGER, sku VARCHAR NOT NULL, quantity INTEGER NOT NULL,
           price DECIMAL(10,2) NOT NULL, PRIMARY KEY (order_id, line));
-        INSERT INTO {name}.items SELECT i, line, format('SKU-{{:04d}}', {_chance(23, PRODUCTS, "(i * 5 + line)")}),
+        INSERT INTO {name}.items SELECT i, line, format('SKU-{{:04d}}', ({_chance(23, PRODUCTS)} + 97 * line) % {PRODUCTS}),
           1 + {_chance(24, 20, "(i * 5 + line)")}, (199 + {_chance(25, 30000, "(i * 5 + line)")}) / 100.0
         FROM (SELECT 2 * n + {shard} AS i FROM range(1, {count + 1}) AS r(n)) AS numbers,
           range(1, 5) AS l(line) WHERE line <= 1 + {_chance(26, 4)};
@@ -191,10 +191,10 @@ def _orders(maker: duckdb.DuckDBPyConnection, folder: Path, shard: int, count: i
 
 
 def _payments(maker: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """One payment per order; one in twenty of the open orders' is pending, the others are settled or refunded."""
+    """One payment per order; one in twelve of the open orders' is pending, the others are settled or refunded."""
     rows = maker.execute(f"""
         SELECT id AS i, id, total::DOUBLE, {_pick(("card", "transfer", "wallet"), 31, "id")},
-          CASE WHEN status = 'open' AND {_chance(32, 20, "id")} = 0 THEN 'pending'
+          CASE WHEN status = 'open' AND {_chance(32, 12, "id")} = 0 THEN 'pending'
                WHEN {_chance(33, 200, "id")} = 0 THEN 'refunded' ELSE 'settled' END,
           strftime(ordered + INTERVAL 9 HOUR + to_seconds({_chance(34, 30000, "id")}), '%Y-%m-%d %H:%M:%S')
         FROM billed ORDER BY id""").fetchall()

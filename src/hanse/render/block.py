@@ -1,6 +1,6 @@
 """One SELECT while it is being built: its clauses, and what each column of the plan is in its terms."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hanse.ir.expr import Expr, Literal
 from hanse.ir.tables import Collation
@@ -53,7 +53,8 @@ class Value:
         column's own collation."""
         if sql in (self.sql, self.tight()):
             return self
-        return Value(sql, self.type, level(sql), BYTEWISE, None, self.cost, self.flags)
+        collation = replace(BYTEWISE, bytes_max=self.collation.bytes_max) if self.collation.bytes_max else BYTEWISE
+        return Value(sql, self.type, level(sql), collation, None, self.cost, self.flags)
 
 
 @dataclass(slots=True)

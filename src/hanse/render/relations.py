@@ -128,19 +128,24 @@ class Relations(Core):
         return Block(found, f"({' UNION ALL '.join(texts)}) {alias}")
 
     def table_function(self, plan: p.TableFunction) -> Block:
-        """A set-returning function in FROM."""
+        """A set-returning function in FROM. A rule of its own (``unnest with ordinality``) may count the rows; else the
+        clause follows the call."""
         args = [self.expressions.write(arg, {}) for arg in plan.args]
         operands = self.expressions.opaque(args)
-        rule = find(self.dialect.table_functions, plan.name, operands)
+        rules, name = self.dialect.table_functions, plan.name
+        counted = f"{name} with ordinality"
+        clause = " WITH ORDINALITY" if plan.ordinality and counted not in rules else ""
+        rule = find(rules, counted if plan.ordinality and not clause else name, operands)
         if rule is None:
-            raise self.expressions.refusal(f"the table function {plan.name}")
+            raise self.expressions.refusal(f"the table function {name}")
         sql, firm = self.expressions.spell(rule, args, operands)
+        if clause and sql.startswith("("):
+            raise self.expressions.refusal(f"the table function {counted}")
         sql = sql if firm == TIGHT else f"({sql})"
         alias = self.alias()
         named = ", ".join(f"c{column.id}" for column in plan.outputs)
         found = {column.id: Value(f"{alias}.c{column.id}", column.type, plain=True) for column in plan.outputs}
-        ordinality = " WITH ORDINALITY" if plan.ordinality else ""
-        return Block(found, f"{sql}{ordinality} {alias}({named})")
+        return Block(found, f"{sql}{clause} {alias}({named})")
 
     def cte_name(self) -> str:
         """A new name for a CTE. It holds the marker of this program, so that it hides no table."""

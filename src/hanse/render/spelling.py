@@ -32,6 +32,7 @@ _CASE = re.compile(r"CASE\b(?:(?!\bCASE\b).)*\bEND", re.IGNORECASE | re.DOTALL)
 _LOGICAL = re.compile(r"\b(?:and|or|between)\b|(?<!\bis )\bnot\b", re.IGNORECASE)
 _QUERY = re.compile(r"(?:select|with|values|from|table)\b", re.IGNORECASE)
 _CALL = re.compile(r"([A-Za-z_][\w.]*)\(")
+_TYPE = re.compile(r"(?:\bas\s+|::)$", re.IGNORECASE)
 _WRAPPERS = frozenset({"cast", "try_cast", "convert", "coalesce", "nullif", "round"})
 _SIMPLE_LITERAL = re.compile(r"(?:\d+(?:\.\d+)?|(?:[A-Za-z]+ ?)?'(?:[^'\\]|'')*'|[A-Za-z]+)")
 
@@ -156,7 +157,7 @@ def with_clauses(spelling: str, clauses: dict[str, str]) -> str:
     parts: list[str] = []
     done = 0
     for call in _CALL.finditer(spelling):
-        if call.start() >= done and call[1].lower() not in _WRAPPERS:
+        if call.start() >= done and call[1].lower() not in _WRAPPERS and not _TYPE.search(spelling, 0, call.start()):
             closing = _closing(spelling, call.end() - 1)
             inside = spelling[call.end() : closing]
             parts += [spelling[done : call.end()], clauses["distinct"], inside, clauses["order"], ")", clauses["over"]]

@@ -112,6 +112,8 @@ class Dialect:
     windows: Rules = {}
     """Window-only functions (row_number, rank, lag ...); aggregates are also windows where the capability says so."""
     table_functions: Rules = {}
+    """Functions in FROM. ``name with ordinality`` yields the rows' numbers as a last column; where that is missing, the
+    writer appends WITH ORDINALITY to the call."""
 
     def quote(self, identifier: str) -> str:
         """The identifier, quoted so that it means exactly this name."""

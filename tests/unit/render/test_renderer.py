@@ -14,6 +14,7 @@ from hanse.ir.fragment import Fragment, FragmentGraph
 from hanse.ir.types import BOOLEAN, INT32, INT64
 from hanse.render import render
 from hanse.spi.capabilities import Capabilities
+from hanse.spi.duckdb.faults import DISABLED_OPTIMIZERS
 from tests.unit.render.small import CUSTOMERS, LOCAL, ORDERS, SMALL, Ids, call, eq, number, plus, project, ref, table
 
 DIALECTS = {"shop": SMALL, "crm": SMALL, "lake": LOCAL}
@@ -118,6 +119,17 @@ def test_an_embedded_fragment_that_is_read_twice_is_computed_once(ids):
     sql = str(rendered(union, one).sql)
     assert sql.startswith('WITH hanse_cte1(c1) AS MATERIALIZED (SELECT t1."id" FROM "main"."orders" t1) SELECT ')
     assert sql.count("main") == 1
+
+
+def test_a_window_over_a_fragment_reads_it_once(ids):
+    """Without the setting DuckDB joins the fragment with itself, and the second reader finds nothing."""
+    one = Fragment(1, "shop", ids.scan(ORDERS, "id", "customer"))
+    most = e.WindowCall(INT32, "max", (one.columns[0].ref(),), (one.columns[1].ref(),))
+    sql = str(rendered(p.Window(read(one), ((ids.column("most"), most),)), one).sql)
+    rows = pa.table({"c1": pa.array([1, 2, 3], pa.int32()), "c2": pa.array([7, 7, 8], pa.int32())})
+    connection = duckdb.connect(config={"disabled_optimizers": DISABLED_OPTIMIZERS})
+    connection.register("f1", rows.to_reader())
+    assert sorted(connection.execute(sql).fetchall()) == [(1, 7, 2), (2, 7, 2), (3, 8, 3)]
 
 
 def test_a_subquery_reads_a_fragment_too(ids):

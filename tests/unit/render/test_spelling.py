@@ -56,6 +56,8 @@ CLAUSES = {"distinct": "DISTINCT ", "order": " ORDER BY y", "over": " OVER ()"}
     [
         ("sum({0})", "sum(DISTINCT x ORDER BY y) OVER ()"),
         ("CAST(sum({0}) AS bigint)", "CAST(sum(DISTINCT x ORDER BY y) OVER () AS bigint)"),
+        ("CAST(sum({0}) AS decimal(38,0))", "CAST(sum(DISTINCT x ORDER BY y) OVER () AS decimal(38,0))"),
+        ("sum({0})::numeric(38,0)", "sum(DISTINCT x ORDER BY y) OVER ()::numeric(38,0)"),
         ("sum(CAST({0} AS double))", "sum(DISTINCT CAST(x AS double) ORDER BY y) OVER ()"),
         ("to_json(list({distinct}{0}{order}){over})", "to_json(list(DISTINCT x ORDER BY y) OVER ())"),
         ("sum({0}) / count({0})", "sum(DISTINCT x ORDER BY y) OVER () / count(DISTINCT x ORDER BY y) OVER ()"),

@@ -148,6 +148,31 @@ def test_R7_joins_across_collations(make: Make) -> None:
         assert len(contract.rows(both)) == len(WORDS)
 
 
+def test_R7_collations_do_not_conflict(make: Make) -> None:
+    tables = (
+        LOOSE,
+        'CREATE TABLE w (v text COLLATE loose, d text COLLATE "de-x-icu", e text COLLATE "C", a text[] COLLATE loose)',
+    )
+    contract = make(
+        *tables, "INSERT INTO w VALUES ('a', 'A', 'a', '{A,b}'), ('x', 'x', 'y', '{x}'), ('x', 'x', 'y', '{X}')"
+    )
+    scan = contract.scan("w")
+    v, d, c, a = (column.ref() for column in scan.columns)
+    tests = {
+        "=": (v, d),
+        "<": (d, v),
+        "like": (d, c),
+        "starts_with": (v, d),
+        "any_array_=": (d, a),
+        "is_not_distinct": (v, c),
+    }
+    expected = {"=": 2, "<": 1, "like": 0, "starts_with": 2, "any_array_=": 2, "is_not_distinct": 1}
+    found = {name: len(contract.rows(p.Filter(scan, Call(B, name, args)))) for name, args in tests.items()}
+    assert found == expected
+    assert len(contract.over("w", "d", lambda d: Call(t.TEXT, "nullif", (d, x("a"))))) == 3
+    assert len(contract.rows(p.Distinct(contract.scan("w", "a")))) == 3
+
+
 def test_R8_nan_is_equal_to_itself_and_greatest(make: Make) -> None:
     contract = make(
         "CREATE TABLE w (v float8)", "INSERT INTO w VALUES ('NaN'), ('Infinity'), (1), (NULL), ('-Infinity')"

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pytest
 
 from hanse.errors import InvalidValue
+from hanse.ir import expr as e
+from hanse.ir import plan as p
 from hanse.ir import types as t
 from hanse.testing.contract import ConnectorContract
 
@@ -68,6 +70,8 @@ PLAIN: dict[str, tuple[t.Type, dict[str, Any]]] = {
     "numeric(5,2)[]": (t.array(t.decimal(5, 2)), {"{1.5,NULL}": [Decimal("1.50"), None]}),
     "uuid[]": (t.array(t.UUID), {"{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}": ["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"]}),
     "date[]": (t.array(t.DATE), {"{2020-01-01}": [dt.date(2020, 1, 1)]}),
+    "varchar(3)[]": (t.array(t.TEXT), {"{a,NULL}": ["a", None]}),
+    "oid[]": (t.array(t.INT64), {"{4294967295}": [2**32 - 1]}),
     "jsonb[]": (t.array(t.JSON), {'{"{\\"a\\":1}"}': ['{"a": 1}']}),
     "char(3)[]": (t.array(t.TEXT), {"{a,ab}": ["a", "ab"]}),
     "inet[]": (t.array(t.TEXT), {"{10.0.0.1}": ["10.0.0.1"]}),
@@ -187,3 +191,15 @@ def test_generated_and_identity_columns(make: Make) -> None:
         "INSERT INTO v DEFAULT VALUES",
     )
     assert contract.rows(contract.scan("v")) == [(1, 2)]
+
+
+def test_alike_types_mix(make: Make) -> None:
+    contract = make(
+        "CREATE TABLE v (j json, b jsonb, t text[], c varchar[])",
+        """INSERT INTO v VALUES ('{"a":  1}', '{"a":  1}', '{x}', '{y}')""",
+    )
+    scan = contract.scan("v")
+    j, b, x, y = (column.ref() for column in scan.columns)
+    made = [e.Call(t.JSON, "coalesce", (b, j)), e.Call(x.type, "coalesce", (y, x)), e.Case(t.JSON, ((e.TRUE, b),), j)]
+    project = p.Project(scan, tuple((contract.column("v", node.type), node) for node in made))
+    assert contract.rows(project) == [('{"a": 1}', ["y"], '{"a": 1}')]

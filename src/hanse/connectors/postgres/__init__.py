@@ -1,4 +1,4 @@
-"""The connector for PostgreSQL 12 and later: rows through ADBC's binary COPY, catalog and control through psycopg."""
+"""The connector for PostgreSQL 14 and later: rows through ADBC's binary COPY, catalog and control through psycopg."""
 
 from hanse.connectors.postgres.connector import plugin
 

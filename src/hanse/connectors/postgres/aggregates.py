@@ -20,8 +20,8 @@ from hanse.spi.dialect import Operand, Rule, Rules
 
 FLOAT64 = frozenset({Kind.FLOAT64})
 BOOLEAN = frozenset({Kind.BOOLEAN})
-ORDERED = COMPARABLE - {Kind.BOOLEAN, Kind.BYTES, Kind.UUID, Kind.NULL}
-"""Kinds that this server has min and max for."""
+ORDERED = COMPARABLE - {Kind.BOOLEAN, Kind.BYTES, Kind.UUID, Kind.NULL, Kind.INTERVAL}
+"""Kinds that every server has min and max for, and whose equal values are alike (a month equals 30 days)."""
 STATISTICS = ("stddev_samp", "stddev_pop", "var_samp", "var_pop")
 PAIRS = (
     *(

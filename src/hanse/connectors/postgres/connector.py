@@ -17,13 +17,15 @@ from hanse.connectors.postgres.options import Options, conninfo, session_setting
 from hanse.connectors.postgres.session import READ_ONLY, PostgresSession, Server
 from hanse.connectors.postgres.types import Policy
 from hanse.connectors.shared.pool import Pool
-from hanse.errors import HanseError
+from hanse.errors import HanseError, Unsupported
 from hanse.spi.connector import Plugin, ReadContext
 from hanse.spi.snapshot import SourceCatalog
 
+VERSION_MIN = 140000
+
 
 class PostgresConnector:
-    """The connector of ``spi.connector`` for PostgreSQL 12 and later."""
+    """The connector of ``spi.connector`` for PostgreSQL 14 and later."""
 
     def __init__(self, source: str, options: Options, folder: Path) -> None:
         """Connect to nothing yet."""
@@ -54,6 +56,9 @@ class PostgresConnector:
         finally:
             connection.close()
         server = facts.server
+        if server.version < VERSION_MIN:
+            message = f"PostgreSQL {server.version_text} is older than version 14, whose extract() first was exact"
+            raise Unsupported(message, source=self._source)
         self._dialect = PostgresDialect(server.encoding == "UTF8")
         policy = Policy(unbounded(self._options.numeric), self._options.infinity)
         return SourceCatalog(

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from hanse.connectors.postgres import functions, literals
 from hanse.connectors.postgres.aggregates import AGGREGATES, WINDOWS
-from hanse.connectors.postgres.functions import in_c
+from hanse.connectors.postgres.functions import holds_text, in_c
 from hanse.ir.expr import Literal
 from hanse.ir.types import DATETIMES, FLOATS, SIGNED, TEXTS, Kind, Type
 from hanse.spi.dialect import Dialect, Operand, Rule, Rules
@@ -69,10 +69,7 @@ class PostgresDialect(Dialect):
         """Text under a collation that tells apart what differs; PostgreSQL's own equality for the rest."""
         if arg.type.kind in UNGROUPED:
             return None
-        if arg.type.kind in TEXTS or arg.type.kind is Kind.ARRAY:
-            bytewise = arg.collation.equal_is_bytewise or not _holds_text(arg.type)
-            return arg.sql if bytewise else in_c(arg)
-        return arg.sql
+        return arg.sql if arg.collation.equal_is_bytewise or not holds_text(arg.type) else in_c(arg)
 
     def order_key(self, arg: Operand) -> str | None:
         """Text by code point; PostgreSQL's own order for the rest."""
@@ -81,11 +78,6 @@ class PostgresDialect(Dialect):
         if arg.type.kind not in TEXTS or arg.collation.order_is_codepoint:
             return arg.sql
         return in_c(arg) if self._is_unicode else None
-
-
-def _holds_text(type: Type) -> bool:
-    item = getattr(type, "item", type)
-    return item.kind in TEXTS
 
 
 def _without_text(rules: Rules) -> Rules:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from hanse.ir.tables import Verdict
-from hanse.ir.types import DATETIMES, FLOATS, NUMBERS, SIGNED, TEXTS, Kind
+from hanse.ir.types import DATETIMES, FLOATS, NUMBERS, SIGNED, TEXTS, Array, Kind, Type
 from hanse.spi.dialect import BYTEWISE, Operand, Rule, Rules
 
 TEXT = TEXTS | {Kind.NULL}
@@ -39,9 +39,14 @@ SAFE_PATTERN = re.compile(
 """Regular expressions that mean the same here and there: no classes, no back references, no options, one anchor each."""
 
 
+def holds_text(type: Type) -> bool:
+    """Whether values of the type are compared under a collation."""
+    return (type.item if isinstance(type, Array) else type).kind in TEXTS
+
+
 def compares_equal(args: Sequence[Operand]) -> bool:
     """Whether plain ``=`` over these texts is bytewise and no two collations conflict."""
-    columns = [arg.collation for arg in args if arg.type.kind in TEXTS and arg.collation != BYTEWISE]
+    columns = [arg.collation for arg in args if holds_text(arg.type) and arg.collation != BYTEWISE]
     return all(one.equal_is_bytewise for one in columns) and len({one.name for one in columns}) <= 1
 
 
@@ -78,7 +83,7 @@ def _bytewise(name: str) -> Callable[[Sequence[Operand]], str]:
     """A text function that compares: it refuses collations that are not deterministic."""
 
     def spell(args: Sequence[Operand]) -> str:
-        first = args[0].sql if compares_equal(args[:1]) else in_c(args[0])
+        first = args[0].sql if compares_equal(args) else in_c(args[0])
         return f"{name}({', '.join([first, *(arg.sql for arg in args[1:])])})"
 
     return spell
@@ -96,7 +101,7 @@ def _extreme(name: str) -> Callable[[Sequence[Operand]], str]:
 
 
 def _like(args: Sequence[Operand]) -> str:
-    left = args[0].sql if compares_equal(args[:1]) else in_c(args[0])
+    left = args[0].sql if compares_equal(args) else in_c(args[0])
     escape = f" ESCAPE {args[2].sql}" if len(args) > 2 else ""
     return f"({left}) LIKE ({args[1].sql}){escape}"
 

@@ -27,7 +27,6 @@ TYPE_NAMES: dict[Kind, str] = {
     Kind.JSON: "json",
 }
 """This server's own spellings. It has no unsigned integers and none of one byte."""
-INT32_MAX = 2**31 - 1
 WIDE = decimal.Context(prec=100)
 
 
@@ -85,9 +84,9 @@ def _boolean(value: bool, _: Type) -> str:
 
 
 def _integer(value: int, type: Type) -> str:
-    if type.kind is Kind.INT32 and 0 <= value <= INT32_MAX:
-        return str(value)
-    return f"'{value}'::{TYPE_NAMES[type.kind]}"
+    if value < 0:
+        return f"'{value}'::{TYPE_NAMES[type.kind]}"
+    return str(value) if type.kind is Kind.INT32 else f"{value}::{TYPE_NAMES[type.kind]}"
 
 
 def _number(value: Number, type: Type) -> str | None:

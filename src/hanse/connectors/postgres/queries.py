@@ -1,4 +1,4 @@
-"""The catalog queries: a fixed number of them for any number of tables. For PostgreSQL 12 and later."""
+"""The catalog queries: a fixed number of them for any number of tables. For PostgreSQL 14 and later."""
 
 SERVER = """
 SELECT current_setting('server_version_num')::int4, current_setting('server_version'), d.encoding_name,

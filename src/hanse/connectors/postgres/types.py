@@ -4,6 +4,7 @@ A type with a carrier of ours is read plainly, so that predicates on it can use 
 ranges ...) is read as its exact text. Infinite dates are an error when they are met, unless an option says otherwise.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -30,9 +31,13 @@ PLAIN: dict[str, Type] = {
     "interval": t.INTERVAL,
     "uuid": t.UUID,
     "json": t.JSON,
-    "jsonb": t.JSON,
 }
-WRAPPED: dict[str, tuple[Type, str]] = {"oid": (t.INT64, "{0}::int8"), "xid": (t.INT64, "{0}::text::int8")}
+WRAPPED: dict[str, tuple[Type, str]] = {
+    "oid": (t.INT64, "{0}::int8"),
+    "xid": (t.INT64, "{0}::text::int8"),
+    "jsonb": (t.JSON, "{0}::json"),
+}
+"""Types that are read as a neighbour: CASE and UNION refuse to mix json with jsonb, which are one type here."""
 FINITE: dict[Kind, tuple[str, str, str]] = {
     Kind.DATE: ("date", "4714-11-24 BC", "5874897-12-31"),
     Kind.TIMESTAMP: ("timestamp", "4714-11-24 00:00:00 BC", "294246-12-31 23:59:59.999999"),
@@ -117,11 +122,15 @@ def _array(
     item = reading(types, found.element, modifier, 0, policy)
     if dimensions > 1 or isinstance(item.type, t.Array):
         return Reading(t.TEXT, AS_TEXT)
-    if item.read_as is None:
-        return Reading(t.array(item.type))
-    if item.read_as == AS_TEXT or item.read_as in AS_SHOWN.values():
-        return Reading(t.array(item.type), f"{item.read_as}::text[]".replace("::text::", "::"))
-    return Reading(t.TEXT, AS_TEXT) if item.type.kind is Kind.INT64 else Reading(t.array(item.type))
+    is_other_text = item.type is t.TEXT and types[found.element].name != "text"
+    return Reading(t.array(item.type), _of_items(item.read_as or (AS_TEXT if is_other_text else None)), item.collates)
+
+
+def _of_items(form: str | None) -> str | None:
+    """The form of an array whose items have this form alone; infinite dates in arrays are errors under every option."""
+    if form is None or form.startswith("CASE"):
+        return None
+    return re.sub(r"::(\w+)", r"::\1[]", form) if "::" in form else f"{form}::text[]"
 
 
 def exact(modifier: int) -> Decimal | None:

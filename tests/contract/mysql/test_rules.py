@@ -341,13 +341,9 @@ def test_enums_compare_as_text(make: Callable[..., ConnectorContract]) -> None:
     assert contract.rows(highest) == [("z",)]
 
 
-NUMBERS = ", ".join(
-    [
-        "(1, 7, 7.25, 0.1, '2020-01-31')",
-        "(2, -7, -7.25, -0.1, '2020-02-29')",
-        "(3, 2147483647, 99999999.99, 1e300, '9999-12-31')",
-        "(4, NULL, NULL, NULL, NULL)",
-    ]
+NUMBERS = (
+    "(1, 7, 7.25, 0.1, '2020-01-31'), (2, -7, -7.25, -0.1, '2020-02-29'), "
+    "(3, 2147483647, 99999999.99, 1e300, '9999-12-31'), (4, NULL, NULL, NULL, NULL)"
 )
 
 

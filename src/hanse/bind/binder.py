@@ -7,6 +7,7 @@ from sqlglot import exp
 
 from hanse.bind import coercion, expressions, queries
 from hanse.bind.place import BindContext, Bound, Guard, Session
+from hanse.bind.syntax import position
 from hanse.bind.tables import Tables
 from hanse.errors import ResourceLimit, Unsupported
 from hanse.ir.expr import Column, Expr, Parameter
@@ -61,6 +62,8 @@ def bind(statement: Parsed, tables: Tables, guard: Guard, context: BindContext) 
         raise ResourceLimit("the statement is nested too deeply", sqlstate="54001") from None
     finally:
         coercion.session_zone.reset(token)
+    if not bound.columns:
+        raise Unsupported("the query has no columns", position=position(statement.syntax), hint="select something")
     return _with_parameters(bound, statement, context)
 
 

@@ -183,6 +183,7 @@ def bind_aggregate(found: Call, place: Place) -> Aggregate:
     name, cast, type = aggregates.resolve_aggregate(
         found.name, args, distinct=found.distinct, order_by=order, position=found.position
     )
+    order = aggregates.sort_keys(name, cast, order, distinct=found.distinct)
     return Aggregate(type, name, cast, found.distinct, condition, order)
 
 

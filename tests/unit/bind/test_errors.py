@@ -144,6 +144,7 @@ CASES = [
     ("SELECT id INTO x FROM customers", "0A000", "x", "INTO (Hanse only reads) is not supported in SELECT"),
     ("SELECT id FROM customers TABLESAMPLE BERNOULLI (10)", "0A000", None, "TABLESAMPLE is not supported in FROM"),
     ('SELECT name COLLATE "de_DE" FROM customers', "0A000", "name", 'collation "de_de" is not supported'),
+    ("SELECT FROM customers", "0A000", None, "the query has no columns"),
     ("SELECT (1, 2)", "0A000", "1", "values of a row type are not supported"),
     ("SELECT x'ff'", "0A000", "x'", "bit strings are not supported"),
     ("SELECT current_time", "0A000", None, "time with time zone is not supported"),

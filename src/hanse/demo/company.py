@@ -191,10 +191,10 @@ def _orders(maker: duckdb.DuckDBPyConnection, folder: Path, shard: int, count: i
 
 
 def _payments(maker: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """One payment per order; one in twelve of the open orders' is pending, the others are settled or refunded."""
+    """One payment per order; one in fifteen of the open orders' is pending, the others are settled or refunded."""
     rows = maker.execute(f"""
         SELECT id AS i, id, total::DOUBLE, {_pick(("card", "transfer", "wallet"), 31, "id")},
-          CASE WHEN status = 'open' AND {_chance(32, 12, "id")} = 0 THEN 'pending'
+          CASE WHEN status = 'open' AND {_chance(32, 15, "id")} = 0 THEN 'pending'
                WHEN {_chance(33, 200, "id")} = 0 THEN 'refunded' ELSE 'settled' END,
           strftime(ordered + INTERVAL 9 HOUR + to_seconds({_chance(34, 30000, "id")}), '%Y-%m-%d %H:%M:%S')
         FROM billed ORDER BY id""").fetchall()

@@ -36,6 +36,8 @@ class Facts:
     unique_keys: list[tuple[str, ...]] = field(default_factory=list)
     required: set[str] = field(default_factory=set)
     comments: dict[str, str] = field(default_factory=dict)
+    collated: bool = False
+    """Whether a COLLATE stands anywhere in the database: a view's columns have their tables' collations."""
 
 
 def read(
@@ -45,8 +47,10 @@ def read(
     facts = _facts(cursor, alias)
     found = cursor.execute(RELATIONS, [alias]).fetchall()
     collated = any("COLLATE" in str(row[5]).upper() for row in found)
+    for row in found:
+        facts[row[0], row[1]].collated = collated
     return tuple(
-        _table(cursor, alias, replace(place, table=f"{row[0]}.{row[1]}"), row, facts[row[0], row[1]], collated)
+        _table(cursor, alias, replace(place, table=f"{row[0]}.{row[1]}"), row, facts[row[0], row[1]])
         for row in found
         if matches(row[0], shown[0]) and matches(row[1], shown[1])
     )
@@ -72,9 +76,7 @@ def _facts(cursor: duckdb.DuckDBPyConnection, alias: str) -> defaultdict[tuple[s
     return facts
 
 
-def _table(
-    cursor: duckdb.DuckDBPyConnection, alias: str, place: Place, row: tuple[Any, ...], facts: Facts, collated: bool
-) -> Table:
+def _table(cursor: duckdb.DuckDBPyConnection, alias: str, place: Place, row: tuple[Any, ...], facts: Facts) -> Table:
     schema, table_name, is_view, size, comment, _ = row
     relation = ".".join(map(name, (alias, schema, table_name)))
     table = Table(
@@ -95,7 +97,7 @@ def _table(
     except duckdb.Error as failure:
         reason = first_line(failure)
         return replace(table, hidden=(HiddenColumn("*", "", reason),), details=(("unavailable", reason),))
-    readable, hidden = columns(names, ducks, place, collated)
+    readable, hidden = columns(names, ducks, place, facts.collated)
     readable = tuple(
         replace(column, nullable=column.name not in facts.required, comment=facts.comments.get(column.name, ""))
         for column in readable

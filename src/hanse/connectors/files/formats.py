@@ -160,12 +160,10 @@ def csv(job: Job) -> Scan:
     types = infer(job, text, [(key, duck) for key, duck in sniffed if key not in wanted], False)
     fields = []
     read: dict[str, str] = {}
-    for key, duck in sniffed:
+    for key, _ in sniffed:
         kind = wanted.get(key) or types[key]
         read[key] = "VARCHAR" if key in wanted else kind.duck
-        fields.append(
-            _text_field(key, kind, job, checked=key in wanted, delivered=_delivered(read[key]), was=str(duck))
-        )
+        fields.append(_text_field(key, kind, job, checked=key in wanted, delivered=_delivered(read[key])))
     pairs = ", ".join(f"{quoted(key)}: {quoted(duck)}" for key, duck in read.items())
     function = f"read_csv({job.patterns}, types = {{{pairs}}}, sample_size = {SNIFF_ROWS}, {options})"
     return Scan(function, tuple(fields))
@@ -238,7 +236,7 @@ def json(job: Job) -> Scan:
             continue
         kind = wanted.get(key) or types[key]
         read[key] = "JSON" if kind is JSON else "VARCHAR"
-        fields.append(_text_field(key, kind, job, checked=kind is not JSON, delivered=read[key], was=str(duck)))
+        fields.append(_text_field(key, kind, job, checked=kind is not JSON, delivered=read[key]))
     return Scan(_json_function(job, read, options), tuple(fields))
 
 
@@ -279,14 +277,14 @@ def _converted(kind: TextType) -> str:
     return "{0}" if kind.type.kind in (Kind.JSON, Kind.UUID) else f"CAST({{0}} AS {kind.duck})"
 
 
-def _text_field(key: str, kind: TextType, job: Job, *, checked: bool, delivered: str, was: str) -> Field:
+def _text_field(key: str, kind: TextType, job: Job, *, checked: bool, delivered: str) -> Field:
     """A column that is read as text; ``checked``: the reader does not test it, so the reading does."""
     read_as = "{0}::VARCHAR" if delivered == "JSON" else None
     if checked and kind is not TEXT:
         place = Place(job.place.source, job.place.table, key)
         error = place.error(f"is not {kind.type}", f"give the column the type text: columns.{job.found.name}.{key}")
         read_as = f"CASE WHEN {kind.test} THEN {_converted(kind)} WHEN {{0}} IS NOT NULL THEN {error} END"
-    shown = TableColumn(key, kind.type, remote_type=was, read_as=read_as, collation=BYTEWISE)
+    shown = TableColumn(key, kind.type, remote_type=kind.duck, read_as=read_as, collation=BYTEWISE)
     return Field(shown, delivered)
 
 

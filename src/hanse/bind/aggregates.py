@@ -4,6 +4,8 @@ Two differences are declared: avg and the statistics of exact numbers are double
 digits. Ordered-set aggregates (``mode() WITHIN GROUP (ORDER BY x)``) get their sort keys as ``order_by``.
 """
 
+from dataclasses import replace
+
 from hanse.bind import coercion, overloads
 from hanse.bind.overloads import Signature
 from hanse.bind.signatures_aggregates import AGGREGATE_ALIASES, AGGREGATES, ORDERED_SETS, WINDOWS
@@ -80,6 +82,19 @@ def _ordered_set(name: str, args: tuple[Expr, ...], order_by: tuple[SortKey, ...
     if wanted != key.type and name == "percentile_cont" and key.type.kind not in t.NUMBERS:
         raise TypeMismatch(f"percentile_cont over {key.type} does not exist", sqlstate="42883", position=position)
     return name, cast[:-1], type
+
+
+LISTS = frozenset({"string_agg", "array_agg", "json_agg", "jsonb_agg"})
+
+
+def sort_keys(name: str, args: tuple[Expr, ...], order: tuple[SortKey, ...], *, distinct: bool) -> tuple[SortKey, ...]:
+    """The order of an aggregate's rows: percentile_cont interpolates between doubles; a list of distinct values without
+    an order of its own is sorted, as PostgreSQL's sorting makes it."""
+    if name == "percentile_cont":
+        return tuple(replace(key, expr=coercion.coerce(key.expr, t.FLOAT64, None)) for key in order)
+    if distinct and not order and name in LISTS and args[0].type.kind not in UNSORTABLE:
+        return (SortKey(args[0]),)
+    return order
 
 
 def resolve_window(name: str, args: tuple[Expr, ...], position: int | None) -> Resolved:

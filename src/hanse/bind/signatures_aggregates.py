@@ -54,7 +54,6 @@ regr_syy(f8, f8) -> f8
 
 ORDERED_SETS = """
 percentile_cont(f8, f8) -> f8
-percentile_cont(f8, interval) -> interval
 percentile_cont(f8[], f8) -> f8[]
 percentile_disc(f8, T) -> T
 percentile_disc(f8[], T) -> T[]

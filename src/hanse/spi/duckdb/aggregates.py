@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from hanse.ir.types import INTEGERS, Kind
+from hanse.ir.types import FLOAT64, INTEGERS, INTERVAL, Kind
 from hanse.spi.dialect import Operand, Rule, Rules
-from hanse.spi.duckdb import json, texts
+from hanse.spi.duckdb import dates, json
 from hanse.spi.duckdb.spelling import is_constant, rules
 
 SMALL = (frozenset({Kind.INT8, Kind.INT16, Kind.INT32, Kind.UINT8, Kind.UINT16}),)
@@ -18,7 +18,7 @@ def _json_list(args: Sequence[Operand]) -> str:
 
 def _json_object(separator: str, opening: str, closing: str) -> "object":
     def spell(args: Sequence[Operand]) -> str:
-        key = f"CAST(to_json({texts.to_text(args[0])}) AS VARCHAR)"
+        key = json.key(args[0])
         pair = f"{key} || '{separator}' || coalesce({json.to_json(args[1])}, 'null')"
         return f"'{opening}' || string_agg({pair}, ', '{{order}}){{over}} || '{closing}'"
 
@@ -30,15 +30,33 @@ def _nan_is_null(name: str) -> str:
     return f"nullif({name}({{distinct}}{{0}}, {{1}}{{order}}){{over}}, CAST('nan' AS DOUBLE))"
 
 
+KEPT = "list_filter(l, lambda i: i IS NOT NULL)"
+COLLECTED = f"list_transform([array_agg({{distinct}}{{0}}{{order}}){{over}}], lambda l: {KEPT})"
+ADDED = "list_reduce(l, lambda a, b: a + b)"
+"""Intervals, which DuckDB does not add up: collected first."""
+
+
+def _average(args: Sequence[Operand]) -> str:
+    """The sum divided by the number, as the operator divides an interval."""
+    total = (
+        f"list_transform({COLLECTED}, lambda l: CASE WHEN len(l) > 0 THEN"
+        f" {{'s': {ADDED}, 'c': CAST(len(l) AS DOUBLE)}} END)"
+    )
+    divided = dates.DATES["/"][0].spell([Operand("h_w.s", INTERVAL), Operand("h_w.c", FLOAT64)])
+    return f"list_transform({total.replace('{0}', args[0].sql)}, lambda h_w: {divided})[1]"
+
+
+SPAN = (frozenset({Kind.INTERVAL}),)
 AGGREGATES: Rules = {
     "count": rules(Rule("count(*)", when=lambda args: not args), Rule("count({0})")),
     "sum": rules(
         Rule("CAST(sum({0}) AS BIGINT)", SMALL),
         Rule("CAST(sum({0}) AS DECIMAL(38,0))", LARGE),
         Rule("CAST(sum({0}) AS FLOAT)", REAL),
+        Rule(f"list_transform({COLLECTED}, lambda l: CASE WHEN len(l) > 0 THEN {ADDED} END)[1]", SPAN),
         Rule("sum({0})"),
     ),
-    "avg": rules("avg({0})"),
+    "avg": rules(Rule(_average, SPAN), Rule("avg({0})")),
     "min": rules("min({0})"),
     "max": rules("max({0})"),
     "any_value": rules("any_value({0})"),

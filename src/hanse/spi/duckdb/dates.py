@@ -41,13 +41,13 @@ def _scaled(operator: str) -> Spell:
         month, day, micros = months_of("$0"), "datepart('day', $0)", micros_of("$0")
         parts = ", ".join(f"'{name}': {x} {operator} $1" for name, x in (("m", month), ("d", day), ("t", micros)))
         rest = (
-            "lambda p: to_months(CAST(trunc(p.m) AS INTEGER))"
-            " + to_days(CAST(trunc(p.d) + trunc(p.r) + trunc(p.s / 86400) AS INTEGER))"
-            " + to_microseconds(CAST(p.t + (p.s - trunc(p.s / 86400) * 86400) * 1000000 AS BIGINT))"
+            "lambda h_p: to_months(CAST(trunc(h_p.m) AS INTEGER))"
+            " + to_days(CAST(trunc(h_p.d) + trunc(h_p.r) + trunc(h_p.s / 86400) AS INTEGER))"
+            " + to_microseconds(CAST(h_p.t + (h_p.s - trunc(h_p.s / 86400) * 86400) * 1000000 AS BIGINT))"
         )
-        seconds = "round_even((q.d - trunc(q.d) + q.r - trunc(q.r)) * 86400, 6)"
-        left = f"lambda q: {{'m': q.m, 'd': q.d, 't': q.t, 'r': q.r, 's': {seconds}}}"
-        first = "lambda o: {'m': o.m, 'd': o.d, 't': o.t, 'r': round_even((o.m - trunc(o.m)) * 30, 6)}"
+        seconds = "round_even((h_q.d - trunc(h_q.d) + h_q.r - trunc(h_q.r)) * 86400, 6)"
+        left = f"lambda h_q: {{'m': h_q.m, 'd': h_q.d, 't': h_q.t, 'r': h_q.r, 's': {seconds}}}"
+        first = "lambda h_o: {'m': h_o.m, 'd': h_o.d, 't': h_o.t, 'r': round_even((h_o.m - trunc(h_o.m)) * 30, 6)}"
         whole = f"list_transform(list_transform(list_transform([{{{parts}}}], {first}), {left}), {rest})[1]"
         guarded = f"CASE WHEN $0 IS NULL OR $1 IS NULL THEN NULL ELSE {whole} END"
         return using(f"{check}{guarded}{' END' if check else ''}")(args)
@@ -214,9 +214,11 @@ def _age(args: Sequence[Operand]) -> str:
         micros = f"((epoch_us({a}) % {DAY} + {DAY}) % {DAY} - (epoch_us({b}) % {DAY} + {DAY}) % {DAY})"
         return f"{{'m': {months}, 'd': {days}, 't': {micros}, 'l': datepart('day', last_day({b}))}}"
 
-    time = f"lambda p: CASE WHEN p.t < 0 THEN {{'m': p.m, 'd': p.d - 1, 't': p.t + {DAY}, 'l': p.l}} ELSE p END"
-    days = "lambda p: CASE WHEN p.d < 0 THEN {'m': p.m - 1, 'd': p.d + p.l, 't': p.t, 'l': p.l} ELSE p END"
-    total = "lambda p: to_months(CAST(p.m AS INTEGER)) + to_days(CAST(p.d AS INTEGER)) + to_microseconds(p.t)"
+    time = "lambda h_p: CASE WHEN h_p.t < 0 THEN"
+    time += f" {{'m': h_p.m, 'd': h_p.d - 1, 't': h_p.t + {DAY}, 'l': h_p.l}} ELSE h_p END"
+    days = "lambda h_p: CASE WHEN h_p.d < 0 THEN"
+    days += " {'m': h_p.m - 1, 'd': h_p.d + h_p.l, 't': h_p.t, 'l': h_p.l} ELSE h_p END"
+    total = "lambda h_p: to_months(CAST(h_p.m AS INTEGER)) + to_days(CAST(h_p.d AS INTEGER)) + to_microseconds(h_p.t)"
 
     def one(a: str, b: str) -> str:
         return f"list_transform(list_transform(list_transform([{borrowed(a, b)}], {time}), {days}), {total})[1]"
@@ -262,28 +264,32 @@ def _parts(m: str, d: str, t: str) -> str:
 def _justified(x: str, *, hours: bool, days: bool) -> str:
     """The pieces carried over, and then made to agree in sign (interval_justify_* in timestamp.c)."""
     start = f"{{'m': {months_of(x)}, 'd': datepart('day', {x}), 't': {micros_of(x)}}}"
-    carry_t = f"lambda p: {{'m': p.m, 'd': p.d + p.t // {DAY}, 't': p.t % {DAY}}}"
-    carry_d = "lambda p: {'m': p.m + p.d // 30, 'd': p.d % 30, 't': p.t}"
+    carry_t = f"lambda h_p: {{'m': h_p.m, 'd': h_p.d + h_p.t // {DAY}, 't': h_p.t % {DAY}}}"
+    carry_d = "lambda h_p: {'m': h_p.m + h_p.d // 30, 'd': h_p.d % 30, 't': h_p.t}"
     steps = [carry_t] * hours + [carry_d] * days
     if hours and days:
         steps.append(
-            "lambda p: CASE WHEN p.m > 0 AND (p.d < 0 OR (p.d = 0 AND p.t < 0)) THEN {'m': p.m - 1, 'd': p.d + 30, 't': p.t}"
-            " WHEN p.m < 0 AND (p.d > 0 OR (p.d = 0 AND p.t > 0)) THEN {'m': p.m + 1, 'd': p.d - 30, 't': p.t} ELSE p END"
+            "lambda h_p: CASE WHEN h_p.m > 0 AND (h_p.d < 0 OR (h_p.d = 0 AND h_p.t < 0)) THEN"
+            " {'m': h_p.m - 1, 'd': h_p.d + 30, 't': h_p.t}"
+            " WHEN h_p.m < 0 AND (h_p.d > 0 OR (h_p.d = 0 AND h_p.t > 0)) THEN"
+            " {'m': h_p.m + 1, 'd': h_p.d - 30, 't': h_p.t} ELSE h_p END"
         )
     elif days:
         steps.append(
-            "lambda p: CASE WHEN p.m > 0 AND p.d < 0 THEN {'m': p.m - 1, 'd': p.d + 30, 't': p.t}"
-            " WHEN p.m < 0 AND p.d > 0 THEN {'m': p.m + 1, 'd': p.d - 30, 't': p.t} ELSE p END"
+            "lambda h_p: CASE WHEN h_p.m > 0 AND h_p.d < 0 THEN"
+            " {'m': h_p.m - 1, 'd': h_p.d + 30, 't': h_p.t}"
+            " WHEN h_p.m < 0 AND h_p.d > 0 THEN"
+            " {'m': h_p.m + 1, 'd': h_p.d - 30, 't': h_p.t} ELSE h_p END"
         )
     if hours:
         steps.append(
-            f"lambda p: CASE WHEN p.d > 0 AND p.t < 0 THEN {{'m': p.m, 'd': p.d - 1, 't': p.t + {DAY}}}"
-            f" WHEN p.d < 0 AND p.t > 0 THEN {{'m': p.m, 'd': p.d + 1, 't': p.t - {DAY}}} ELSE p END"
+            f"lambda h_p: CASE WHEN h_p.d > 0 AND h_p.t < 0 THEN {{'m': h_p.m, 'd': h_p.d - 1, 't': h_p.t + {DAY}}}"
+            f" WHEN h_p.d < 0 AND h_p.t > 0 THEN {{'m': h_p.m, 'd': h_p.d + 1, 't': h_p.t - {DAY}}} ELSE h_p END"
         )
     chain = f"[{start}]"
     for step in steps:
         chain = f"list_transform({chain}, {step})"
-    return f"CASE WHEN {x} IS NOT NULL THEN list_transform({chain}, lambda p: {_parts('p.m', 'p.d', 'p.t')})[1] END"
+    return f"CASE WHEN {x} IS NOT NULL THEN list_transform({chain}, lambda h_p: {_parts('h_p.m', 'h_p.d', 'h_p.t')})[1] END"
 
 
 def _justify(*, hours: bool, days: bool) -> Spell:

@@ -236,13 +236,14 @@ def _value(arg: Operand) -> str:
     return f"coalesce({to_json(arg)}, 'null')"
 
 
-def _key(arg: Operand) -> str:
+def key(arg: Operand) -> str:
+    """A key as JSON text; NULL is refused."""
     null = fail("22023", "null value not allowed for object key")
     return f"CAST(to_json(coalesce({texts.to_text(arg)}, {null})) AS VARCHAR)"
 
 
 def _object(args: Sequence[Operand]) -> str:
-    pairs = [f"{_key(args[i])} || ' : ' || {_value(args[i + 1])}" for i in range(0, len(args), 2)]
+    pairs = [f"{key(args[i])} || ' : ' || {_value(args[i + 1])}" for i in range(0, len(args), 2)]
     return " || ', ' || ".join(["'{' || " + pairs[0], *pairs[1:]]) + " || '}'" if pairs else "'{}'"
 
 

@@ -35,12 +35,14 @@ def let(args: Sequence[Operand | str], body: Callable[..., str], name: str = "v"
     """``body`` over the arguments, each evaluated once: bound by a lambda unless it is a column or a constant.
 
     A lambda over a list of one costs about 25 ns a row; writing an argument twice would double the text at each level of
-    nesting, and call random() twice. ``name`` must differ where one let stands in the body of another.
+    nesting, and call random() twice. ``name`` must differ where one let stands in the body of another. It gets a prefix:
+    DuckDB takes ``v.a`` for the field of a column ``v`` where there is one, before it looks at the lambda's.
     """
     texts = [arg.sql if isinstance(arg, Operand) else arg for arg in args]
     free = [is_simple(arg) if isinstance(arg, Operand) else SIMPLE.fullmatch(arg) is not None for arg in args]
     if all(free):
         return f"({body(*texts)})"
+    name = f"h_{name}"
     bound = [place for place, is_free in enumerate(free) if not is_free]
     if len(bound) == 1:
         names = [text if is_free else name for text, is_free in zip(texts, free, strict=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import math
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import cache
@@ -82,7 +83,10 @@ def _dealt(name: str, kinds: tuple[str, ...]) -> str:
 
 
 def _fits(name: str, kind: str) -> bool:
-    return all(kind in column.family.declared for column in placed(name, kind).columns)
+    """Whether that kind of source has the table's types, and can hold its values: not all know NaN and infinity."""
+    table = placed(name, kind)
+    odd = any(isinstance(value, float) and not math.isfinite(value) for row in table.rows for value in row)
+    return all(kind in column.family.declared for column in table.columns) and not (odd and kind in ("mysql", "sqlite"))
 
 
 @contextlib.contextmanager

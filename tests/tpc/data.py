@@ -50,6 +50,10 @@ class Benchmark:
         ).fetchall()
         return [(name, _spelled(type, name, kind)) for name, type in rows]
 
+    def keys(self, table: str) -> list[str]:
+        """The columns that the queries join by, which have an index at the servers."""
+        return [name for name, _ in self.declared(table, "") if name.endswith(("key", "_sk"))]
+
     def arrow(self, table: str) -> pa.Table:
         """All rows."""
         return self.reference.execute(f"SELECT * FROM {table}").to_arrow_table()
@@ -77,6 +81,8 @@ def into_postgres(benchmark: Benchmark, database: Database, tables: Iterable[str
             connection.execute(f"CREATE TABLE {table} ({columns(benchmark.declared(table, 'postgres'))})")  # type: ignore[arg-type]
             with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN (FORMAT csv)") as copy:  # type: ignore[arg-type]
                 copy.write(_csv(benchmark.arrow(table)))
+            for column in benchmark.keys(table):
+                connection.execute(f"CREATE INDEX ON {table} ({column})")  # type: ignore[arg-type]
             connection.execute(f"ANALYZE {table}")  # type: ignore[arg-type]
 
 
@@ -94,6 +100,8 @@ def into_mysql(benchmark: Benchmark, database: Database, tables: Iterable[str]) 
             cursor.execute(f"CREATE TABLE {table} ({columns(benchmark.declared(table, 'mysql'))}) ENGINE=InnoDB")
             for batch in benchmark.arrow(table).to_batches(ROWS_AT_A_TIME):
                 cursor.execute(f"INSERT INTO {table} VALUES {_values(batch, connection)}")
+            indexes = [f"ADD INDEX by_{column} ({column})" for column in benchmark.keys(table)]
+            cursor.execute(f"ALTER TABLE {table} {', '.join(indexes)}")
             cursor.execute(f"ANALYZE TABLE {table}")
 
 

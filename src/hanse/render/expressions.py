@@ -200,6 +200,8 @@ class Expressions:
         form = self.key if node.operator in ("=", "<>") else self.sorted
         args = [form(self.write(arg, values)) for arg in node.args]
         sql, _ = self.inside(values, lambda: self._subqueries.query(node.plan, form))
+        if len(args) > 1 and not self.dialect.row_subqueries:
+            return self._made((self._row_by_row(node, args, sql), TIGHT), node.type, args, 9, b.SUBQUERY)
         left = args[0].tight() if len(args) == 1 else f"({', '.join(arg.sql for arg in args)})"
         match (node.operator, node.every):
             case ("=", False):
@@ -209,3 +211,15 @@ class Expressions:
             case _:
                 text = f"{left} {node.operator} {'ALL' if node.every else 'ANY'} ({sql})"
         return self._made((text, LOOSE), node.type, args, 9, b.SUBQUERY)
+
+    def _row_by_row(self, node: e.Quantified, args: Sequence[Value], sql: str) -> str:
+        """The comparison of a row with every row of a subquery, where a comparison with NULL must be NULL."""
+        if node.operator not in ("=", "<>"):
+            raise self.refusal(f"a row {node.operator} {'ALL' if node.every else 'ANY'} (subquery)")
+        word = " AND " if node.operator == "=" else " OR "
+        test = word.join(f"{arg.tight()} {node.operator} m.v{i}" for i, arg in enumerate(args))
+        names = ", ".join(f"v{i}" for i in range(len(args)))
+        unknown = "WHEN bool_or(m.t IS NULL) THEN NULL"
+        known = "bool_and(m.t) IS FALSE THEN FALSE" if node.every else "bool_or(m.t) THEN TRUE"
+        rows = f"SELECT {test} AS t FROM ({sql}) m({names})"
+        return f"(SELECT CASE WHEN {known} {unknown} ELSE {str(node.every).upper()} END FROM ({rows}) m)"

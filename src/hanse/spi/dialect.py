@@ -98,6 +98,8 @@ class Dialect:
     """Has ``a SEMI JOIN b ON`` and ``ANTI JOIN``, and does them better than EXISTS."""
     subqueries_in_on: ClassVar[bool] = True
     """An outer join's condition may hold a subquery; where not, the writer uses LATERAL."""
+    row_subqueries: ClassVar[bool] = True
+    """``(a, b) = ANY (subquery)`` is NULL where a NULL decides; where rows compare as values, the writer uses bool_or()."""
     materialized_ctes: ClassVar[bool] = False
     """Every CTE is written AS MATERIALIZED, so that it is computed once."""
     with_ties: ClassVar[bool] = False

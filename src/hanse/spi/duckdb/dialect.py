@@ -44,6 +44,7 @@ class DuckDBDialect(Dialect):
     identifier_length: ClassVar[int] = 1_000_000
     semi_joins: ClassVar[bool] = True
     subqueries_in_on: ClassVar[bool] = False
+    row_subqueries: ClassVar[bool] = False
     materialized_ctes: ClassVar[bool] = True
     values_lists: ClassVar[bool] = True
     functions: Rules = joined()

@@ -16,6 +16,8 @@ from hanse.testing.sheet import SETUP
 from tests.servers.databases import Database
 
 Connect = Callable[..., PostgresConnector]
+QUICK: dict[str, Any] = {"tls": {"mode": "disable"}}
+"""Most tests do without TLS, which makes a connection take several times as long."""
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +45,7 @@ def connect_to() -> Iterator[Connect]:
 @pytest.fixture(scope="session")
 def contract(database: Database, connect_to: Connect) -> ConnectorContract:
     """The contract over that database, with default options."""
-    return ConnectorContract(connect_to(database.url))
+    return ConnectorContract(connect_to(database.url, **QUICK))
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def make(database: Database, connect_to: Connect) -> Iterator[Callable[..., Conn
             connection.execute(f"SET search_path = {schema}, public")
             for statement in statements:
                 connection.execute(statement)
-        return ConnectorContract(connect_to(database.url, schemas=[schema], **options))
+        return ConnectorContract(connect_to(database.url, schemas=[schema], **{**QUICK, **options}))
 
     yield run
     for schema in made:

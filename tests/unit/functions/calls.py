@@ -51,6 +51,9 @@ SPELT = {
 }
 
 
+NOTHING = Literal(t.NULL, None)
+
+
 class Refused(Exception):
     """We have no spelling: refused before anything runs."""
 

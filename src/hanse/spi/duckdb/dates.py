@@ -306,10 +306,12 @@ def _epoch_to_instant(args: Sequence[Operand]) -> str:
 
 
 def _by_offset(body: str) -> Spell:
-    """A zone given as an interval of hours."""
+    """A zone given as an interval of hours, down to the second."""
+    seconds = f"to_microseconds({micros_of('$0')} // 1000000 * 1000000)"
     bad = fail("22023", "interval time zone must not include months or days")
     return using(
-        f"CASE WHEN $1 IS NOT NULL AND ({months_of('$0')} <> 0 OR datepart('day', $0) <> 0) THEN {bad} ELSE {body} END"
+        f"CASE WHEN $1 IS NOT NULL AND ({months_of('$0')} <> 0 OR datepart('day', $0) <> 0) THEN {bad}"
+        f" ELSE {body.format(zone=seconds)} END"
     )
 
 
@@ -337,8 +339,8 @@ DATES: Rules = {
     "date_trunc": rules(Rule(_trunc, when=_can_trunc)),
     "date_bin": rules(_bin),
     "timezone": rules(
-        Rule(_by_offset("timezone('UTC', $1 - $0)"), (INTERVAL, TIMESTAMP)),
-        Rule(_by_offset("timezone('UTC', $1) + $0"), (INTERVAL, INSTANT)),
+        Rule(_by_offset("timezone('UTC', $1 - {zone})"), (INTERVAL, TIMESTAMP)),
+        Rule(_by_offset("timezone('UTC', $1) + {zone}"), (INTERVAL, INSTANT)),
         Rule(_zoned, when=lambda args: _known_zone(args[0])),
     ),
     "age": rules(_age),

@@ -127,6 +127,12 @@ def test_parameters_are_spelt(contract: ConnectorContract) -> None:
     assert contract.rows(plan, (x("a' OR 1=1 -- \\"),)) == [("a' OR 1=1 -- \\",)]
 
 
+def test_a_limit_may_be_a_parameter(contract: ConnectorContract) -> None:
+    scan = contract.scan("sheet", "id")
+    first = p.Limit(p.Sort(scan, (e.SortKey(scan.columns[0].ref()),)), e.Parameter(t.INT64, 0))
+    assert contract.rows(first, (i(2, t.INT64),)) == [(1,), (2,)]
+
+
 @pytest.mark.parametrize(
     "call",
     [

@@ -123,10 +123,9 @@ def test_no_snapshot_is_claimed_where_there_is_none(make: Make) -> None:
     session.close()
 
 
-def test_requests_are_read_in_any_order(make: Make) -> None:
+def test_requests_are_read_in_any_order(contract: ConnectorContract) -> None:
     """The second answer is wanted before anybody takes the rest of the first."""
-    contract = make("CREATE TABLE v (v int)", "INSERT INTO v SELECT seq FROM seq_1_to_1000000")
-    request = asking("SELECT * FROM v", INT32)
+    request = asking("SELECT seq FROM seq_1_to_1000000", INT32)
     session = contract.connector.begin(ReadContext("ab03", 4, batch_rows=4096))
     first = session.read(request, ())
     rows = next(first).num_rows
@@ -139,23 +138,21 @@ def test_requests_are_read_in_any_order(make: Make) -> None:
 
 
 def test_a_request_that_is_left_early_keeps_the_others_snapshot(make: Make) -> None:
-    contract = make("CREATE TABLE v (v int)", "INSERT INTO v SELECT seq FROM seq_1_to_1000000")
+    contract = make("CREATE TABLE v (v int)", "INSERT INTO v SELECT seq FROM seq_1_to_1000")
     database = contract.database  # type: ignore[attr-defined]
     session = contract.connector.begin(ReadContext("ab04", 3, batch_rows=4096))
-    first = session.read(asking("SELECT * FROM v", INT32), ())
+    first = session.read(asking("SELECT seq FROM seq_1_to_1000000", INT32), ())
     next(first)
     database.run("INSERT INTO v VALUES (0)")
     first.close()
     for _ in range(2):
-        assert count(session, "v") == 1_000_000
+        assert count(session, "v") == 1000
     session.close()
 
 
-def test_a_slow_reader_stops_the_server(make: Make) -> None:
-    contract = make("CREATE TABLE v (v char(200))", "INSERT INTO v SELECT REPEAT('x', 200) FROM seq_1_to_300000")
-    database = contract.database  # type: ignore[attr-defined]
+def test_a_slow_reader_stops_the_server(contract: ConnectorContract, database: Database) -> None:
     session = contract.connector.begin(ReadContext("ab05", 1))
-    batches = session.read(asking("SELECT * FROM v", TEXT), ())
+    batches = session.read(asking("SELECT REPEAT('x', 200) FROM seq_1_to_300000", TEXT), ())
     next(batches)
     time.sleep(0.3)
     states = database.rows("SELECT STATE FROM information_schema.PROCESSLIST WHERE INFO LIKE '/* hanse:ab05 */%'")

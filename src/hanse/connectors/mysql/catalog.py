@@ -67,8 +67,9 @@ def tables(connection: Connection, source: str, options: Options) -> tuple[Table
         if not _passes(name, options.tables):
             continue
         place = (schema, name)
-        facts = _Facts(kind == "VIEW", rows, comment or "", engine or "")
-        found.append(_table(source, place, columns.get(place, []), keys.get(place, {}), facts, options.zero_dates))
+        facts = _Facts(kind == "VIEW", rows, comment or "", engine or "", keys.get(place, {}))
+        readable = _readable(columns.get(place, []), options.zero_dates)
+        found.append(_table(source, place, readable, facts))
     return tuple(found)
 
 
@@ -78,19 +79,13 @@ class _Facts:
     rows: int | None
     comment: str
     engine: str
+    keys: Mapping[str, tuple[str, ...]]
 
 
-def _table(
-    source: str,
-    place: Place,
-    columns: Sequence[RemoteColumn],
-    keys: Mapping[str, tuple[str, ...]],
-    facts: _Facts,
-    zero_dates: str,
-) -> Table:
-    shown, hidden = _readable(columns, zero_dates)
+def _table(source: str, place: Place, columns: tuple[list[TableColumn], list[HiddenColumn]], facts: _Facts) -> Table:
+    shown, hidden = columns
     names = {column.name for column in shown}
-    whole = {name: key for name, key in keys.items() if names.issuperset(key)}
+    whole = {name: key for name, key in facts.keys.items() if names.issuperset(key)}
     schema, name = place
     return Table(
         source,

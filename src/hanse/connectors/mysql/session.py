@@ -93,7 +93,7 @@ class MysqlSession:
         if text is None:
             message = f"parameter ${hole.index + 1} has a value that the source cannot hold"
             raise InvalidValue(message, source=self._door.source)
-        return f"({text})"
+        return text if text.isdigit() else f"({text})"  # LIMIT takes a number, and no expression
 
     # one request: a connection of its own
 

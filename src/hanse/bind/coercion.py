@@ -17,6 +17,7 @@ from hanse.ir import arithmetic
 from hanse.ir.expr import Cast, Expr, Literal, Parameter
 from hanse.ir.types import (
     BOOLEAN,
+    DECIMAL_DIGITS_MAX,
     FLOATS,
     INTEGERS,
     NULL,
@@ -125,8 +126,10 @@ def _level(source: Type, target: Type) -> int:
 
 def _number_level(source: Type, target: Type) -> int:
     if isinstance(source, Decimal) and isinstance(target, Decimal):
+        # With all 38 digits in use nothing wider exists; a value that does not fit is then an error of the run.
         whole = target.precision - target.scale >= source.precision - source.scale
-        return 0 if whole and target.scale >= source.scale else 1
+        fits = whole or target.precision == DECIMAL_DIGITS_MAX
+        return 0 if fits and target.scale >= source.scale else 1
     if source.kind in INTEGERS and target.kind in INTEGERS:
         return 0 if arithmetic.wider_integer(source, target) == target else 1
     return 0 if WIDTH[source.kind] <= WIDTH[target.kind] else 1

@@ -91,7 +91,7 @@ def plain(value: Any, kind: Kind | None = None) -> Any:
         case bool():
             return ("boolean", value)
         case int():
-            return decimal.Decimal(value)
+            return _exact(decimal.Decimal(value))
         case decimal.Decimal():
             return value if value.is_nan() else _exact(value)
         case float():

@@ -36,6 +36,7 @@ from hanse.parse.parser import parse
 from hanse.parse.statements import Statement
 from hanse.render import render
 from hanse.settings import QuerySettings, load, validated
+from hanse.spi.connector import Embedded
 from hanse.spi.duckdb.dialect import DuckDBDialect
 from hanse.spi.snapshot import Snapshot
 from hanse.split import split
@@ -88,7 +89,8 @@ class Engine:
         self._connectors = {name: connect_source(name, block, folder) for name, block in settings.sources.items()}
         self._kinds = {name: str(block["kind"]) for name, block in settings.sources.items()}
         self._store = CatalogStore(self._connectors, self._clock, settings.engine.catalog_ttl)
-        self._pool = InstancePool(settings.engine)
+        embedded = [connector for connector in self._connectors.values() if isinstance(connector, Embedded)]
+        self._pool = InstancePool(settings.engine, embedded)
         self._dialect = DuckDBDialect()
         self._tables: tuple[int, Tables] = (0, Tables(()))
         self.catalog = Catalog(self._store, self._kinds)

@@ -6,11 +6,19 @@ A name matches exactly first; an unquoted one (which is in lower case) then with
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
-from hanse.errors import SourceUnreachable, UnknownName
+from hanse.errors import SourceError, SourceUnreachable, UnknownName
 from hanse.ir.tables import Table
 
 Name = tuple[str, bool]
 """One part of a dotted name, and whether it was quoted."""
+
+
+def _readable(table: Table, position: int | None) -> Table:
+    """The table, unless its source says that it cannot be read."""
+    reason = dict(table.details).get("unavailable")
+    if reason is not None:
+        raise SourceError(f"table {table} cannot be read: {reason}", sqlstate="58030", position=position)
+    return table
 
 
 class Tables:
@@ -42,7 +50,7 @@ class Tables:
         if len(found) > 1:
             found = self._preferred(found, parts, search_path)
         if len(found) == 1:
-            return found[0]
+            return _readable(found[0], position)
         spelled = ".".join(text for text, _ in parts)
         if not found:
             raise UnknownName(f'relation "{spelled}" does not exist', position=position, hint=self._hint(parts))

@@ -6,7 +6,7 @@ instance serves one query at a time: its memory limit is then that query's.
 
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import duckdb
@@ -15,13 +15,14 @@ from hanse.errors import HanseError, SourceError
 from hanse.settings import EngineSettings
 from hanse.spi.connector import Embedded
 from hanse.spi.duckdb.faults import DISABLED_OPTIMIZERS
+from hanse.spi.duckdb.sandbox import restrict
 
 
 class Instance:
     """One engine, and which embedded sources it has attached, as of which snapshot version."""
 
-    def __init__(self, settings: EngineSettings, spill_folder: Path) -> None:
-        """Start an engine that spills into ``spill_folder`` and loads nothing from outside."""
+    def __init__(self, settings: EngineSettings, spill_folder: Path, paths: tuple[Path, ...] = ()) -> None:
+        """Start an engine that spills into ``spill_folder``, may open ``paths``, and nothing else of this machine."""
         self.root = duckdb.connect(
             ":memory:",
             config={
@@ -36,6 +37,8 @@ class Instance:
                 "disabled_optimizers": DISABLED_OPTIMIZERS,
             },
         )
+        restrict(self.root, paths)
+        self.paths = paths
         self._attached: dict[str, int] = {}
 
     def attach(self, sources: Mapping[str, Embedded], version: int) -> None:
@@ -59,9 +62,10 @@ class Instance:
 class InstancePool:
     """At most ``settings.instances`` engines; a query waits for a free one."""
 
-    def __init__(self, settings: EngineSettings) -> None:
-        """An empty pool: engines start when first needed."""
+    def __init__(self, settings: EngineSettings, embedded: Iterable[Embedded] = ()) -> None:
+        """An empty pool: engines start when first needed, and may open what the embedded sources read."""
         self._settings = settings
+        self._embedded = tuple(embedded)
         self._places = threading.BoundedSemaphore(settings.instances)
         self._free: list[Instance] = []
         self._lock = threading.Lock()
@@ -81,16 +85,23 @@ class InstancePool:
         """A free engine, after waiting for at most ``timeout_s``; None when that is over."""
         if not self._places.acquire(timeout=timeout_s):
             return None
-        with self._lock:
-            if self._free:
-                return self._free.pop()
-            self._started += 1
-            number = self._started
         try:
-            return Instance(self._settings, self.folder / f"instance-{number}")
+            return self._taken(tuple(path for connector in self._embedded for path in connector.paths))
         except BaseException:
             self._places.release()
             raise
+
+    def _taken(self, paths: tuple[Path, ...]) -> Instance:
+        """An idle engine that may open these paths; one that may open others cannot change, and ends."""
+        with self._lock:
+            idle = self._free.pop() if self._free else None
+            if idle is not None and idle.paths == paths:
+                return idle
+            self._started += 1
+            number = self._started
+        if idle is not None:
+            idle.close()
+        return Instance(self._settings, self.folder / f"instance-{number}", paths)
 
     def release(self, instance: Instance) -> None:
         """Take an engine back for the next query."""

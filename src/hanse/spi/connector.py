@@ -67,6 +67,10 @@ class Connector(Protocol):
 class Embedded(Protocol):
     """A connector whose tables the coordinator's DuckDB reads in place (``Capabilities.embedded``)."""
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files and folders that its relations read; DuckDB may open nothing else."""
+
     def attach(self, connection: Any) -> None:
         """Make the source's relations readable in a DuckDB instance (ATTACH, CREATE VIEW); called once per instance
         before it reads the source, and again after ``load_catalog``; must be idempotent."""

@@ -14,9 +14,12 @@ def _joined(word: str, empty: str) -> Spell:
 
 
 def _nullif(args: Sequence[Operand]) -> str:
-    """With three operands the first is the value, and the other two what is compared (``bind.operators.nullif``)."""
+    """With three operands the first is the value, and the other two what is compared (``bind.operators.nullif``).
+
+    DuckDB writes out ``nullif(a, b)`` as a CASE with ``a`` in it twice: a subquery in it would read its sources twice.
+    """
     if len(args) == 2:
-        return f"nullif({args[0].sql}, {args[1].sql})"
+        return let(args, lambda value, other: f"nullif({value}, {other})", "n")
     return f"CASE WHEN {args[1].sql} = {args[2].sql} THEN NULL ELSE {args[0].sql} END"
 
 

@@ -65,6 +65,13 @@ def _unnest(args: Sequence[Operand]) -> str:
     return _rows(*map(_flat, args))
 
 
+def _unnest_counted(args: Sequence[Operand]) -> str:
+    """With the rows' numbers: there are as many as the longest array has items; ``greatest`` skips the NULL ones."""
+    lists = [_flat(arg) for arg in args]
+    lengths = ", ".join(f"len({one})" for one in lists)
+    return _rows(*lists, f"generate_series(1, {f'greatest({lengths})' if len(lists) > 1 else lengths})")
+
+
 def _flat(arg: Operand) -> str:
     sql, type = arg.sql, arg.type
     while isinstance(type, Array) and isinstance(type.item, Array):
@@ -144,6 +151,7 @@ TABLES: Rules = {
         Rule(_moments, (MOMENTS, MOMENTS, frozenset({Kind.INTERVAL}))),
     ),
     "unnest": rules(_unnest),
+    "unnest with ordinality": rules(_unnest_counted),
     "json_each": rules(_each(as_text=False)),
     "jsonb_each": rules(_each(as_text=False)),
     "json_each_text": rules(_each(as_text=True)),

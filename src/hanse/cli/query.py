@@ -95,11 +95,15 @@ def run(
     return result.report
 
 
+def _in_place(rows: int | None) -> str:
+    return "read in place" if rows is None else f"read in place, {rows:,} rows"
+
+
 def summary(report: Report) -> str:
     """What each source was asked and sent, for people."""
     lines = []
     for source in report.sources:
-        moved = "read in place" if source.embedded else f"{source.rows:,} rows, {source.bytes:,} bytes"
+        moved = _in_place(source.rows_in_place) if source.embedded else f"{source.rows:,} rows, {source.bytes:,} bytes"
         lines.append(f"{source.source} ({source.kind}): {moved}\n    {source.sql}")
     lines.append(f"moved in all: {report.rows_moved:,} rows, {report.bytes_moved:,} bytes; {report.elapsed_ms:.0f} ms")
     return "\n".join(lines)

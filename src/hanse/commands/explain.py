@@ -98,7 +98,10 @@ def _request(request: Request, kinds: Mapping[str, str], seen: SourceReport | No
     if seen is not None:
         first = "none" if seen.first_row_ms is None else f"{seen.first_row_ms:.1f} ms"
         last = "unknown" if seen.last_row_ms is None else f"{seen.last_row_ms:.1f} ms"
-        lines.append(f"    rows {seen.rows}, bytes {seen.bytes}, first row {first}, last row {last}")
+        if request.embedded:
+            lines.append(f"    rows read in place {'unknown' if seen.rows_in_place is None else seen.rows_in_place}")
+        else:
+            lines.append(f"    rows {seen.rows}, bytes {seen.bytes}, first row {first}, last row {last}")
     return lines
 
 

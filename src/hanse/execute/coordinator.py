@@ -7,14 +7,16 @@ from contextlib import suppress
 import duckdb
 import pyarrow as pa
 
-from hanse.errors import HanseError, InvalidValue
+from hanse.errors import InvalidValue, StaleSnapshot
+from hanse.execute import profile
 from hanse.execute.cancel import CancelScope
 from hanse.execute.failures import translate
 from hanse.execute.fetch import Fetch
 from hanse.execute.instances import Instance
 from hanse.execute.queue import BatchQueue
+from hanse.execute.report import Report
 from hanse.ir.expr import Column, Literal
-from hanse.ir.request import SqlText
+from hanse.ir.request import Request, RequestGraph, SqlText
 from hanse.spi.arrow import unrepresentable, wire_schema
 from hanse.spi.dialect import Dialect
 
@@ -47,28 +49,41 @@ class Coordinator:
             fetch.answer = answer
             self._cursor.register(f"f{number}", fetch)
 
-    def start(self, sql: str, columns: tuple[Column, ...], queue: BatchQueue) -> threading.Thread:
-        """Run the statement in a thread of its own, filling ``queue`` with batches of ``wire_schema(columns)``."""
-        thread = threading.Thread(target=self._run, args=(sql, columns, queue), name="hanse-coordinator", daemon=True)
+    def start(self, sql: str, graph: RequestGraph, queue: BatchQueue, report: Report) -> threading.Thread:
+        """Run the statement in a thread of its own, filling ``queue`` with batches of ``wire_schema(graph.columns)``."""
+        thread = threading.Thread(
+            target=self._run, args=(sql, graph, queue, report), name="hanse-coordinator", daemon=True
+        )
         thread.start()
         return thread
 
-    def _run(self, sql: str, columns: tuple[Column, ...], queue: BatchQueue) -> None:
-        schema = wire_schema(columns)
+    def _run(self, sql: str, graph: RequestGraph, queue: BatchQueue, report: Report) -> None:
+        embedded = [request for request in graph.requests if request.embedded]
         try:
-            reader = self._cursor.execute(sql).to_arrow_reader(self._batch_rows)
-            for batch in reader:
-                if batch.num_rows:
-                    queue.put(representable(conform(batch, schema), columns))
+            if embedded:
+                profile.enable(self._cursor)
+            self._stream(sql, graph.columns, queue)
+            if embedded:
+                report.read_in_place(profile.rows_read(self._cursor, embedded))
             queue.finish()
-        except HanseError as failure:
-            self._scope.end(failure)
-        except (duckdb.Error, pa.ArrowException, OSError) as failure:
-            self._scope.end(translate(failure))
+        except (duckdb.BinderException, duckdb.CatalogException) as failure:
+            self._scope.end(_stale(failure, embedded) if embedded else translate(failure))
         except Exception as failure:  # noqa: BLE001  # a thread must hand its failure on, whatever it is
             self._scope.end(translate(failure))
         finally:
             self._cursor.close()
+
+    def _stream(self, sql: str, columns: tuple[Column, ...], queue: BatchQueue) -> None:
+        schema = wire_schema(columns)
+        for batch in self._cursor.execute(sql).to_arrow_reader(self._batch_rows):
+            if batch.num_rows:
+                queue.put(representable(conform(batch, schema), columns))
+
+
+def _stale(failure: duckdb.Error, embedded: list[Request]) -> StaleSnapshot:
+    """A name of an embedded source that DuckDB does not find (any more): its file is not what the catalog says."""
+    message = str(failure).split("\n", 1)[0].partition(": ")[2]
+    return StaleSnapshot(f"the source has changed: {message}", source=embedded[0].source)
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

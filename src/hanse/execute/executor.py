@@ -109,7 +109,7 @@ def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope
         coordinator.register(fetches, queue)
         text = statement(graph.sql, run.parameters, run.dialect)
         run.report.coordinator_sql = text
-        held.threads.append(coordinator.start(text, graph.columns, queue))
+        held.threads.append(coordinator.start(text, graph, queue, run.report))
     return queue
 
 

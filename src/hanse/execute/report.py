@@ -3,6 +3,7 @@
 A report is live: it is filled while the query runs, so that a progress display can read it at any time.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,7 +17,9 @@ class SourceReport:
     kind: str
     sql: str
     embedded: bool = False
-    """Read in place by the coordinator's engine: ``rows`` are those that its scans gave on, and no bytes moved."""
+    """Read in place by the coordinator's engine: no rows and bytes move."""
+    rows_in_place: int | None = None
+    """Rows that the scans of an embedded request gave on; None where they cannot be told from another request's."""
     rows: int = 0
     bytes: int = 0
     """Size of the Arrow batches that arrived."""
@@ -52,6 +55,13 @@ class Report:
     def rows_moved(self) -> int:
         """Rows that all sources sent."""
         return sum(source.rows for source in self.sources)
+
+    def read_in_place(self, rows: Mapping[int, int]) -> None:
+        """Note how many rows each embedded request read, by fragment."""
+        for source in self.sources:
+            if source.embedded:
+                source.rows_in_place = rows.get(source.fragment)
+                source.finished = True
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain values, for JSON."""

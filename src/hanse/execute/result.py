@@ -61,7 +61,7 @@ class ResultStream:
                 self.report.bytes += batch.nbytes
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
                 batch = self._queue.get()
-            self.report.complete = all(source.finished or source.embedded for source in self.report.sources)
+            self.report.complete = all(source.finished for source in self.report.sources)
         finally:
             self.close()
 

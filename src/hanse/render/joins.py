@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from hanse.ir import expr as e
 from hanse.ir import plan as p
+from hanse.ir import types as t
 from hanse.ir.plan import JoinKind
 from hanse.ir.walk import type_of_subquery, used, walk_expr
 from hanse.render import block as b
@@ -89,6 +90,10 @@ class Joins(Relations):
     def _exists(self, plan: p.Join) -> Block:
         """A semi-join as EXISTS in the WHERE of the left side."""
         left = self._outer_side(plan.left, plan.condition)
+        if (test := _membership(plan)) is not None:
+            left.where.append(self.expressions.write(test, left.values).conjunct())
+            left.where_flags |= b.SUBQUERY
+            return left
         word = "NOT EXISTS" if plan.kind is JoinKind.ANTI else "EXISTS"
         text = self.expressions.inside(left.values, lambda: self.exists(p.Filter(plan.right, plan.condition)))
         left.where.append(f"{word} ({text})")
@@ -123,3 +128,27 @@ class Joins(Relations):
 
 def _has_subquery(node: e.Expr) -> bool:
     return any(isinstance(part, type_of_subquery) for part in walk_expr(node))
+
+
+def _groups(plan: p.Plan) -> bool:
+    return isinstance(plan, p.Aggregate) or any(map(_groups, plan.inputs))
+
+
+def _membership(plan: p.Join) -> e.Expr | None:
+    """A semi-join with groups as IN, which computes them once: a condition inside would do so for every row of the left.
+    In a WHERE the two are the same; NOT IN is another thing than NOT EXISTS."""
+    if plan.kind is not JoinKind.SEMI or not _groups(plan.right):
+        return None
+    right = {column.id: column for column in plan.right.columns}
+    args: list[e.Expr] = []
+    items: list[tuple[e.Column, e.Expr]] = []
+    for part in e.conjuncts(plan.condition):
+        match part:
+            case e.Call(name="=", args=(e.Ref() as one, e.Ref() as two)) if (one.id in right) != (two.id in right):
+                outer, inner = (two, one) if one.id in right else (one, two)
+                args.append(outer)
+                items.append((right[inner.id], inner))
+            case _:
+                return None
+    distinct = len({column.id for column, _ in items}) == len(items) > 0
+    return e.Quantified(t.BOOLEAN, tuple(args), "=", False, p.Project(plan.right, tuple(items))) if distinct else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from tests.differential.aggregates import aggregate, window
@@ -10,6 +11,7 @@ from tests.differential.expressions import comparison, expression, pieces, predi
 from tests.differential.scope import COMPARABLE, GROUPS, SORTABLE, Context, Piece, Scope
 from tests.differential.tables import Table
 
+PARAMETER = re.compile(r"\$(\d+)")
 FOLLOWING = ("JOIN", "LEFT JOIN", "JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN")
 SET_OPERATIONS = ("UNION ALL", "UNION", "EXCEPT", "INTERSECT", "EXCEPT ALL", "INTERSECT ALL")
 
@@ -54,7 +56,8 @@ class Generator:
         with_clause = self._with(ctx)
         body = self._set_operation(ctx) if self._choices.chance(15) else self._select(ctx)
         text, ordered = self._ordered(body)
-        return Query(with_clause + text, tuple(ctx.parameters), ordered, body.approximate)
+        sql, parameters = _renumbered(with_clause + text, ctx.parameters)
+        return Query(sql, parameters, ordered, body.approximate)
 
     def _with(self, ctx: Context) -> str:
         if not self._choices.chance(15):
@@ -275,6 +278,12 @@ class Generator:
         if word == "ANY":
             return f"({value} {self._choices.pick(('=', '<', '>=', '<>'))} {self._choices.pick(('ANY', 'ALL'))} (SELECT {inner} {rest}))"
         return f"({value} {word} (SELECT {inner} {rest}))"
+
+
+def _renumbered(sql: str, parameters: list[object]) -> tuple[str, tuple[object, ...]]:
+    """The statement with only the parameters that are left in it."""
+    used = sorted({int(number) for number in PARAMETER.findall(sql)})
+    return PARAMETER.sub(lambda m: f"${used.index(int(m[1])) + 1}", sql), tuple(parameters[number - 1] for number in used)
 
 
 def _list(items: list[Piece]) -> str:

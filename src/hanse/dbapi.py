@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from hanse import errors
 from hanse.engine import Engine
-from hanse.execute.result import ResultStream
+from hanse.execute.result import ResultStream, python_rows
 
 apilevel = "2.0"
 threadsafety = 1
@@ -291,8 +291,7 @@ class Cursor:
 
 def _rows(result: ResultStream) -> Iterator[tuple[Any, ...]]:
     for batch in result:
-        columns = [column.to_pylist() for column in batch.columns]
-        yield from zip(*columns, strict=True)
+        yield from python_rows(batch)
 
 
 def connect(config: str | Path | Mapping[str, Any] = "hanse.yaml") -> Connection:

@@ -190,14 +190,15 @@ class Engine:
         return tables
 
     def _execute(self, query: _Query, bound: BoundQuery, stages: explain.Stages, snapshot: Snapshot) -> ResultStream:
-        report = Report(self._clock.new_id(), stages_ms=query.watch.stages_ms)
+        zone = query.settings.timezone or self._engine_settings.timezone
+        report = Report(self._clock.new_id(), zone, stages_ms=query.watch.stages_ms)
         run = Run(
             connectors=self._connectors,
             kinds=self._kinds,
             snapshot_version=snapshot.version,
             dialect=self._dialect,
             parameters=_literals(query.values, bound.parameter_types),
-            timezone=query.settings.timezone or self._engine_settings.timezone,
+            timezone=zone,
             batch_rows=query.settings.batch_rows,
             timeout_s=query.settings.statement_timeout,
             report=report,

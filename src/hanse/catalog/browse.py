@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from hanse.catalog.store import CatalogStore
-from hanse.errors import UnknownName
+from hanse.errors import HanseError, UnknownName
 from hanse.ir.tables import Table
 from hanse.settings import nearest
 from hanse.spi.snapshot import Snapshot
@@ -25,6 +25,10 @@ class Catalog:
         """Read one source's catalog, or all, again."""
         return self._store.refresh(source)
 
+    def failure(self, source: str) -> HanseError | None:
+        """Why the source does not answer; None if it does."""
+        return self._store.failure(source)
+
     @property
     def sources(self) -> tuple[str, ...]:
         """The names of all configured sources."""
@@ -38,7 +42,10 @@ class Catalog:
         )
 
     def table(self, name: str) -> Table:
-        """The table known as ``source.schema.table``, ``source.table`` or, where unambiguous, ``table``."""
+        """The table known as ``source.schema.table``, ``source.table`` or, where unambiguous, ``table``.
+
+        Raises UnknownName, or what is wrong with its source.
+        """
         tables = self.tables()
         wanted = name.replace('"', "").lower().split(".")
         found = [table for table in tables if _names(table)[-len(wanted) :] == wanted or _short(table) == wanted]
@@ -46,6 +53,9 @@ class Catalog:
             return found[0]
         if found:
             raise UnknownName(f"{name} is ambiguous", hint=" or ".join(str(table) for table in found[:5]))
+        lost = next((self.failure(source) for source in self.kinds if source.lower() == wanted[0]), None)
+        if lost is not None:
+            raise lost
         guess = nearest(name, [part for table in tables for part in (str(table), ".".join(_short(table)))])
         raise UnknownName(f"there is no table {name}", hint=f"did you mean {guess}?" if guess else None)
 

@@ -60,8 +60,11 @@ class CatalogStore:
             return bool(old)
 
     def failure(self, source: str) -> HanseError | None:
-        """Why the source's catalog could not be read last time; None if it could."""
-        return self._failures.get(source)
+        """Why the source's catalog could not be read last time, naming the source; None if it could."""
+        failure = self._failures.get(source)
+        if failure is not None and failure.source is None:
+            failure.source = source
+        return failure
 
     def _is_stale(self, name: str) -> bool:
         read_at = self._read_at.get(name)

@@ -5,8 +5,9 @@ import sys
 import click
 
 from hanse.cli import output as out
-from hanse.cli.session import config_option, opened, reported
+from hanse.cli.session import config_option, message, opened, reported
 from hanse.commands import show
+from hanse.engine import Engine
 from hanse.execute.report import Report
 from hanse.execute.result import ResultStream
 
@@ -15,6 +16,14 @@ format_option = click.option("--format", "format_", type=click.Choice(out.FORMAT
 
 def _write(answer: show.Rows, format: str) -> None:
     out.write(ResultStream.of_rows(*answer, Report("")), format, None)
+
+
+def _warn_of_lost(engine: Engine) -> None:
+    """Say which sources are missing from what was just listed."""
+    for name in engine.catalog.snapshot().unavailable:
+        failure = engine.catalog.failure(name)
+        if failure:
+            out.warn(message(failure))
 
 
 @click.command()
@@ -35,7 +44,13 @@ def sources(config: str, format_: str) -> None:
 def tables(source: str | None, config: str, format_: str) -> None:
     """List the tables of all sources, or of one."""
     with opened(config) as engine:
-        _write(show.tables(engine.catalog.snapshot(), source), format_)
+        snapshot = engine.catalog.snapshot()
+        failure = engine.catalog.failure(source) if source else None
+        if failure:
+            raise failure
+        _write(show.tables(snapshot, source), format_)
+        if source is None:
+            _warn_of_lost(engine)
 
 
 @click.command()
@@ -59,15 +74,25 @@ def describe(table: str, config: str, format_: str) -> None:
 def check(config: str) -> None:
     """Check the configuration and every source; exit code 1 if one does not answer."""
     with opened(config) as engine:
-        snapshot = engine.catalog.snapshot()
-        for name, kind in engine.catalog.kinds.items():
-            problem = snapshot.unavailable.get(name)
-            if problem:
-                click.echo(f"{name} ({kind}): {problem}")
-            else:
-                catalog = snapshot.sources[name]
-                hidden = sum(len(table.hidden) for table in catalog.tables)
-                unread = f", {hidden} columns cannot be read (see hanse describe)" if hidden else ""
-                click.echo(f"{name} ({kind}): ok, {catalog.server}, {len(catalog.tables)} tables{unread}")
-    if snapshot.unavailable:
+        lines = {name: _state(engine, name) for name in engine.catalog.sources}
+        for name, line in lines.items():
+            click.echo(f"{name} ({engine.catalog.kinds[name]}): {line}")
+        if not lines:
+            click.echo(f"{config} names no sources yet")
+        lost = engine.catalog.snapshot().unavailable
+    if lost:
         sys.exit(1)
+
+
+def _state(engine: Engine, name: str) -> str:
+    catalog = engine.catalog.snapshot().sources.get(name)
+    if catalog is None:
+        failure = engine.catalog.failure(name)
+        return message(failure).replace("\n", "; ") if failure else "does not answer"
+    hidden = sum(len(table.hidden) for table in catalog.tables)
+    unread = f", {_count(hidden, 'column')} cannot be read (see hanse describe)" if hidden else ""
+    return f"ok, {catalog.server}, {_count(len(catalog.tables), 'table')}{unread}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -2,43 +2,49 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from hanse.execute.report import Report
+from hanse.execute.report import Report, SourceReport
 
 DELAY_SECONDS = 0.7
 """A query that is done sooner shows nothing."""
 
 
 @contextmanager
-def shown(report: Report) -> Iterator[None]:
-    """Show the report on stderr until the block ends, if that is a terminal."""
+def shown(report: Callable[[], Report]) -> Iterator[Callable[[], None]]:
+    """Show the report on stderr, if that is a terminal, until the block ends or calls what it is given."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield
+        yield lambda: None
         return
     done = threading.Event()
     thread = threading.Thread(target=_show, args=(console, report, done), name="hanse-progress", daemon=True)
     thread.start()
-    try:
-        yield
-    finally:
+
+    def stop() -> None:
         done.set()
         thread.join()
 
+    try:
+        yield stop
+    finally:
+        stop()
 
-def _show(console: Console, report: Report, done: threading.Event) -> None:
+
+def _show(console: Console, report: Callable[[], Report], done: threading.Event) -> None:
     started = time.monotonic()
     if done.wait(DELAY_SECONDS):
         return
     with Live(console=console, transient=True, refresh_per_second=4) as live:
-        while not done.wait(0.25):
-            live.update(_table(report, time.monotonic() - started))
+        while True:
+            live.update(_table(report(), time.monotonic() - started))
+            if done.wait(0.25):
+                return
 
 
 def _table(report: Report, seconds: float) -> Table:
@@ -49,14 +55,15 @@ def _table(report: Report, seconds: float) -> Table:
         megabytes = source.bytes / 1e6
         running = seconds - (source.started_ms or 0) / 1000
         rate = f"{megabytes / running:.1f}" if running > 0 else ""
-        state = (
-            "in place"
-            if source.embedded
-            else "done"
-            if source.finished
-            else "waiting"
-            if not source.rows
-            else "reading"
+        table.add_row(
+            f"{source.source} f{source.fragment}", f"{source.rows:,}", f"{megabytes:.1f}", rate, _state(source)
         )
-        table.add_row(f"{source.source} f{source.fragment}", f"{source.rows:,}", f"{megabytes:.1f}", rate, state)
     return table
+
+
+def _state(source: SourceReport) -> str:
+    if source.embedded:
+        return "in place"
+    if source.finished:
+        return "done"
+    return "reading" if source.rows else "waiting"

@@ -1,18 +1,19 @@
 """``hanse query`` and ``hanse explain``."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from hanse.cli import output as out
 from hanse.cli import progress
-from hanse.cli.session import config_option, opened, reported
-from hanse.cli.shell import run_shell
+from hanse.cli.session import config_option, opened, remember, reported
 from hanse.commands.explain import FORMATS
-from hanse.engine import Engine
-from hanse.errors import HanseError, UserError
+from hanse.errors import UserError
 from hanse.execute.report import Report
+from hanse.execute.result import ResultStream
+from hanse.parse.parser import parse
 
 
 def statement(sql: str | None, file: str | None) -> str | None:
@@ -20,22 +21,39 @@ def statement(sql: str | None, file: str | None) -> str | None:
     if sql is not None and file is not None:
         raise UserError("give the statement once: as an argument or with -f", sqlstate="42601")
     if file is not None and file != "-":
-        return Path(file).read_text(encoding="utf-8")
+        try:
+            return _decoded(Path(file).read_bytes(), file)
+        except OSError as failure:
+            raise UserError(f"cannot read {file}: {failure.strerror}", sqlstate="58030") from None
     if sql is not None and sql != "-":
         return sql
     if sql is None and file is None and sys.stdin.isatty():
         return None
-    return sys.stdin.read()
+    return _decoded(sys.stdin.buffer.read(), "standard input")
 
 
-def parameters(pairs: tuple[str, ...]) -> dict[str, str] | list[str] | None:
-    """``-p name=value`` as named, ``-p value`` as numbered parameters."""
+def _decoded(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as failure:
+        raise UserError(f"{name} is not UTF-8 at byte {failure.start}", sqlstate="22021") from None
+
+
+def parameters(sql: str, pairs: tuple[str, ...]) -> dict[str, str] | list[str] | None:
+    """``-p name=value`` for a statement with ``:name``, ``-p value`` for one with ``$1``; raises UserError."""
     if not pairs:
         return None
+    known = parse(sql).parameters
+    if all(name.isdigit() for name in known):
+        return list(pairs)
     named = [pair.partition("=") for pair in pairs]
-    if all(separator and name.isidentifier() for name, separator, _ in named):
-        return {name: value for name, _, value in named}
-    return list(pairs)
+    for name, separator, _ in named:
+        if not separator or name not in known:
+            hint = f"the statement has {', '.join(':' + one for one in known)}"
+            raise UserError(
+                f"no parameter for -p {name}{separator}", sqlstate="07001", hint=f"{hint}: write -p name=value"
+            )
+    return {name: value for name, _, value in named}
 
 
 @click.command()
@@ -60,18 +78,26 @@ def query(
 ) -> None:
     """Run SQL over the configured sources. Without SQL on a terminal, open the shell."""
     text = statement(sql, file)
+    if text is None:
+        context = click.get_current_context()
+        context.invoke(_shell(context), config=config)
+        return
+    remember(text)
     with opened(config) as engine:
-        if text is None:
-            run_shell(engine)
-            return
-        try:
-            chosen = dict(_setting(pair) for pair in settings)
-            report = run(engine, text, out.format_for(format_, output), output, parameters(param), chosen)
-        except HanseError as error:
-            error.statement = text  # type: ignore[attr-defined]  # for the pointer under the statement
-            raise
+        given = parameters(text, param)
+        chosen = dict(_setting(pair) for pair in settings)
+        report = _run(lambda: engine.query(text, given, chosen), out.format_for(format_, output), output)
     if with_report:
         out.warn(summary(report))
+
+
+def _shell(context: click.Context) -> click.Command:
+    """The shell, which only a person at a terminal waits to be imported."""
+    group = context.find_root().command
+    found = group.get_command(context, "shell") if isinstance(group, click.Group) else None
+    if found is None:
+        raise UserError("the statement is empty", sqlstate="42601")
+    return found
 
 
 def _setting(pair: str) -> tuple[str, str]:
@@ -81,17 +107,10 @@ def _setting(pair: str) -> tuple[str, str]:
     return name, value
 
 
-def run(
-    engine: Engine,
-    sql: str,
-    format: str,
-    output: str | None,
-    given: dict[str, str] | list[str] | None = None,
-    settings: dict[str, str] | None = None,
-) -> Report:
-    """Run one statement and write its answer, with live progress; returns the report."""
-    with engine.query(sql, given, settings) as result, progress.shown(result.report):
-        out.write(result, format, output)
+def _run(answer: Callable[[], ResultStream], format: str, output: str | None) -> Report:
+    """Write an answer, with live progress until its first row shows on the terminal; returns the report."""
+    with answer() as result, progress.shown(lambda: result.report) as stop:
+        out.write(result, format, output, stop)
     return result.report
 
 
@@ -116,6 +135,7 @@ def summary(report: Report) -> str:
 @click.option("--analyze", is_flag=True, help="Run it, and show what happened.")
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="text, json, or one stage alone.")
 @click.option("-p", "--param", multiple=True, help="A value: name=value for :name, or value for $1, $2 ...")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting for this query.")
 @reported
 def explain(
     sql: str | None,
@@ -124,12 +144,12 @@ def explain(
     analyze: bool,
     format_: str,
     param: tuple[str, ...],
+    settings: tuple[str, ...],
 ) -> None:
     """Show how a query is answered: which source gets which SQL, and why the rest is done here."""
     text = statement(sql, file) or ""
+    remember(text)
     with opened(config) as engine:
-        try:
-            click.echo(engine.explain(text, analyze, format_, parameters(param)))
-        except HanseError as error:
-            error.statement = text  # type: ignore[attr-defined]  # for the pointer under the statement
-            raise
+        given = parameters(text, param)
+        chosen = dict(_setting(pair) for pair in settings)
+        click.echo(engine.explain(text, analyze, format_, given, chosen))

@@ -34,9 +34,11 @@ engine:
 def init(path: str) -> None:
     """Write a first hanse.yaml with an example of every kind; an existing file is left alone."""
     file = Path(path)
-    if file.exists():
-        raise UserError(f"{path} is there already", hint="edit it, or give another name")
-    file.write_text(TEMPLATE, encoding="utf-8")
+    try:
+        with file.open("x", encoding="utf-8") as fresh:
+            fresh.write(TEMPLATE)
+    except FileExistsError:
+        raise UserError(f"{path} is there already", sqlstate="58P02", hint="edit it, or give another name") from None
     click.echo(f"wrote {path}; fill in a source, then: hanse check -c {path}")
 
 
@@ -44,7 +46,7 @@ def init(path: str) -> None:
 @click.option("--folder", help="Keep the company's files here; by default they are removed at the end.")
 @reported
 def demo(folder: str | None) -> None:
-    """Build a small company over five stores and answer one question over all of them with one statement."""
+    """Build a small company over six stores and answer one question over five of them with one statement."""
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
         _demo(Path(folder))

@@ -1,5 +1,7 @@
 """The interactive shell: statements over several lines, history, completion from the catalog, Ctrl-C cancels a query."""
 
+import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,13 +19,14 @@ from hanse.cli import progress
 from hanse.cli.session import config_option, message, opened, reported
 from hanse.commands import show
 from hanse.engine import Engine
-from hanse.errors import HanseError
+from hanse.errors import HanseError, UserError
 from hanse.execute.report import Report
 from hanse.execute.result import ResultStream
+from hanse.parse.parser import is_ended
 
 # fmt: off
 KEYWORDS = (
-    "SELECT", "FROM", "WHERE", "GROUP", "BY", "HAVING", "ORDER", "BY", "LIMIT", "OFFSET", "JOIN", "LEFT",
+    "SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "BY", "LIMIT", "OFFSET", "JOIN", "LEFT",
     "RIGHT", "FULL", "INNER", "CROSS", "LATERAL", "ON", "USING", "WITH", "RECURSIVE", "UNION", "INTERSECT",
     "EXCEPT", "ALL", "DISTINCT", "AS", "AND", "OR", "NOT", "IN", "EXISTS", "BETWEEN", "LIKE", "ILIKE", "IS",
     "NULL", "CASE", "WHEN", "THEN", "ELSE", "END", "CAST", "EXPLAIN", "ANALYZE", "SHOW", "SET", "OVER",
@@ -57,11 +60,14 @@ class CatalogCompleter(Completer):
 
 
 def _history() -> History:
+    """What was typed before, in the user's state folder and for nobody else to read: statements may hold secrets."""
     try:
-        folder = Path.home() / ".local" / "state" / "hanse"
-        folder.mkdir(parents=True, exist_ok=True)
-        return FileHistory(str(folder / "history"))
-    except OSError:
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        file = Path(state) / "hanse" / "history"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        return FileHistory(str(file))
+    except (OSError, RuntimeError):
         return InMemoryHistory()
 
 
@@ -71,7 +77,7 @@ def _keys() -> KeyBindings:
     @keys.add("enter")
     def _(event: KeyPressEvent) -> None:
         text = event.current_buffer.text.strip()
-        if not text or text.endswith(";") or text.startswith("\\"):
+        if not text or text.startswith("\\") or is_ended(text):
             event.current_buffer.validate_and_handle()
         else:
             event.current_buffer.insert_text("\n")
@@ -125,8 +131,8 @@ class Shell:
             click.echo("cancelled", err=True)
 
     def _query(self, sql: str) -> None:
-        with self._engine.query(sql) as result, progress.shown(result.report):
-            out.write(result, self._format, None)
+        with self._engine.query(sql) as result, progress.shown(lambda: result.report) as stop:
+            out.write(result, self._format, None, stop)
         moved = f"{result.report.rows_moved:,} rows, {result.report.bytes_moved:,} bytes moved"
         click.echo(f"{result.report.elapsed_ms:.0f} ms; {moved}", err=True)
 
@@ -140,7 +146,8 @@ class Shell:
             case "\\d":
                 self._show(show.describe(self._engine.catalog.table(argument)) if argument else show.tables(snapshot))
             case "\\r":
-                self._engine.catalog.refresh()
+                read = self._engine.catalog.refresh()
+                click.echo(f"read {len(read.sources)} of {len(self._engine.catalog.sources)} catalogs")
             case "\\e":
                 click.echo(self._engine.explain(self._last))
             case "\\f" if argument in ("table", "csv", "json"):
@@ -152,15 +159,14 @@ class Shell:
         out.write(ResultStream.of_rows(*answer, Report("")), "table", None)
 
 
-def run_shell(engine: Engine) -> None:
-    """Open the shell over an engine."""
-    Shell(engine).run()
-
-
 @click.command()
 @config_option
 @reported
 def shell(config: str) -> None:
     """Open the interactive shell."""
+    if not sys.stdin.isatty():
+        raise UserError(
+            "the shell needs a terminal", sqlstate="42601", hint="hanse query reads a statement from a pipe"
+        )
     with opened(config) as engine:
-        run_shell(engine)
+        Shell(engine).run()

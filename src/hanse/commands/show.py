@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hanse.errors import UnknownName
+from hanse.errors import HanseError, SourceUnreachable, UnknownName
 from hanse.ir.expr import Column
 from hanse.ir.tables import Table
 from hanse.ir.types import BOOLEAN, INT64, TEXT, Type
@@ -48,11 +48,11 @@ def tables(snapshot: Snapshot, source: str | None = None) -> Rows:
     return columns, rows
 
 
-def unknown_source(source: str, snapshot: Snapshot) -> UnknownName:
+def unknown_source(source: str, snapshot: Snapshot) -> HanseError:
     """The error for a source that is not configured or cannot be read."""
     problem = snapshot.unavailable.get(source)
     if problem:
-        return UnknownName(f"source {source} is not available: {problem}")
+        return SourceUnreachable(problem, source=source)
     guess = nearest(source, snapshot.sources)
     return UnknownName(f"there is no source {source}", hint=f"did you mean {guess}?" if guess else None)
 

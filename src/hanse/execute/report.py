@@ -37,6 +37,8 @@ class Report:
     """The whole query. ``complete`` becomes true when the last row has been read and nothing was left out."""
 
     query_id: str
+    timezone: str = "UTC"
+    """The zone in which timestamptz was cut, and in which to show it."""
     sources: list[SourceReport] = field(default_factory=list)
     coordinator_sql: str | None = None
     stages_ms: dict[str, float] = field(default_factory=dict)

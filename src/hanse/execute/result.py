@@ -7,12 +7,31 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from hanse.errors import StaleSnapshot
+from hanse.errors import InvalidValue, StaleSnapshot
 from hanse.execute.cancel import CancelScope
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import Report
 from hanse.ir.expr import Column
 from hanse.spi.arrow import schema
+
+
+def python_rows(batch: pa.RecordBatch) -> list[tuple[Any, ...]]:
+    """A batch's rows as Python values; raises InvalidValue for a moment that Python's types cannot hold."""
+    if not batch.num_columns:
+        return [()] * batch.num_rows
+    return list(zip(*map(_python_values, batch.columns, batch.schema.names), strict=True))
+
+
+def _python_values(column: pa.Array, name: str) -> list[Any]:
+    try:
+        values: list[Any] = column.to_pylist()
+        return values
+    except (OverflowError, ValueError):
+        raise InvalidValue(
+            f"column {name} holds a date or time that Python cannot represent: years 1 to 9999",
+            sqlstate="22008",
+            hint="read the answer as Arrow, or cast the column to text",
+        ) from None
 
 
 class ResultStream:
@@ -111,8 +130,7 @@ class ResultStream:
         """The whole answer as Python rows."""
         rows: list[tuple[Any, ...]] = []
         for batch in self:
-            columns = [column.to_pylist() for column in batch.columns]
-            rows.extend(zip(*columns, strict=True) if columns else [()] * batch.num_rows)
+            rows.extend(python_rows(batch))
         return rows
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:

@@ -40,6 +40,15 @@ def parse(text: str) -> Statement:
     return _query(QUERY, text, tokens, {})
 
 
+def is_ended(text: str) -> bool:
+    """Whether a person who types has ended a statement: by a semicolon that stands in no quotes and no comment."""
+    try:
+        tokens = tokenize(text)
+    except TokenError:
+        return False
+    return bool(tokens) and tokens[-1].token_type is TokenType.SEMICOLON
+
+
 def _tokens(text: str) -> list[Token]:
     try:
         return tokenize(text)

@@ -131,6 +131,8 @@ def table_function(name: str, args: tuple[Expr, ...], position: int | None) -> t
         raise _mismatch(name, args, position)
     columns = _columns(signature.result)
     cast, type = overloads.apply(replace(signature, result=columns[0][1]), args, position)
+    if columns[0][1] == "same":
+        cast, type = coercion.unify(cast, position, name)
     return cast, tuple((label, overloads.type_of(word) or type) for label, word in columns)
 
 

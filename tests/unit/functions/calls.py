@@ -132,10 +132,10 @@ def _typed(expr: Expr) -> Expr:
 
 
 CONSTANT = {
-    **dict.fromkeys(functions.WITH_FIELD, {0, 2}),
-    **dict.fromkeys(("to_char", "to_date", "to_timestamp", "encode", "decode", "similar_to", "#>", "#>>", "@>", "~", "~*"), {1, 2}),
-    **dict.fromkeys(("timezone", "format", "<@"), {0}),
-    "array_fill": {1},
+    **dict.fromkeys(functions.WITH_FIELD, (0, 2)),
+    **dict.fromkeys(("to_char", "to_date", "to_timestamp", "encode", "decode", "similar_to"), (1, 2)),
+    **dict.fromkeys(("#>", "#>>", "@>", "~", "~*", "array_fill"), (1, 2)),
+    **dict.fromkeys(("timezone", "format", "<@"), (0,)),
 }
 """The arguments that must be constant: patterns, templates, fields, zones."""
 

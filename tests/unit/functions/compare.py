@@ -55,10 +55,16 @@ def same(ours: str | None, theirs: str | None, type: calls.Type) -> bool:
     left, right = calls.normal(ours, type), calls.normal(theirs, type)
     item = type.item if isinstance(type, Array) else type
     lefts, rights = (left, right) if isinstance(left, list) and isinstance(right, list) else ([left], [right])
-    return len(lefts) == len(rights) and all(_close(l, r, DIGITS.get(item.kind, 0)) for l, r in zip(lefts, rights, strict=True))
+    return len(lefts) == len(rights) and all(
+        _close(l, r, DIGITS.get(item.kind, 0)) for l, r in zip(lefts, rights, strict=True)
+    )
 
 
 def _close(left: object, right: object, tolerance: float) -> bool:
     if isinstance(left, float) and isinstance(right, float):
-        return left == right or (left != left and right != right) or abs(left - right) <= tolerance * max(abs(left), abs(right))
+        return (
+            left == right
+            or (left != left and right != right)
+            or abs(left - right) <= tolerance * max(abs(left), abs(right))
+        )
     return type(left) is type(right) and left == right

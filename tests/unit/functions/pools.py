@@ -2,7 +2,10 @@
 
 import random
 
-FIELDS = "century day decade dow doy hour isodow isoyear millennium minute month quarter second week year epoch milliseconds microseconds"
+FIELDS = (
+    "century day decade dow doy hour isodow isoyear millennium minute month quarter second week year epoch"
+    " milliseconds microseconds"
+)
 UNITS = "microseconds milliseconds second minute hour day week month quarter year decade century millennium"
 SPAN_UNITS = "microseconds milliseconds second minute hour day month quarter year decade century millennium"
 PATTERNS = (
@@ -12,7 +15,18 @@ TEMPLATES = (
     "YYYY-MM-DD HH24:MI:SS", "DD.MM.YY", "FMMonth DDth, YYYY", "Day Mon", "HH12:MI AM", "IYYY-IW-ID", "Q/YYYY", "DDD WW W J",
     "US MS SSSS", "\"week\" WW CC", "Dy dy DY", "FMHH24hMI".replace("h", ":"), "RM month MONTH",
 )  # fmt: skip
-NUMBER_TEMPLATES = ("999", "9,999.99", "0000", "FM999990.00", "FM9.999", "990.0", "9G999D9", "099", "FM999,999,999.99", "0.9")
+NUMBER_TEMPLATES = (
+    "999",
+    "9,999.99",
+    "0000",
+    "FM999990.00",
+    "FM9.999",
+    "990.0",
+    "9G999D9",
+    "099",
+    "FM999,999,999.99",
+    "0.9",
+)
 LIKES = ("%", "a%", "%b", "_", "a_c", "\\%", "%\\_%", "", "é%", "abc", "%a%b%", "A%")
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Etc/GMT-5")
 TEXTS = (
@@ -49,22 +63,38 @@ class Pool:
         item = word.removesuffix("[]")
         item = {"I": "int4", "T": "int4", "N": "num", "any": "text"}.get(item, item)
         word = item + word[len(word.removesuffix("[]")) :]
-        names = {"f4": "real", "f8": "float8", "bytes": "bytea", "ts": "timestamp", "tstz": "timestamptz", "num": "numeric(12,3)"}
+        names = {
+            "f4": "real",
+            "f8": "float8",
+            "bytes": "bytea",
+            "ts": "timestamp",
+            "tstz": "timestamptz",
+            "num": "numeric(12,3)",
+        }
         return names.get(item, item) + word[len(item) :]
 
     def items(self, word: str) -> str:
         """An array constant."""
         count = self.random.choice((0, 1, 2, 3, 5))
         inner = [self.one(word) for _ in range(count)]
-        texts = ["NULL" if x.startswith("NULL") else x.rsplit("::", 1)[0].strip("'()").replace("''", "'") for x in inner]
-        texts = [x if x == "NULL" or word != "text" else '"' + x.replace("\\", "\\\\").replace('"', '\\"') + '"' for x in texts]
+        texts = [
+            "NULL" if x.startswith("NULL") else x.rsplit("::", 1)[0].strip("'()").replace("''", "'") for x in inner
+        ]
+        texts = [
+            x if x == "NULL" or word != "text" else '"' + x.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            for x in texts
+        ]
         return _quoted("{" + ",".join(texts) + "}", f"{self.name(word)}[]")
 
     def _int2(self) -> str:
         return f"({self.random.choice((0, 1, -1, 7, 32767, -32768, self.random.randint(-99, 99)))})::int2"
 
     def _int4(self) -> str:
-        return str(self.random.choice((0, 1, -1, 2, 3, -3, 10, 2147483647, -2147483648, self.random.randint(-50, 50), 2024, 12)))
+        return str(
+            self.random.choice(
+                (0, 1, -1, 2, 3, -3, 10, 2147483647, -2147483648, self.random.randint(-50, 50), 2024, 12)
+            )
+        )
 
     def small(self) -> str:
         """A small count or place."""
@@ -75,16 +105,40 @@ class Pool:
         return f"({value})::int8"
 
     def _num(self) -> str:
-        value = self.random.choice(("0", "1", "-1", "0.5", "-0.5", "2.5", "-2.5", "99999.999", "0.001", "-123.456", "1234.5", "50"))
+        value = self.random.choice(
+            ("0", "1", "-1", "0.5", "-0.5", "2.5", "-2.5", "99999.999", "0.001", "-123.456", "1234.5", "50")
+        )
         if self.random.random() < 0.5:
             value = f"{self.random.uniform(-10000, 10000):.3f}"
         return f"({value})::numeric(12,3)"
 
     def _f4(self) -> str:
-        return "'" + self.random.choice(("0", "1", "-1.5", "0.1", "3.14", "1e10", "NaN", "Infinity", "1234567.9", "1e-5")) + "'::real"
+        return (
+            "'"
+            + self.random.choice(("0", "1", "-1.5", "0.1", "3.14", "1e10", "NaN", "Infinity", "1234567.9", "1e-5"))
+            + "'::real"
+        )
 
     def _f8(self) -> str:
-        fixed = ("0", "-0", "1", "-1", "0.5", "1.5", "2.5", "-2.5", "1e-10", "1e10", "1e15", "123456.789", "NaN", "Infinity", "-Infinity", "1e300", "1e16")
+        fixed = (
+            "0",
+            "-0",
+            "1",
+            "-1",
+            "0.5",
+            "1.5",
+            "2.5",
+            "-2.5",
+            "1e-10",
+            "1e10",
+            "1e15",
+            "123456.789",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "1e300",
+            "1e16",
+        )
         if self.random.random() < 0.5:
             return f"'{self.random.uniform(-1000, 1000)!r}'::float8"
         return f"'{self.random.choice(fixed)}'::float8"
@@ -103,7 +157,18 @@ class Pool:
 
     def day(self) -> str:
         """A date as text."""
-        fixed = ("2024-01-31", "2024-02-29", "2023-12-31", "2000-01-01", "1999-12-31", "1970-01-01", "1969-12-31", "2021-01-03", "1900-03-01", "0001-01-01")
+        fixed = (
+            "2024-01-31",
+            "2024-02-29",
+            "2023-12-31",
+            "2000-01-01",
+            "1999-12-31",
+            "1970-01-01",
+            "1969-12-31",
+            "2021-01-03",
+            "1900-03-01",
+            "0001-01-01",
+        )
         if self.random.random() < 0.5:
             return f"{self.random.randint(1, 9998):04}-{self.random.randint(1, 12):02}-{self.random.randint(1, 28):02}"
         return self.random.choice(fixed)
@@ -112,7 +177,8 @@ class Pool:
         """A time of day as text."""
         if self.random.random() < 0.3:
             return self.random.choice(("00:00:00", "23:59:59.999999", "12:00:00", "00:00:00.000001"))
-        return f"{self.random.randint(0, 23):02}:{self.random.randint(0, 59):02}:{self.random.randint(0, 59):02}.{self.random.randint(0, 999999):06}"
+        hours, minutes, seconds = self.random.randint(0, 23), self.random.randint(0, 59), self.random.randint(0, 59)
+        return f"{hours:02}:{minutes:02}:{seconds:02}.{self.random.randint(0, 999999):06}"
 
     def _date(self) -> str:
         return f"'{self.day()}'::date"
@@ -127,7 +193,17 @@ class Pool:
         return f"'{self.day()} {self.clock()}{self.random.choice(('+00', '+02', '-05:30', ''))}'::timestamptz"
 
     def _interval(self) -> str:
-        fixed = ("1 day", "1 month", "-1 month", "36:00:00", "1 year 2 mons 3 days 04:05:06.789", "-00:00:01.5", "0", "1 mon -3 days", "13 months")
+        fixed = (
+            "1 day",
+            "1 month",
+            "-1 month",
+            "36:00:00",
+            "1 year 2 mons 3 days 04:05:06.789",
+            "-00:00:01.5",
+            "0",
+            "1 mon -3 days",
+            "13 months",
+        )
         if self.random.random() < 0.4:
             a, b, c = (self.random.randint(-40, 40) for _ in range(3))
             return f"'{a} months {b} days {c} hours {self.random.randint(-99, 99)} minutes 0.25 seconds'::interval"

@@ -5,8 +5,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.unit.functions.compare import differences, read
 from tests.unit.functions.calls import postgres
+from tests.unit.functions.compare import differences, read
 
 CASES = Path(__file__).parent / "cases.txt"
 DECLARED = {

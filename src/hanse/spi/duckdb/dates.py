@@ -232,6 +232,7 @@ def _age(args: Sequence[Operand]) -> str:
 def _make_timestamp(args: Sequence[Operand]) -> str:
     bad = fail(RANGE, "date field value out of range")
     test = "$3 < 0 OR $3 > 24 OR $4 < 0 OR $4 > 59 OR $5 < 0 OR $5 > 60 OR isnan($5) OR $0 = 0"
+    test += " OR ($3 = 24 AND ($4 > 0 OR $5 > 0))"
     clock = "to_microseconds(CAST($3 AS BIGINT) * 3600000000 + CAST($4 AS BIGINT) * 60000000 + CAST($5 * 1000000 AS BIGINT))"
     return using(f"CASE WHEN {test} THEN {bad} ELSE CAST(make_date($0, $1, $2) AS TIMESTAMP) + {clock} END")(args)
 

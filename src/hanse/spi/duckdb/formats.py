@@ -359,6 +359,8 @@ def _digits(
 ) -> str:
     digits = f"split_part({t}, '.', 1)"
     bare = f"CASE WHEN {digits} = '0' AND {1 if scale and zeros == 0 else 0} = 1 THEN '' ELSE {digits} END"
+    if fill:
+        bare = f"CASE WHEN CAST({t} AS DECIMAL(38,{scale})) = 0 THEN {digits} ELSE {bare} END"
     padded = f"lpad(lpad({bare}, CAST(greatest(len({bare}), {zeros}) AS INTEGER), '0'), {len(places)}, ' ')"
     pieces, place = [], 0
     for char in whole:

@@ -73,7 +73,7 @@ def _divide_floats(args: Sequence[Operand]) -> str:
     if divisor is not None and abs(divisor) >= 1:
         return f"({args[0].sql} / {args[1].sql})"
     return using(
-        f"CASE WHEN $1 = 0 AND $0 IS NOT NULL THEN {BY_ZERO}"
+        f"CASE WHEN $1 = 0 AND NOT isnan($0) THEN {BY_ZERO}"
         f" WHEN isinf($0 / $1) AND isfinite($0) THEN {OVERFLOW} ELSE $0 / $1 END"
     )(args)
 
@@ -216,7 +216,7 @@ POWER = _domain(
     "pow($0, $1)",
     ("$0 = 0 AND $1 < 0", "2201F", "zero raised to a negative power is undefined"),
     (
-        "$0 < 0 AND isfinite($0) AND isfinite($1) AND $1 <> floor($1)",
+        "$0 < 0 AND isfinite($1) AND $1 <> floor($1)",
         "2201F",
         "a negative number raised to a non-integer power yields a complex result",
     ),
@@ -224,12 +224,18 @@ POWER = _domain(
 )
 WIDTH_BUCKET = (
     "CASE WHEN $0 IS NULL OR $1 IS NULL OR $2 IS NULL THEN NULL"
+    f" WHEN isnan($0) OR isnan($1) OR isnan($2) OR isinf($1) OR isinf($2)"
+    f" THEN {fail('2201G', 'lower and upper bounds must be finite')}"
     f" WHEN $3 <= 0 THEN {fail('2201G', 'count must be greater than zero')}"
     f" WHEN $1 = $2 THEN {fail('2201G', 'lower bound cannot equal upper bound')}"
     " WHEN $1 < $2 THEN CASE WHEN $0 < $1 THEN 0 WHEN $0 >= $2 THEN $3 + 1 ELSE"
     " CAST(floor(($0 - $1) / ($2 - $1) * $3) AS INTEGER) + 1 END"
     " WHEN $1 > $2 THEN CASE WHEN $0 > $1 THEN 0 WHEN $0 <= $2 THEN $3 + 1 ELSE"
     " CAST(floor(($1 - $0) / ($1 - $2) * $3) AS INTEGER) + 1 END END"
+)
+COT = (
+    "CASE WHEN $0 <> 0 OR $0 IS NULL THEN cot($0) WHEN starts_with(CAST($0 AS VARCHAR), '-')"
+    " THEN CAST('-inf' AS DOUBLE) ELSE CAST('inf' AS DOUBLE) END"
 )
 FLOATING = (FLOATS,)
 WHOLE = (INTEGERS,)
@@ -297,7 +303,8 @@ NUMBERS: Rules = {
     },
     "degrees": rules("degrees({0})"),
     "radians": rules("radians({0})"),
-    **{name: rules(_domain(f"{name}($0)", ("isinf($0)", *OUT))) for name in ("sin", "cos", "tan", "cot")},
+    **{name: rules(_domain(f"{name}($0)", ("isinf($0)", *OUT))) for name in ("sin", "cos", "tan")},
+    "cot": rules(_domain(COT, ("isinf($0)", *OUT))),
     **{
         name: rules(_domain(f"{name}($0)", ("($0 < -1 OR $0 > 1) AND NOT isnan($0)", *OUT)))
         for name in ("asin", "acos")

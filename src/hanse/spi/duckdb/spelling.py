@@ -35,8 +35,9 @@ def let(args: Sequence[Operand | str], body: Callable[..., str], name: str = "v"
     """``body`` over the arguments, each evaluated once: bound by a lambda unless it is a column or a constant.
 
     A lambda over a list of one costs about 25 ns a row; writing an argument twice would double the text at each level of
-    nesting, and call random() twice. ``name`` must differ where one let stands in the body of another. It gets a prefix:
-    DuckDB takes ``v.a`` for the field of a column ``v`` where there is one, before it looks at the lambda's.
+    nesting, and call random() twice. ``name`` must differ where one let stands in the body of another. It gets a prefix
+    and a field in brackets: DuckDB takes ``v.a`` for the field of a column ``v`` where there is one, before it looks at the
+    lambda's, and for a column ``a`` in HAVING.
     """
     texts = [arg.sql if isinstance(arg, Operand) else arg for arg in args]
     free = [is_simple(arg) if isinstance(arg, Operand) else SIMPLE.fullmatch(arg) is not None for arg in args]
@@ -48,7 +49,8 @@ def let(args: Sequence[Operand | str], body: Callable[..., str], name: str = "v"
         names = [text if is_free else name for text, is_free in zip(texts, free, strict=True)]
         return f"list_transform([{texts[bound[0]]}], lambda {name}: {body(*names)})[1]"
     names = [
-        text if is_free else f"{name}.a{place}" for place, (text, is_free) in enumerate(zip(texts, free, strict=True))
+        text if is_free else f"{name}['a{place}']"
+        for place, (text, is_free) in enumerate(zip(texts, free, strict=True))
     ]
     fields = ", ".join(f"'a{place}': {texts[place]}" for place in bound)
     return f"list_transform([{{{fields}}}], lambda {name}: {body(*names)})[1]"

@@ -12,7 +12,7 @@ from hanse.errors import InternalError
 from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.check import check, obligations
-from hanse.ir.columns import exactly
+from hanse.ir.columns import cheapest, exactly
 from hanse.ir.fragment import Decision, Fragment, FragmentGraph
 from hanse.ir.properties import is_leakproof
 from hanse.ir.tables import Verdict
@@ -196,6 +196,9 @@ class _Splitter:
         done = {column.id for column, _ in there}
         rest = used(value for column, value in node.items if column.id not in done) | used(placed.residual)
         passed = tuple((c, c.ref()) for c in placed.plan.columns if c.id in rest - done)
+        if not there + passed and placed.plan.columns:
+            # items of constants alone: the rows still have to come, and rows have a column
+            passed = ((least := cheapest(placed.plan.columns), least.ref()),)
         below = self.here(placed.under(p.Project(placed.plan, there + passed)), done | rest, ordered)
         items = tuple((c, c.ref() if c.id in done else x) for c, x in node.items)
         return self.local(p.Project(below, items))

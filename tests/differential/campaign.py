@@ -51,6 +51,12 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     found: list[Found] = field(default_factory=list)
+    asked: int = 0
+
+    @property
+    def executed(self) -> int:
+        """How many queries had rows to compare, an empty answer included."""
+        return self.counts["equal"] + self.counts["different"]
 
     def __str__(self) -> str:
         return ", ".join(f"{count} {what}" for what, count in sorted(self.counts.items()))
@@ -130,6 +136,7 @@ def campaign(
             between, problem = _compare(place, small, Tally()) or verdict
             tally.found.append(Found(schema_seed, seed, between, problem, small, _plans(place, small)))
             tally.counts["different"] += 1
+        tally.asked += 1
         progress()
 
 
@@ -187,17 +194,16 @@ def _plans(place: World, query: Query) -> str:
         return f"(no plan: {failure})"
 
 
-def reporter(total: int, tally: Tally) -> Callable[[], None]:
-    """A progress line on stderr, once a second at most."""
+def reporter(total: int, name: str, tally: Tally) -> Callable[[], None]:
+    """A progress line on a terminal's stderr, once a second at most."""
     started, shown = time.monotonic(), [0.0]
 
     def progress() -> None:
-        now, done = time.monotonic(), tally.counts["run"]
-        if now - shown[0] >= 1 or done == total:
+        now, done = time.monotonic(), tally.asked
+        if sys.stderr.isatty() and (now - shown[0] >= 1 or done == total):
             shown[0] = now
-            sys.stderr.write(
-                f"\r{done}/{total} queries, {done / (now - started):.0f}/s, {len(tally.found)} differences "
-            )
+            rate = done / max(now - started, 0.001)
+            sys.stderr.write(f"\r{name}: {done}/{total} queries, {rate:.0f}/s, {len(tally.found)} differences ")
             sys.stderr.flush()
 
     return progress

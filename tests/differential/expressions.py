@@ -97,8 +97,11 @@ def literal(ctx: Context, group: str) -> str:
             return pick(DECIMALS)
         case "float" | "real":
             return f"CAST({pick(FLOATS)} AS {TYPES[group]})"
-        case "text" | "enum":
+        case "text":
             return f"'{pick(WORDS)}'"
+        case "enum":
+            # text, said explicitly: a quoted constant beside an enum must be one of its labels
+            return f"CAST('{pick(WORDS)}' AS text)"
         case "bool":
             return pick(("true", "false"))
         case "date":

@@ -1,0 +1,1 @@
+"""The command line as its users meet it: separate processes, real files and servers, terminals."""

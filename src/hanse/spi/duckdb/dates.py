@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 
+from hanse.ir.expr import Interval
 from hanse.ir.types import Kind, Type
 from hanse.spi.dialect import Operand, Rule, Rules
 from hanse.spi.duckdb.spelling import fail, let, rules, using, value
@@ -31,6 +32,22 @@ def _span(micros: str, name: str = "d") -> str:
 
 def _instants(args: Sequence[Operand]) -> str:
     return _span(f"epoch_us({args[0].sql}) - epoch_us({args[1].sql})")
+
+
+def _shifted(sign: str) -> Spell:
+    """An instant and an interval: months, then days, then time, one by one. DuckDB's ICU begins with the time as soon as
+    any of the three is negative, which makes another day of it at the end of a month."""
+
+    def spell(args: Sequence[Operand]) -> str:
+        span = value(args[1])
+        if isinstance(span, Interval):
+            parts = (span.months, span.days, span.microseconds)
+            if sum(map(bool, parts)) <= 1 or (not sign and min(parts) >= 0):
+                return f"({args[0].sql} {sign or '+'} {args[1].sql})"
+        months, days = f"CAST({sign}{months_of('$1')} AS INTEGER)", f"CAST({sign}datepart('day', $1) AS INTEGER)"
+        return using(f"$0 + to_months({months}) + to_days({days}) + to_microseconds({sign}{micros_of('$1')})")(args)
+
+    return spell
 
 
 def _scaled(operator: str) -> Spell:
@@ -324,14 +341,16 @@ DATES: Rules = {
     "+": rules(
         Rule("{0} + {1}", (DATE, frozenset({Kind.INT32}))),
         Rule("{0} + {1}", (DATE, TIME)),
-        Rule("{0} + {1}", (STAMPS | TIME | INTERVAL, INTERVAL)),
+        Rule(_shifted(""), (INSTANT, INTERVAL)),
+        Rule("{0} + {1}", (TIMESTAMP | TIME | INTERVAL, INTERVAL)),
     ),
     "-": rules(
         Rule("CAST({0} - {1} AS INTEGER)", (DATE, DATE)),
         Rule("{0} - {1}", (DATE, frozenset({Kind.INT32}))),
         Rule(_instants, (STAMPS, STAMPS)),
         Rule("to_microseconds(epoch_us({0}) - epoch_us({1}))", (TIME, TIME)),
-        Rule("{0} - {1}", (STAMPS | TIME | INTERVAL, INTERVAL)),
+        Rule(_shifted("-"), (INSTANT, INTERVAL)),
+        Rule("{0} - {1}", (TIMESTAMP | TIME | INTERVAL, INTERVAL)),
     ),
     "*": rules(Rule(_scaled("*"), (INTERVAL, frozenset({Kind.FLOAT64})))),
     "/": rules(Rule(_scaled("/"), (INTERVAL, frozenset({Kind.FLOAT64})))),

@@ -28,6 +28,7 @@ from hanse.execute.executor import Run, execute
 from hanse.execute.instances import InstancePool
 from hanse.execute.report import Report
 from hanse.execute.result import ResultStream
+from hanse.execute.running import RunningQueries
 from hanse.ir import types as t
 from hanse.ir.expr import Column, Literal
 from hanse.ir.plan import Plan
@@ -93,6 +94,7 @@ class Engine:
         self._store = CatalogStore(self._connectors, self._clock, settings.engine.catalog_ttl)
         embedded = [connector for connector in self._connectors.values() if isinstance(connector, Embedded)]
         self._pool = InstancePool(settings.engine, embedded)
+        self._running = RunningQueries()
         self._dialect = DuckDBDialect()
         self._tables: tuple[int, Tables] = (0, Tables(()))
         self.catalog = Catalog(self._store, self._kinds)
@@ -203,6 +205,7 @@ class Engine:
             timeout_s=query.settings.statement_timeout,
             report=report,
             elapsed=query.watch.elapsed_ms,
+            running=self._running,
         )
         return execute(stages.requests, self._pool, run)
 
@@ -270,7 +273,8 @@ class Engine:
         return ResultStream.of_rows(columns, rows, Report(self._clock.new_id(), stages_ms=query.watch.stages_ms))
 
     def close(self) -> None:
-        """Close every connection and remove what was spilled. Idempotent."""
+        """End what still runs, close every connection and remove what was spilled. Idempotent."""
+        self._running.close()
         for connector in self._connectors.values():
             connector.close()
         self._pool.close()

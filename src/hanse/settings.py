@@ -37,6 +37,7 @@ class EngineSettings(BaseModel):
     spill_limit: str = Field("100GB", description="Disk that one instance may spill to.")
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="Threads of one instance.")
     instances: int = Field(4, ge=1, le=64, description="Coordinator instances: queries that compute at one time.")
+    instance_wait: float = Field(30.0, gt=0, description="Seconds that a query waits for one of them.")
     timezone: str = Field("UTC", description="The zone in which timestamptz is shown and cut.")
     catalog_ttl: float = Field(300.0, ge=0, description="Seconds until a source's catalog is read again.")
 

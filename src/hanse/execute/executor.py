@@ -1,11 +1,12 @@
 """Starts every part of a query, in an order that cannot deadlock, and hands out the stream that ends them."""
 
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from hanse.errors import Cancelled, HanseError, ResourceLimit
+from hanse.errors import Cancelled, HanseError
 from hanse.execute.cancel import CancelScope
 from hanse.execute.coordinator import Coordinator, statement
 from hanse.execute.failures import translate
@@ -14,13 +15,14 @@ from hanse.execute.instances import Instance, InstancePool
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import Report, SourceReport
 from hanse.execute.result import ResultStream
+from hanse.execute.running import RunningQueries
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request, RequestGraph
 from hanse.spi.connector import Connector, Embedded, ReadContext, Session
 from hanse.spi.dialect import Dialect
 
 JOIN_SECONDS = 1.0
-"""How long a closing result waits for its threads before it leaves them to end by themselves."""
+"""How long a closing result waits for its threads, all together, before it leaves them to end by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,57 +41,91 @@ class Run:
     report: Report
     elapsed: Callable[[], float]
     """Milliseconds since the query started."""
+    running: RunningQueries = field(default_factory=RunningQueries)
+    """Where the query is known while it holds anything."""
 
 
 class _Held:
     """Everything a running query holds, released once, on every path."""
 
-    def __init__(self) -> None:
+    def __init__(self, pool: InstancePool, run: Run, scope: CancelScope) -> None:
         self.sessions: dict[str, Session] = {}
         self.threads: list[threading.Thread] = []
         self.instance: Instance | None = None
-        self.timer: threading.Timer | None = None
+        self._pool = pool
+        self._run = run
+        self._scope = scope
+        self._timer: threading.Timer | None = None
+        self._lock = threading.RLock()
+        self._released = False
 
-    def release(self, pool: InstancePool, report: Report, elapsed: Callable[[], float]) -> None:
-        report.elapsed_ms = elapsed()
-        if self.timer is not None:
-            self.timer.cancel()
-        for thread in self.threads:
-            if thread is not threading.current_thread():
-                thread.join(JOIN_SECONDS)
-        if any(thread.is_alive() for thread in self.threads):
-            threading.Thread(target=self._finish, args=(pool,), name="hanse-release", daemon=True).start()
-        else:
-            self._finish(pool)
+    def set_deadline(self, seconds: float) -> None:
+        error = Cancelled(f"statement timeout of {seconds:g} s", hint="SET statement_timeout raises it")
+        self._timer = threading.Timer(seconds, self._scope.end, args=(error,))
+        self._timer.daemon = True
+        self._timer.start()
 
-    def _finish(self, pool: InstancePool) -> None:
+    def release(self) -> None:
+        """Give everything back. Idempotent; a second caller waits for the first.
+
+        Sessions end here even under a thread that is stuck in a driver: others get its connections. An instance is given
+        back only when nobody is in it.
+        """
+        with self._lock:
+            if self._released:
+                return
+            self._released = True
+            self._run.report.elapsed_ms = self._run.elapsed()
+            if self._timer is not None:
+                self._timer.cancel()
+            is_over = False
+            try:
+                is_over = self._join(JOIN_SECONDS)
+            finally:
+                for session in self.sessions.values():
+                    session.close()
+                if is_over:
+                    self._leave()
+                else:
+                    threading.Thread(target=self._leave_later, name="hanse-release", daemon=True).start()
+
+    def _join(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        others = [thread for thread in self.threads if thread is not threading.current_thread()]
+        for thread in others:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in others)
+
+    def _leave_later(self) -> None:
         for thread in self.threads:
-            if thread is not threading.current_thread():
-                thread.join()
-        for session in self.sessions.values():
-            session.close()
+            thread.join()
+        self._leave()
+
+    def _leave(self) -> None:
         if self.instance is not None:
-            pool.release(self.instance)
+            self._pool.release(self.instance)
+        self._run.running.leave(self._scope)
 
 
 def execute(graph: RequestGraph, pool: InstancePool, run: Run) -> ResultStream:
     """Start the query and return its stream. What fails before a stream exists is raised here, with all released."""
     scope = CancelScope()
-    held = _Held()
+    held = _Held(pool, run, scope)
+    run.running.enter(scope, scope.end)
     try:
+        if run.timeout_s:
+            held.set_deadline(run.timeout_s)
         queue = _start(graph, pool, run, scope, held)
+        run.running.enter(scope, held.release)
     except BaseException as failure:
-        scope.end(failure if isinstance(failure, HanseError) else None)
-        held.release(pool, run.report, run.elapsed)
-        if isinstance(failure, HanseError) or not isinstance(failure, Exception):
+        ours = translate(failure) if isinstance(failure, Exception) else None
+        scope.end(ours)
+        held.release()
+        if ours is None:
             raise
-        raise translate(failure) from failure
-    if run.timeout_s:
-        error = Cancelled(f"statement timeout of {run.timeout_s:g} s", hint="SET statement_timeout raises it")
-        held.timer = threading.Timer(run.timeout_s, scope.end, args=(error,))
-        held.timer.daemon = True
-        held.timer.start()
-    return ResultStream(graph.columns, queue, scope, run.report, lambda: held.release(pool, run.report, run.elapsed))
+        error = scope.error or ours
+        raise error from (None if isinstance(failure, HanseError) else failure)
+    return ResultStream(graph.columns, queue, scope, run.report, held.release)
 
 
 def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope, held: _Held) -> BatchQueue:
@@ -102,7 +138,8 @@ def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope
     }
     queue = fetches[graph.direct].queue if graph.direct is not None else BatchQueue(scope)
     coordinator = None if graph.direct is not None else _coordinator(graph, pool, run, scope, held)
-    _open_sessions(graph, run, scope, held)
+    _begin_sessions(graph, pool, run, scope, held)
+    scope.check()
     for fetch in fetches.values():
         held.threads.append(fetch.start(held.sessions[fetch.request.source], run.parameters))
     if coordinator is not None and graph.sql is not None:
@@ -120,9 +157,7 @@ def _report(request: Request, run: Run) -> SourceReport:
 
 
 def _coordinator(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope, held: _Held) -> Coordinator:
-    held.instance = pool.acquire(run.timeout_s or None)
-    if held.instance is None:
-        raise ResourceLimit("no coordinator instance became free in time", sqlstate="53300", hint="engine.instances")
+    held.instance = pool.acquire(lambda: scope.ended)
     embedded = {
         request.source: connector
         for request in graph.requests
@@ -132,26 +167,25 @@ def _coordinator(graph: RequestGraph, pool: InstancePool, run: Run, scope: Cance
     return Coordinator(held.instance, scope, run.timezone, run.batch_rows)
 
 
-def _open_sessions(graph: RequestGraph, run: Run, scope: CancelScope, held: _Held) -> None:
-    counts: dict[str, int] = {}
-    for request in graph.requests:
-        if not request.embedded:
-            counts[request.source] = counts.get(request.source, 0) + 1
-    if not counts:
-        return
+def _begin_sessions(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope, held: _Held) -> None:
+    """Reserve connections at every source, one source after another in an order that is the same for all queries.
 
-    def begin(source: str) -> None:
-        context = ReadContext(run.report.query_id, counts[source], run.batch_rows, run.timezone)
-        session = run.connectors[source].begin(context)
-        held.sessions[source] = session
+    With the instance, which is taken before, nobody can hold what another waits for while he waits for him. Connecting
+    itself happens in the requests' threads, at all sources at once.
+    """
+    counts = Counter(request.source for request in graph.requests if not request.embedded)
+    for source in sorted(counts):
+        context = ReadContext(
+            run.report.query_id,
+            counts[source],
+            run.batch_rows,
+            run.timezone,
+            is_ended=lambda: scope.ended,
+            spill_folder=pool.folder,
+            spill_bytes=pool.spill_bytes,
+        )
+        session = held.sessions[source] = run.connectors[source].begin(context)
         scope.on_end(session.cancel)
         for report in run.report.sources:
             if report.source == source:
                 report.connected_ms = run.elapsed()
-
-    if len(counts) == 1:
-        begin(next(iter(counts)))
-        return
-    with ThreadPoolExecutor(max_workers=len(counts), thread_name_prefix="hanse-begin") as threads:
-        for done in [threads.submit(begin, source) for source in counts]:
-            done.result()

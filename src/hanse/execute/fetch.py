@@ -47,9 +47,7 @@ class Fetch:
             report.started_ms = self._elapsed()
             batches = session.read(self.request, parameters)
             report.snapshot = session.snapshot
-            for batch in batches:
-                self._account(batch)
-                self.queue.put(batch)
+            self._pass_on(batches)
             report.snapshot = session.snapshot
             report.last_row_ms = self._elapsed()
             report.finished = True
@@ -59,6 +57,16 @@ class Fetch:
         except Exception as failure:  # noqa: BLE001  # a driver's own failure must reach the user, not end a thread
             message = f"{type(failure).__name__}: {failure}"
             self._scope.end(SourceError(message, source=self.request.source))
+
+    def _pass_on(self, batches: Iterator[pa.RecordBatch]) -> None:
+        """Fill the queue. A failure keeps this frame alive, so the statement is ended here and not by its collection."""
+        try:
+            for batch in batches:
+                self._account(batch)
+                self.queue.put(batch)
+        finally:
+            if close := getattr(batches, "close", None):
+                close()
 
     def _account(self, batch: pa.RecordBatch) -> None:
         if batch.schema != self.schema:

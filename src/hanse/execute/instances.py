@@ -6,16 +6,18 @@ instance serves one query at a time: its memory limit is then that query's.
 
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import duckdb
 
-from hanse.errors import HanseError, SourceError
+from hanse.errors import Cancelled, HanseError, ResourceLimit, SourceError
+from hanse.execute.sizes import size_in_bytes
 from hanse.settings import EngineSettings
 from hanse.spi.connector import Embedded
 from hanse.spi.duckdb.faults import DISABLED_OPTIMIZERS
 from hanse.spi.duckdb.sandbox import restrict
+from hanse.spi.permits import Permits
 
 
 class Instance:
@@ -66,7 +68,7 @@ class InstancePool:
         """An empty pool: engines start when first needed, and may open what the embedded sources read."""
         self._settings = settings
         self._embedded = tuple(embedded)
-        self._places = threading.BoundedSemaphore(settings.instances)
+        self._places = Permits(settings.instances)
         self._free: list[Instance] = []
         self._lock = threading.Lock()
         self._started = 0
@@ -81,14 +83,31 @@ class InstancePool:
         """The folder under which everything is spilled; removed when the pool closes."""
         return Path(self._folder.name)
 
-    def acquire(self, timeout_s: float | None = None) -> Instance | None:
-        """A free engine, after waiting for at most ``timeout_s``; None when that is over."""
-        if not self._places.acquire(timeout=timeout_s):
-            return None
+    @property
+    def spill_bytes(self) -> int | None:
+        """How much one query may spill; None where that is not an amount."""
+        return size_in_bytes(self._settings.spill_limit)
+
+    @property
+    def used(self) -> int:
+        """How many engines serve a query at this moment."""
+        return self._places.taken
+
+    def acquire(self, is_ended: Callable[[], bool]) -> Instance:
+        """A free engine, for those who wait in the order of arrival.
+
+        Raises ResourceLimit after ``engine.instance_wait`` seconds, Cancelled when ``is_ended`` says so meanwhile.
+        """
+        seconds = self._settings.instance_wait
+        if not self._places.take(1, seconds, is_ended):
+            if is_ended() or self._places.closed:
+                raise Cancelled("cancelled while waiting for a coordinator instance")
+            message = f"all {self._places.size} coordinator instances were busy for {seconds:g} s"
+            raise ResourceLimit(message, sqlstate="53300", hint="raise engine.instances or engine.instance_wait")
         try:
             return self._taken(tuple(path for connector in self._embedded for path in connector.paths))
         except BaseException:
-            self._places.release()
+            self._places.give_back()
             raise
 
     def _taken(self, paths: tuple[Path, ...]) -> Instance:
@@ -106,11 +125,16 @@ class InstancePool:
     def release(self, instance: Instance) -> None:
         """Take an engine back for the next query."""
         with self._lock:
-            self._free.append(instance)
-        self._places.release()
+            keep = not self._places.closed
+            if keep:
+                self._free.append(instance)
+        if not keep:
+            instance.close()
+        self._places.give_back()
 
     def close(self) -> None:
-        """Close all idle engines and remove what was spilled."""
+        """Close all idle engines and remove what was spilled; an engine that is in use ends with its query."""
+        self._places.close()
         with self._lock:
             instances, self._free = self._free, []
         for instance in instances:

@@ -13,6 +13,11 @@ from hanse.ir.request import Request
 from hanse.spi.snapshot import SourceCatalog
 
 
+def never() -> bool:
+    """For a query that nobody can end."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class ReadContext:
     """What one query tells its sources. ``query_id`` is made of [0-9a-f] only, so that it can stand in a comment."""
@@ -23,6 +28,12 @@ class ReadContext:
     batch_rows: int = 65_536
     timezone: str = "UTC"
     """The zone in which expressions over timestamptz are cut (``date_trunc``); values always travel as instants."""
+    is_ended: Callable[[], bool] = never
+    """Whether nobody wants the answer any more: what ``begin`` asks while it waits."""
+    spill_folder: Path | None = None
+    """Where answers are kept that must wait for one another; None is the system's folder for temporary files."""
+    spill_bytes: int | None = None
+    """How many bytes of such answers a session may keep there; None is no limit."""
 
 
 class Session(Protocol):
@@ -57,7 +68,12 @@ class Connector(Protocol):
         """Read tables, keys and facts from the source; raises SourceUnreachable, SourceRefused."""
 
     def begin(self, context: ReadContext) -> Session:
-        """Open a session for one query."""
+        """Open a session for one query: reserve all that it will ever need of what is limited (``spi.permits``), and
+        connect to nothing yet. Waits for that if it must, with a limit, and as long as ``context.is_ended`` is false.
+
+        Execution begins sessions one after another, in the order of the sources' names; a session must be able to run
+        all ``context.requests`` whatever the order in which their answers are read, and without waiting for others.
+        """
 
     def close(self) -> None:
         """Drop every connection. Idempotent."""
@@ -94,4 +110,6 @@ class TableFilter(BaseModel):
 
     model_config = {"extra": "forbid"}
     schemas: list[str] = []
+    """Shell patterns of the schemas to show; by default all."""
     tables: list[str] = []
+    """Shell patterns of the tables to show, as ``table`` or ``schema.table``; by default all."""

@@ -63,8 +63,9 @@ class MysqlConnector:
                 connection.close()
 
     def _connect(self) -> Connection:
+        """A connection, within the time that connecting may take, however silent the server is."""
         try:
-            connection = pymysql.connect(**self._login)
+            connection: Connection = pymysql.connect(**self._login)
         except FAILURES as failure:
             raise translate(failure, self._source) from None
         try:
@@ -74,6 +75,8 @@ class MysqlConnector:
         except FAILURES as failure:
             connection.close()
             raise translate(failure, self._source) from None
+        connection._read_timeout = connection._current_timeout = None  # a statement may think as long as it likes
+        connection._sock.settimeout(None)
         return connection
 
 

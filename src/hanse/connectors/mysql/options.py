@@ -19,19 +19,28 @@ class Tls(BaseModel):
 
     model_config = {"extra": "forbid"}
     mode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
+    """How much is asked of the server: encryption if it can, encryption, a known authority, and its name too."""
     ca: str | None = None
+    """File of the authorities that may sign the server's certificate."""
     cert: str | None = None
+    """File of our certificate, where the server asks for one."""
     key: str | None = None
+    """File of our certificate's key."""
 
 
 class Options(TableFilter):
     """The options of a MySQL or MariaDB source. Times are in seconds, 0 is no limit."""
 
     url: SecretStr
+    """``mysql://user:password@host:port/database``, special characters percent-encoded."""
     user: str | None = None
+    """Instead of the user in the URL."""
     password: SecretStr | None = None
+    """Instead of the password in the URL."""
     tls: Tls = Tls()
+    """Whether and how the connection is encrypted."""
     connect_timeout: int = Field(default=10, ge=1)
+    """How long to wait for the server to accept a connection."""
     statement_timeout: float = Field(default=0, ge=0)
     """MariaDB's ``max_statement_time``, MySQL's ``max_execution_time``."""
     lock_timeout: int = Field(default=10, ge=1)
@@ -73,6 +82,7 @@ def login(options: Options, folder: Path) -> dict[str, Any]:
         "database": database(options) or None,
         "charset": "utf8mb4",
         "connect_timeout": options.connect_timeout,
+        "read_timeout": options.connect_timeout,  # of the handshake, which PyMySQL's connect_timeout leaves out
         "autocommit": True,
         "local_infile": False,
         **_tls(options.tls, folder),

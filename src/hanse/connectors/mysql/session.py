@@ -11,8 +11,8 @@ import pyarrow as pa
 from hanse.connectors.mysql.decode import Decoder, Policy
 from hanse.connectors.mysql.dialect import MysqlDialect
 from hanse.connectors.mysql.errors import FAILURES, INTERRUPTED, is_lost, number, translate
-from hanse.connectors.mysql.spool import Lane, Spool, Stopped
 from hanse.connectors.mysql.wire import Connection, Rows, check_warnings
+from hanse.connectors.shared.lanes import Lanes
 from hanse.connectors.shared.pool import Pool
 from hanse.errors import Cancelled, HanseError, InvalidValue, StaleSnapshot
 from hanse.ir.expr import Literal, Parameter
@@ -52,22 +52,23 @@ class MysqlSession:
     """The session of ``spi.connector`` for MySQL and MariaDB.
 
     A single request has a connection to itself: one statement sees one snapshot. Several requests share a transaction
-    WITH CONSISTENT SNAPSHOT on one connection and take turns (``spool``).
+    WITH CONSISTENT SNAPSHOT on one connection and take turns (``Lanes``).
     """
 
     def __init__(self, door: Door, context: ReadContext) -> None:
-        """Connect to nothing yet."""
+        """Lease a connection, and open none yet."""
         self._door = door
         self._context = context
         self._lock = threading.Lock()
         self._begin_lock = threading.Lock()
         self._running: set[Running] = set()
         self._ended = False
-        self._lane = Lane()
-        self._pumps: list[threading.Thread] = []
+        self._answered = 0
         self._shared: Running | None = None
         self._snapshot: str | None = None
         self._is_snapshot = True
+        self._lease = door.pool.lease(1, context.is_ended)
+        self._lanes = Lanes(door.source, 1, context)
 
     @property
     def snapshot(self) -> str | None:
@@ -81,9 +82,21 @@ class MysqlSession:
         decoder = Decoder(request.columns, request.tables, self._door.policy)
         engines = {value.lower() for table in request.tables for name, value in table.details if name == "engine"}
         self._is_snapshot = self._is_snapshot and engines <= SNAPSHOT_ENGINES
-        if self._context.requests > 1:
-            return self._in_turn(sql, decoder)
-        return self._alone(sql, decoder)
+        return self._counted(sql, decoder)
+
+    def _counted(self, sql: str, decoder: Decoder) -> Iterator[pa.RecordBatch]:
+        """The answer; after the last one others may have the connection, however long the query goes on."""
+        try:
+            if self._context.requests > 1:
+                yield from self._lanes.read(lambda: self._turn(sql, decoder))
+            else:
+                yield from self._alone(sql, decoder)
+        finally:
+            with self._lock:
+                self._answered += 1
+                last = self._answered >= self._context.requests
+            if last:
+                self._release()
 
     def _spelled(self, sql: SqlText, parameters: tuple[Literal, ...]) -> str:
         return "".join(part if isinstance(part, str) else self._value(part, parameters) for part in sql.parts)
@@ -114,7 +127,7 @@ class MysqlSession:
     def _start(self, sql: str) -> tuple[Running, Rows]:
         """The statement on a leased connection; an idle one that the server has closed meanwhile is replaced."""
         while True:
-            running, used = self._lease()
+            running, used = self._connected()
             try:
                 return running, Rows(running.connection, sql, self._context.batch_rows)
             except FAILURES as failure:
@@ -122,8 +135,8 @@ class MysqlSession:
                 if not (used and is_lost(failure)) or self._ended:
                     raise
 
-    def _lease(self) -> tuple[Running, bool]:
-        connection, used = self._door.pool.lease(lambda: self._ended)
+    def _connected(self) -> tuple[Running, bool]:
+        connection, used = self._lease.connection()
         running = Running(connection)
         with self._lock:
             self._running.add(running)
@@ -146,44 +159,26 @@ class MysqlSession:
 
     # several requests: turns in one transaction
 
-    def _in_turn(self, sql: str, decoder: Decoder) -> Iterator[pa.RecordBatch]:
-        spool = self._lane.enter()
-        pump = threading.Thread(target=self._pump, args=(spool, sql, decoder), name="hanse-mysql-pump", daemon=True)
-        with self._lock:
-            self._pumps.append(pump)
-        pump.start()
-        yield from spool
-
-    def _pump(self, spool: Spool, sql: str, decoder: Decoder) -> None:
-        failure: BaseException | None = None
+    def _turn(self, sql: str, decoder: Decoder) -> Iterator[pa.RecordBatch]:
+        """One answer, in its turn. Leaving it early ends its statement and keeps the transaction."""
         try:
-            self._lane.wait(spool)
             running = self._transaction()
             rows = Rows(running.connection, sql, self._context.batch_rows)
-            self._fill(spool, running, rows, decoder)
-        except Stopped:
-            failure = Cancelled("the statement was cancelled", source=self._door.source)
+            try:
+                yield from self._batches(running, rows, decoder)
+            except GeneratorExit:
+                self._skip(running, rows)
+                raise
+            except BaseException:
+                self._doom(running)
+                raise
         except FAILURES as raised:
-            failure = translate(raised, self._door.source, self._ended)
-        except BaseException as raised:  # noqa: BLE001  # it belongs to the reader of the spool
-            failure = raised
-        finally:
-            self._lane.leave(spool)
-            spool.finish(failure)
-
-    def _fill(self, spool: Spool, running: Running, rows: Rows, decoder: Decoder) -> None:
-        try:
-            for batch in self._batches(running, rows, decoder):
-                spool.put(batch)
-        except Stopped:
-            self._skip(running, rows)
-            raise
-        except BaseException:
-            self._doom(running)
-            raise
+            raise translate(raised, self._door.source, self._ended) from None
 
     def _skip(self, running: Running, rows: Rows) -> None:
         """End one statement of the transaction, whose rest nobody wants, and keep the transaction for the others."""
+        if running.doomed:
+            return
         self._end([running], "KILL QUERY")
         for statement in (rows.drain, running.connection.ping):
             try:
@@ -202,7 +197,7 @@ class MysqlSession:
                     raise Cancelled("another request of the query was ended", source=self._door.source)
                 return shared
             while True:
-                running, used = self._lease()
+                running, used = self._connected()
                 try:
                     self._snapshot = _begin(running.connection)
                     self._shared = running
@@ -221,27 +216,29 @@ class MysqlSession:
             running = list(self._running)
             for one in running:
                 one.doomed = True
+        self._lanes.stop()
         if running:
             self._kill(running)
 
     def close(self) -> None:
-        """End what still runs, give the shared connection back or drop it."""
+        """End what still runs, and give the connection back or drop it."""
         with self._lock:
-            pumps = [pump for pump in self._pumps if pump.is_alive()]
-            idle = not pumps and self._running <= {self._shared}
-        if not idle:
+            answered = self._answered >= self._context.requests
+        if not answered:
             self.cancel()
-        self._ended = True
-        for pump in pumps:
-            pump.join(CANCEL_SECONDS)
-        shared, self._shared = self._shared, None
-        if shared is None:
-            return
-        with contextlib.suppress(*FAILURES, HanseError):
-            if not shared.doomed:
-                shared.connection.rollback()
-                self._give_back(shared)
-        self._drop(shared)
+        self._release()
+
+    def _release(self) -> None:
+        """Give the shared connection back, if it is clean, then the right to it."""
+        with self._lock:
+            shared, self._shared = self._shared, None
+        if shared is not None:
+            with contextlib.suppress(*FAILURES, HanseError):
+                if not shared.doomed:
+                    shared.connection.rollback()
+                    self._give_back(shared)
+            self._drop(shared)
+        self._lease.end()
 
     def _give_back(self, running: Running) -> None:
         with self._lock:
@@ -251,11 +248,11 @@ class MysqlSession:
         if doomed:
             self._drop(running)
             raise Cancelled("the statement was cancelled", source=self._door.source)
-        if not self._door.pool.give_back(running.connection):
+        if not self._lease.give_back(running.connection):
             running.connection.close()
 
     def _drop(self, running: Running) -> None:
-        """End the statement and its connection; the place in the pool is free again."""
+        """End the statement and its connection."""
         with self._lock:
             known = running in self._running
             self._running.discard(running)
@@ -263,7 +260,6 @@ class MysqlSession:
             return
         self._doom(running)
         running.connection._force_close()
-        self._door.pool.forget()
 
     def _doom(self, running: Running) -> None:
         with self._lock:

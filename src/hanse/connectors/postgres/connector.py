@@ -93,7 +93,7 @@ class PostgresConnector:
         for connection in [*self._readers.close(), *self._controls.close()]:
             with contextlib.suppress(Exception):
                 connection.close()
-        with self._opening, contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):
             if self._database is not None:
                 self._database.close()
 
@@ -106,12 +106,20 @@ class PostgresConnector:
     def _connect_reader(self) -> Any:
         """A connection of ADBC. All share one handle, which has read the server's types once."""
         try:
-            with self._opening:
-                if self._database is None:
-                    self._database = adbc_driver_postgresql.connect(self._conninfo)
-            return adbc_driver_manager.AdbcConnection(self._database)
+            return adbc_driver_manager.AdbcConnection(self._database or self._opened())
         except FAILURES as failure:
             raise self._diagnosis() or translate(failure, self._source) from None
+
+    def _opened(self) -> Any:
+        """The handle. Who finds another opening it waits for that, but not for longer than connecting may take."""
+        turn = self._opening.acquire(timeout=self._options.connect_timeout)
+        try:
+            if self._database is None:
+                self._database = adbc_driver_postgresql.connect(self._conninfo)
+            return self._database
+        finally:
+            if turn:
+                self._opening.release()
 
     def _diagnosis(self) -> HanseError | None:
         """Why ADBC cannot connect: psycopg, over the same library, knows more about a failure."""

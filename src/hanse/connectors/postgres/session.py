@@ -1,7 +1,10 @@
 """One query's stay at a server: read-only transactions that all see one snapshot, streamed, and ended on demand."""
 
 import contextlib
+import os
+import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +16,15 @@ from hanse.connectors.postgres.dialect import PostgresDialect
 from hanse.connectors.postgres.errors import FAILURES, sqlstate, translate
 from hanse.connectors.postgres.running import Running
 from hanse.connectors.postgres.wire import Decoder, label, statement
-from hanse.connectors.shared.pool import Pool
+from hanse.connectors.shared.lanes import Lanes
+from hanse.connectors.shared.pool import Lease, Pool
 from hanse.errors import Cancelled, HanseError, InvalidValue
 from hanse.ir.expr import Literal, Parameter
 from hanse.ir.request import Request, SqlText
 from hanse.spi.connector import ReadContext
 
 CANCEL_SECONDS = 0.9
+Control = psycopg.Connection[Any]
 READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -30,25 +35,36 @@ class Server:
     source: str
     readers: Pool[Any]
     """Connections of ADBC."""
-    controls: "Pool[psycopg.Connection[Any]]"
+    controls: Pool[Control]
+    """Connections that hold snapshots: at most one for each session, so as many as there may be readers."""
     settings: Mapping[str, str]
     fetch_bytes: int
     dialect: PostgresDialect
 
 
 class PostgresSession:
-    """The session of ``spi.connector`` for PostgreSQL."""
+    """The session of ``spi.connector`` for PostgreSQL.
+
+    It leases a connection for each request, as far as the cap allows; beyond that requests take turns (``Lanes``).
+    """
 
     def __init__(self, server: Server, context: ReadContext) -> None:
-        """Connect to nothing yet."""
+        """Lease connections, and open none yet."""
         self._server = server
         self._context = context
         self._lock = threading.Lock()
         self._exporting = threading.Lock()
         self._running: set[Running] = set()
-        self._control: psycopg.Connection[Any] | None = None
+        self._control: Control | None = None
         self._ended = False
         self._snapshot: str | None = None
+        self._answered = 0
+        self._lease = server.readers.lease(context.requests, context.is_ended)
+        self._holder: Lease[Control] | None = None
+        if context.requests > 1:
+            self._holder = server.controls.lease(1, context.is_ended)
+        turns = context.requests > self._lease.size
+        self._lanes = Lanes(server.source, self._lease.size, context) if turns else None
 
     @property
     def snapshot(self) -> str | None:
@@ -57,6 +73,16 @@ class PostgresSession:
 
     def read(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
         """Run the request and yield its batches, decoded."""
+        try:
+            if self._lanes is None:
+                yield from self._batches(request, parameters)
+            else:
+                yield from self._lanes.read(lambda: self._batches(request, parameters))
+        finally:
+            self._count_answer()
+
+    def _batches(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
+        """The answer, on a connection that the session may use."""
         labels = [label(column, request.tables) for column in request.columns]
         sql = statement(self._spelled(request.sql, parameters), request.columns, labels)
         decoder = Decoder(self._server.source, request.columns, labels)
@@ -73,6 +99,14 @@ class PostgresSession:
         finally:
             if not finished:
                 self._drop(running)
+
+    def _count_answer(self) -> None:
+        """After the last answer others may have the connections, however long the query goes on."""
+        with self._lock:
+            self._answered += 1
+            last = self._answered >= self._context.requests
+        if last:
+            self._release()
 
     def _slices(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         size = self._context.batch_rows
@@ -97,7 +131,7 @@ class PostgresSession:
         """A connection in a transaction of ours; an idle one that the server has closed meanwhile is replaced."""
         begin = self._begin()
         while True:
-            connection, used = self._server.readers.lease(lambda: self._ended, fresh=False)
+            connection, used = self._lease.connection()
             running = Running(connection, self._server.fetch_bytes)
             with self._lock:
                 self._running.add(running)
@@ -130,77 +164,110 @@ class PostgresSession:
     def _shared_snapshot(self) -> str:
         """The name of the snapshot; the first request exports it, on a connection that then waits for the end."""
         with self._exporting:
-            if self._snapshot is None:
+            while self._snapshot is None:
                 try:
-                    self._snapshot = self._export()
+                    self._export()
                 except FAILURES as failure:
                     raise translate(failure, self._server.source, self._ended) from None
             return self._snapshot
 
-    def _export(self) -> str:
-        while True:
-            control, used = self._server.controls.lease(lambda: self._ended)
-            try:
-                control.execute(f"{READ_ONLY}; SET LOCAL application_name = {_quoted(self._name)}".encode())
-                row = control.execute(b"SELECT pg_catalog.pg_export_snapshot()").fetchone()
-            except FAILURES:
-                self._server.controls.forget()
-                control.close()
-                if not used:
-                    raise
-                continue
-            self._control = control
+    def _export(self) -> None:
+        """Try once; an idle connection that the server has closed meanwhile is worth another try."""
+        assert self._holder is not None
+        control, used = self._holder.connection()
+        try:
+            with self._lock:
+                self._raise_if_ended()
+                self._control = control
+            control.execute(f"{READ_ONLY}; SET LOCAL application_name = {_quoted(self._name)}".encode())
+            row = control.execute(b"SELECT pg_catalog.pg_export_snapshot()").fetchone()
             assert row is not None
-            return str(row[0])
+            with self._lock:
+                self._raise_if_ended()
+                self._snapshot = str(row[0])
+        except BaseException as failure:
+            self._close_control(control)
+            if not used or self._ended or not isinstance(failure, FAILURES):
+                raise
+
+    def _raise_if_ended(self) -> None:
+        if self._ended:
+            raise Cancelled("the statement was cancelled", source=self._server.source)
+
+    def _close_control(self, control: Control) -> None:
+        with self._lock:
+            self._control = None
+            control.close()
 
     def cancel(self) -> None:
         """End every running statement at the server, within a second."""
         with self._lock:
             self._ended = True
             running = list(self._running)
+            if self._control is not None:
+                _shut(self._control)
+        if self._lanes is not None:
+            self._lanes.stop()
         threads = [
             threading.Thread(target=one.cancel, args=(CANCEL_SECONDS,), name="hanse-postgres-cancel", daemon=True)
             for one in running
         ]
         for thread in threads:
             thread.start()
+        deadline = time.monotonic() + CANCEL_SECONDS
         for thread in threads:
-            thread.join(CANCEL_SECONDS)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def close(self) -> None:
-        """End what still runs and give the control connection back."""
-        self.cancel()
+        """End what still runs and give everything back.
+
+        A reader whose server neither answers nor closes stays in the driver until TCP gives up; it then closes its
+        connection itself, and nobody waits for it.
+        """
         with self._lock:
-            control, self._control = self._control, None
-            ended = [one for one in self._running if not one.is_open]
-        for one in ended:
-            self._drop(one)
-        if control is None:
-            return
-        kept = False
+            answered = self._answered >= self._context.requests
+        if not answered:
+            self.cancel()
+        self._release()
+
+    def _release(self) -> None:
+        """Give back the control connection, then the right to the others: so controls are never more than readers."""
+        if self._holder is not None:
+            with self._lock:
+                control = self._control if self._snapshot is not None else None  # else its reader closes it
+            if control is not None and not self._is_kept(control, self._holder):
+                self._close_control(control)
+            self._holder.end()
+        self._lease.end()
+
+    def _is_kept(self, control: Control, holder: Lease[Control]) -> bool:
+        """Whether the control connection is clean and somebody else's now. One that was ended may be silent."""
+        if self._ended:
+            return False
         with contextlib.suppress(*FAILURES):
             control.execute(b"ROLLBACK")
-            kept = self._server.controls.give_back(control)
-            if not kept:
-                control.close()
-            return
-        self._server.controls.forget()
-        control.close()
+            with self._lock:
+                self._control = None
+            return holder.give_back(control)
+        return False
 
     def _give_back(self, running: Running) -> None:
         connection = running.finish()
         with self._lock:
             self._running.discard(running)
-        if not self._server.readers.give_back(connection):
+        if not self._lease.give_back(connection):
             connection.close()
 
     def _drop(self, running: Running) -> None:
         running.drop()
         with self._lock:
-            known = running in self._running
             self._running.discard(running)
-        if known:
-            self._server.readers.forget()
+
+
+def _shut(control: Control) -> None:
+    """Wake whoever waits for the server on this connection: nothing else does if the server is silent."""
+    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(control.fileno())) as found:
+        found.shutdown(socket.SHUT_RDWR)
 
 
 def _quoted(value: str) -> str:

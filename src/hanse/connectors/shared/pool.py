@@ -1,14 +1,15 @@
-"""A pool of connections with a cap: leased, given back or dropped; whoever waits too long is told which limit it was."""
+"""A pool of connections with a cap. A session leases all that it may use at once, before it uses any, and opens them as
+it needs them: so no two sessions can each hold what the other waits for. Whoever waits too long is told which limit it was.
+"""
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from hanse.errors import Cancelled, ResourceLimit
+from hanse.errors import Cancelled, InternalError, ResourceLimit
+from hanse.spi.permits import Permits
 
 C = TypeVar("C")
-POLL_SECONDS = 0.05
 
 
 class Pool(Generic[C]):
@@ -17,61 +18,87 @@ class Pool(Generic[C]):
     def __init__(self, source: str, size: int, wait_seconds: float, connect: Callable[[], C]) -> None:
         """Open nothing yet; ``connect`` makes one connection and may raise our errors."""
         self._source = source
-        self._size = size
         self._wait_seconds = wait_seconds
         self._connect = connect
-        self._changed = threading.Condition()
+        self._permits = Permits(size)
+        self._lock = threading.Lock()
         self._idle: list[C] = []
-        self._leased = 0
-        self._closed = False
 
-    def lease(self, is_cancelled: Callable[[], bool], *, fresh: bool = False) -> tuple[C, bool]:
-        """A connection, and whether it has been used before; ``fresh`` asks for a new one.
+    @property
+    def leased(self) -> int:
+        """How many connections sessions may have open at this moment."""
+        return self._permits.taken
 
-        Raises ResourceLimit when the cap is reached for too long, Cancelled when ``is_cancelled`` says so meanwhile.
+    def lease(self, wanted: int, is_ended: Callable[[], bool]) -> "Lease[C]":
+        """The right to ``wanted`` connections, or to all of the pool if that is fewer.
+
+        Raises ResourceLimit when they are taken for too long, Cancelled when ``is_ended`` says so meanwhile.
         """
-        with self._changed:
-            self._wait(is_cancelled)
-            self._leased += 1
-            if self._idle and not fresh:
-                return self._idle.pop(), True
-        try:
-            return self._connect(), False
-        except BaseException:
-            self.forget()
-            raise
-
-    def _wait(self, is_cancelled: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + self._wait_seconds
-        while self._leased >= self._size and not self._closed:
-            if is_cancelled():
-                raise Cancelled("cancelled while waiting for a connection", source=self._source)
-            if time.monotonic() >= deadline:
-                message = f"all {self._size} connections were busy for {self._wait_seconds:g} s"
-                raise ResourceLimit(message, source=self._source, hint="raise the option connections")
-            self._changed.wait(POLL_SECONDS)
-        if self._closed:
+        count = min(wanted, self._permits.size)
+        if self._permits.take(count, self._wait_seconds, is_ended):
+            return Lease(self, count)
+        if self._permits.closed:
             raise Cancelled("the source was closed", source=self._source)
+        if is_ended():
+            raise Cancelled("cancelled while waiting for a connection", source=self._source)
+        busy = f"all {self._permits.size}" if count == 1 else f"{count} of {self._permits.size}"
+        message = f"{busy} connections were busy for {self._wait_seconds:g} s"
+        raise ResourceLimit(message, sqlstate="53300", source=self._source, hint="raise the option connections")
 
-    def give_back(self, connection: C) -> bool:
-        """Take a clean connection back; False if the pool is closed, so that the caller must close it."""
-        with self._changed:
-            self._leased -= 1
-            self._changed.notify()
-            if not self._closed:
+    def connection(self) -> tuple[C, bool]:
+        """For a lease: an idle connection or a new one, and whether it has been used before."""
+        with self._lock:
+            if self._idle:
+                return self._idle.pop(), True
+        return self._connect(), False
+
+    def keep(self, connection: C) -> bool:
+        """For a lease: take a clean connection back; False if the pool is closed."""
+        with self._lock:
+            if not self._permits.closed:
                 self._idle.append(connection)
-            return not self._closed
+            return not self._permits.closed
 
-    def forget(self) -> None:
-        """A leased connection is gone; its place is free."""
-        with self._changed:
-            self._leased -= 1
-            self._changed.notify()
+    def end(self, count: int) -> None:
+        """For a lease: ``count`` connections may be others'."""
+        self._permits.give_back(count)
 
     def close(self) -> list[C]:
         """Lease no more; returns the idle connections, which the caller closes."""
-        with self._changed:
-            self._closed = True
+        self._permits.close()
+        with self._lock:
             idle, self._idle = self._idle, []
-            self._changed.notify_all()
             return idle
+
+
+class Lease(Generic[C]):
+    """A session's right to use up to ``size`` connections at a time; the session keeps to that itself."""
+
+    def __init__(self, pool: Pool[C], size: int) -> None:
+        """For the pool."""
+        self.size = size
+        self._pool = pool
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def connection(self) -> tuple[C, bool]:
+        """A connection, and whether it has been used before. The user gives it back, or closes it."""
+        if self._ended:
+            raise InternalError("a session connects after its end")
+        return self._pool.connection()
+
+    def give_back(self, connection: C) -> bool:
+        """Take a clean connection back; False if the lease or the pool has ended, so that the caller must close it."""
+        with self._lock:
+            return not self._ended and self._pool.keep(connection)
+
+    def end(self) -> None:
+        """Let others have these connections. Idempotent; what is still open is closed by its user, not given back."""
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
+        self._pool.end(self.size)
+
+    def __del__(self) -> None:
+        self.end()

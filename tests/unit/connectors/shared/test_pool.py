@@ -7,8 +7,8 @@ from itertools import count
 
 import pytest
 
-from hanse.connectors.shared.pool import Pool
-from hanse.errors import Cancelled, ResourceLimit
+from hanse.connectors.shared.pool import Lease, Pool
+from hanse.errors import Cancelled, InternalError, ResourceLimit
 
 
 def pool(size: int = 2, wait: float = 0.2) -> Pool[int]:
@@ -20,56 +20,95 @@ def never() -> bool:
 
 
 def test_idle_connections_are_used_again() -> None:
-    connections = pool()
-    assert connections.lease(never) == (1, False)
-    assert connections.give_back(1)
-    assert connections.lease(never) == (1, True)
-    assert connections.lease(never) == (2, False)
+    lease = pool().lease(2, never)
+    assert lease.connection() == (1, False)
+    assert lease.give_back(1)
+    assert lease.connection() == (1, True)
+    assert lease.connection() == (2, False)
+
+
+def test_a_lease_is_at_most_the_whole_pool() -> None:
+    connections = pool(size=2)
+    lease = connections.lease(12, never)
+    assert (lease.size, connections.leased) == (2, 2)
+    lease.end()
+    lease.end()
+    assert connections.leased == 0
 
 
 def test_cap_names_the_limit() -> None:
     connections = pool(size=1)
-    connections.lease(never)
-    with pytest.raises(ResourceLimit, match=r"all 1 connections were busy for 0\.2 s"):
-        connections.lease(never)
-    connections.forget()
-    assert connections.lease(never) == (2, False)
+    first = connections.lease(1, never)
+    with pytest.raises(ResourceLimit, match=r"all 1 connections were busy for 0\.2 s") as failure:
+        connections.lease(1, never)
+    assert (failure.value.code, failure.value.source) == ("53300", "shop")
+    first.end()
+    assert connections.lease(1, never).size == 1
+
+
+def test_a_lease_is_all_or_nothing() -> None:
+    connections = pool(size=2, wait=0.05)
+    one = connections.lease(1, never)
+    with pytest.raises(ResourceLimit, match="2 of 2 connections"):
+        connections.lease(2, never)
+    assert connections.leased == 1
+    one.end()
 
 
 def test_who_waits_can_be_cancelled() -> None:
     connections = pool(size=1, wait=30)
-    connections.lease(never)
+    held = connections.lease(1, never)
     with pytest.raises(Cancelled):
-        connections.lease(lambda: True)
+        connections.lease(1, lambda: True)
+    held.end()
 
 
 def test_who_waits_gets_what_comes_back() -> None:
     connections = pool(size=1, wait=10)
-    connections.lease(never)
-    found: list[tuple[int, bool]] = []
-    waiter = threading.Thread(target=lambda: found.append(connections.lease(never)))
+    held = connections.lease(1, never)
+    held.connection()
+    found: list[Lease[int]] = []
+    waiter = threading.Thread(target=lambda: found.append(connections.lease(1, never)))
     waiter.start()
-    connections.give_back(1)
+    held.give_back(1)
+    held.end()
     waiter.join(5)
-    assert found == [(1, True)]
+    assert found[0].connection() == (1, True)
 
 
-def test_a_failed_connect_frees_its_place() -> None:
+def test_a_failed_connect_is_reported_each_time() -> None:
     def connect() -> int:
         raise ResourceLimit("no")
 
-    connections: Pool[int] = Pool("shop", 1, 0.1, connect)
+    lease = Pool("shop", 1, 0.1, connect).lease(1, never)
     for _ in range(3):
         with pytest.raises(ResourceLimit, match="no"):
-            connections.lease(never)
+            lease.connection()
+
+
+def test_after_its_end_a_lease_neither_gives_nor_takes() -> None:
+    connections = pool()
+    lease = connections.lease(1, never)
+    lease.connection()
+    lease.end()
+    assert not lease.give_back(1)
+    with pytest.raises(InternalError):
+        lease.connection()
+
+
+def test_a_lease_that_is_lost_is_ended() -> None:
+    connections = pool()
+    connections.lease(2, never)
+    assert connections.leased == 0
 
 
 def test_closed_pools_lease_nothing() -> None:
     connections = pool()
-    connections.lease(never)
-    connections.lease(never)
-    connections.give_back(2)
+    lease = connections.lease(2, never)
+    lease.connection()
+    lease.connection()
+    lease.give_back(2)
     assert connections.close() == [2]
-    assert not connections.give_back(1)
+    assert not lease.give_back(1)
     with pytest.raises(Cancelled):
-        connections.lease(never)
+        connections.lease(1, never)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from hanse.ir.types import Kind
 from hanse.spi.dialect import Operand, Rule, Rules
-from hanse.spi.duckdb import dates
+from hanse.spi.duckdb import dates, numberformats
 from hanse.spi.duckdb.spelling import fail_with, let, quoted, rules, value
 
 PATTERNS = [
@@ -318,80 +318,9 @@ def _read(type_name: str) -> Spell:
     return spell
 
 
-NUMBER_TEMPLATE = re.compile(r"(FM)?(?=[09])([09,G]*)(?:([.D])([09]*))?", re.IGNORECASE)
-
-
-def _number_plan(template: object) -> tuple[bool, str, str] | None:
-    """Whether blanks are dropped, the places before the point and those after it."""
-    match = NUMBER_TEMPLATE.fullmatch(template) if isinstance(template, str) else None
-    if not match or (match[3] or "") == "d":
-        return None
-    return (
-        bool(match[1]),
-        match[2].upper().replace("G", ","),
-        (match[4] if match[3] else "") + ("." if match[3] else ""),
-    )
-
-
-def _write_number(args: Sequence[Operand]) -> str:
-    """Digits in their places: leading 9s are blanks where there is no digit, a sign stands before the first."""
-    plan = _number_plan(value(args[1]))
-    assert plan is not None
-    fill, whole, fraction = plan
-    point, fraction = "." in fraction, fraction.replace(".", "")
-    places = whole.replace(",", "")
-    zeros = len(places) - places.index("0") if "0" in places else 0
-    scale = len(fraction)
-
-    def body(x: str) -> str:
-        text = f"CAST(CAST(abs({x}) AS DECIMAL(38,{scale})) AS VARCHAR)"
-        return let(
-            [text, f"{x} < 0"],
-            lambda t, negative: _digits(t, negative, whole, places, zeros, scale, point, fill, fraction),
-            "w",
-        )
-
-    return let([args[0]], body)
-
-
-def _digits(
-    t: str, negative: str, whole: str, places: str, zeros: int, scale: int, point: bool, fill: bool, fraction: str
-) -> str:
-    digits = f"split_part({t}, '.', 1)"
-    bare = f"CASE WHEN {digits} = '0' AND {1 if scale and zeros == 0 else 0} = 1 THEN '' ELSE {digits} END"
-    if fill:
-        bare = f"CASE WHEN CAST({t} AS DECIMAL(38,{scale})) = 0 THEN {digits} ELSE {bare} END"
-    padded = f"lpad(lpad({bare}, CAST(greatest(len({bare}), {zeros}) AS INTEGER), '0'), {len(places)}, ' ')"
-    pieces, place = [], 0
-    for char in whole:
-        if char == ",":
-            pieces.append(f"CASE WHEN trim(left(p, {place})) = '' THEN ' ' ELSE ',' END")
-        else:
-            place += 1
-            pieces.append(f"substr(p, {place}, 1)")
-    shown = " || ".join(pieces)
-    tail = f" || '.' || split_part({t}, '.', 2)" if scale else (" || '.'" if point else "")
-    if fill and scale:
-        kept = fraction.rfind("0") + 1
-        after = f"split_part({t}, '.', 2)"
-        tail = f" || '.' || rpad(rtrim({after}, '0'), CAST(greatest({kept}, len(rtrim({after}, '0'))) AS INTEGER), '0')"
-    zero = f"CAST({t} AS DECIMAL(38,{scale})) = 0"
-    sign = f"CASE WHEN {negative} AND NOT ({zero}) THEN '-' ELSE '' END"
-    number = f"list_transform([{padded}], lambda p: {sign} || ltrim({shown}){tail})[1]"
-    width = len(whole) + scale + point + 1
-    signs = f"CASE WHEN {negative} THEN '-' ELSE {quoted('' if fill else ' ')} END"
-    overflow = quoted("".join("#" if c != "," else "," for c in whole) + ("." + "#" * scale if point else ""))
-    sized = number if fill else f"lpad({number}, {width}, ' ')"
-    return f"CASE WHEN len({digits}) > {len(places)} THEN {signs} || {overflow} ELSE {sized} END"
-
-
-def _can_write_number(args: Sequence[Operand]) -> bool:
-    return args[0].type.kind == Kind.DECIMAL and _number_plan(value(args[1])) is not None
-
-
 MOMENTS = (dates.STAMPS, frozenset({Kind.TEXT}))
 FORMATS: Rules = {
-    "to_char": rules(Rule(_write, MOMENTS, when=_can_write), Rule(_write_number, when=_can_write_number)),
+    "to_char": rules(Rule(_write, MOMENTS, when=_can_write), numberformats.RULE),
     "to_date": rules(Rule(_read("DATE"), when=_can_read)),
     "to_timestamp": rules(dates.FROM_EPOCH, Rule(_read("TIMESTAMPTZ"), when=_can_read)),
 }

@@ -243,7 +243,8 @@ def _compared(
     columns = bound.columns
     for index, (value, column) in enumerate(zip(values, columns, strict=True)):
         call = functions.resolve(name, (value, bound.untyped.get(index, column.ref())), where)
-        assert isinstance(call, Call)
+        if not isinstance(call, Call):  # folded: NULL with anything is NULL, but not with a subquery that has no rows
+            call = Call(BOOLEAN, name, (coercion.coerce(value, column.type, where, "explicit"), column.ref()))
         args.append(call.args[0])
         same = call.args[1] == column.ref() or index in bound.untyped
         if same and call.args[1].type == column.type:

@@ -38,6 +38,13 @@ CLASSES: tuple[tuple[type[BaseException], type[HanseError], str], ...] = (
 SOURCES: dict[str, type[HanseError]] = {"58030": SourceError, "72000": StaleSnapshot}
 """What a relation of an embedded source says when it cannot be read, or is no longer what its catalog says."""
 
+MESSAGES = (
+    (re.compile(r"value is out of range for the destination type"), "22003"),
+    (re.compile(r"More than one row returned by a subquery"), "21000"),
+    (re.compile(r"Could not parse string .* according to format specifier"), "22008"),
+)
+"""What DuckDB tells apart in its messages alone: the SQLSTATE that PostgreSQL has for it. The classes decide the rest."""
+
 HINTS = {
     "53200": "raise engine.memory_limit, or give the operators space to spill: engine.spill_folder",
     "57014": None,
@@ -56,5 +63,6 @@ def translate(failure: BaseException) -> HanseError:
     message = re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", message)
     for theirs, ours, code in CLASSES:
         if isinstance(failure, theirs):
-            return ours(message, sqlstate=code, hint=HINTS.get(code))
+            told = next((state for pattern, state in MESSAGES if pattern.search(message)), code)
+            return ours(message, sqlstate=told, hint=HINTS.get(code))
     return InternalError(f"{type(failure).__name__}: {message}")

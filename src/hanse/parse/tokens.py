@@ -4,6 +4,7 @@
 - ``INTERVAL 'text' [fields]`` becomes the call ``interval('text', 'fields')``, because sqlglot drops parts of the text
 - ``JOIN`` alone becomes ``INNER JOIN``, which sqlglot's tree tells from a comma
 - ``:name`` becomes ``$n``
+- ``name -> `` and ``(name) ->`` get two parentheses more: sqlglot takes them for a lambda among the arguments of a call
 - a comma with nothing after it, letters glued to a number, a second statement and too deep a nesting are errors
 """
 
@@ -125,6 +126,18 @@ class Preparation:
             token = _copy(token, token.token_type, token.text + MARK)
         self.done.append(token)
         self._at += 1
+        if following is not None and following.token_type is TokenType.ARROW:
+            self._enclose_operand(token)
+
+    def _enclose_operand(self, last: Token) -> None:
+        """Parentheses around the operand before an arrow, if it is a bare name or one in parentheses."""
+        start = -1 if last.token_type is not TokenType.R_PAREN else -3
+        before = self.done[start - 1].token_type if len(self.done) > -start else None
+        lone = start == -1 or self.done[-3].token_type is TokenType.L_PAREN
+        if not lone or before not in (TokenType.L_PAREN, TokenType.COMMA):
+            return
+        opening, closing = _copy(last, TokenType.L_PAREN, "("), _copy(last, TokenType.R_PAREN, ")")
+        self.done[start:] = [opening, opening, *self.done[start:], closing, closing]
 
     def _join(self, token: Token) -> None:
         if not self.done or self.done[-1].token_type not in _JOIN_WORDS:

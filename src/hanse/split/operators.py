@@ -56,7 +56,12 @@ def _call(call: e.Aggregate, judge: Judge) -> str:
         reason = judge.group_keys(call.args) if rule.distinct else f"{call.name}(DISTINCT ...) is not proven there"
     if call.filter is not None:
         reason = reason or _capability(judge, "aggregate_filter") or judge.all_exact((call.filter,))[1]
-    return reason or judge.sort_keys(call.order_by)
+    return reason or _extreme(call, judge) or judge.sort_keys(call.order_by)
+
+
+def _extreme(call: e.Aggregate | e.WindowCall, judge: Judge) -> str:
+    """MIN and MAX sort their argument: it needs the form that sorts."""
+    return judge.sort_keys(map(e.SortKey, call.args)) if call.name in ("min", "max") else ""
 
 
 def _window(node: p.Window, judge: Judge) -> str:
@@ -79,6 +84,7 @@ def _window_call(call: e.WindowCall, judge: Judge) -> str:
     if call.filter is not None:
         reason = _capability(judge, "aggregate_filter") or judge.all_exact((call.filter,))[1]
     reason = reason or judge.group_keys(call.partition_by) or judge.sort_keys(call.order_by)
+    reason = reason or _extreme(call, judge)
     return reason or _frame(call, judge)
 
 

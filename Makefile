@@ -18,7 +18,7 @@ export UV_NO_PROGRESS := 1
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check lint types contracts format golden fuzz bench lock clean
+.PHONY: help env demo test check lint types contracts docs format golden fuzz bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
@@ -36,7 +36,7 @@ $(UV): scripts/get_uv.py
 	@TMPDIR=$(CURDIR)/.cache $(UV) sync --frozen --quiet --python "$(PYTHON)"
 	@touch $@
 
-demo: env ## one SQL statement over four stores; needs no root and no server
+demo: env ## one SQL statement over five stores; needs no root and no server
 	@$(BIN)/hanse demo
 
 test: check ## lint, types, contracts, then every test with real PostgreSQL and MariaDB
@@ -52,6 +52,9 @@ types: env
 
 contracts: env
 	@$(BIN)/lint-imports --no-logo
+
+docs: env ## write the reference pages and the JSON Schema that follow from the code
+	@$(BIN)/python scripts/write_docs.py
 
 format: env ## rewrite the files in the house format
 	@$(BIN)/ruff check --fix-only && $(BIN)/ruff format

@@ -159,6 +159,7 @@ class Connection:
 
     def cursor(self) -> "Cursor":
         """A new cursor."""
+        _ = self.engine
         return Cursor(self)
 
     def commit(self) -> None:

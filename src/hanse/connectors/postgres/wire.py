@@ -146,7 +146,10 @@ def _widened(array: pa.Array, target: pa.DataType) -> pa.Array:
         return pa.nulls(len(array), target)
     if not any(family(array.type) and family(target) for family in families):
         raise TypeError(array.type)
-    return pc.cast(array, target, safe=True)
+    try:
+        return pc.cast(array, target, safe=True)
+    except pa.ArrowInvalid:  # a value beyond the type that was promised: the column has grown since
+        raise TypeError(array.type) from None
 
 
 def _check_days(array: pa.Array) -> None:

@@ -1,0 +1,1 @@
+"""What users read, held against what the program does."""

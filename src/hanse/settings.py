@@ -116,7 +116,8 @@ def load(config: str | Path | Mapping[str, Any]) -> tuple[Config, Path]:
     if not isinstance(raw or {}, dict):
         raise ConfigError(f"{path} must hold a mapping with the key sources")
     folder = path.resolve().parent
-    return _parse(raw or {}, folder), folder
+    given = {key: value for key, value in (raw or {}).items() if value is not None}  # a key with nothing under it
+    return _parse(given, folder), folder
 
 
 def _parse(raw: Mapping[str, Any], folder: Path) -> Config:

@@ -100,5 +100,5 @@ def build(folder: Path) -> None:
 
 def write_config(path: Path, sources: dict[str, dict[str, object]]) -> Path:
     """Write a hanse.yaml with these sources."""
-    path.write_text(yaml.safe_dump({"sources": sources}), encoding="utf-8")
+    path.write_text(yaml.safe_dump({"sources": sources}, sort_keys=False), encoding="utf-8")
     return path

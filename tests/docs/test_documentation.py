@@ -159,11 +159,7 @@ def test_commands_in_examples_run(page: str, folder: str, request: pytest.Fixtur
     assert len(commands) >= 3
     for command in commands:
         done = subprocess.run(
-            [
-                "sh",
-                "-c",
-                command.replace("hanse ", shlex.quote(HANSE) + " ", 1) if command.startswith("hanse") else command,
-            ],
+            ["sh", "-c", command],
             cwd=request.getfixturevalue(folder),
             env=environment(PATH=f"{Path(HANSE).parent}:/usr/bin:/bin"),
             stdin=subprocess.DEVNULL,

@@ -17,7 +17,8 @@ def _readable(table: Table, position: int | None) -> Table:
     """The table, unless its source says that it cannot be read."""
     reason = dict(table.details).get("unavailable")
     if reason is not None:
-        raise SourceError(f"table {table} cannot be read: {reason}", sqlstate="58030", position=position)
+        message = f"table {table} cannot be read: {reason}"
+        raise SourceError(message, sqlstate="58030", source=table.source, position=position)
     return table
 
 

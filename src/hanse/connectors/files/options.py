@@ -14,11 +14,13 @@ class CsvOptions(BaseModel):
     delimiter: str | None = None
     """One character; found from the first line by default."""
     quote: str = '"'
+    """The character around text that holds the delimiter."""
     header: bool | None = None
     """Whether the first line holds names; found out by default."""
     null_strings: list[str] = [""]
     """Unquoted text that means NULL; quoted text never does, as in PostgreSQL's COPY."""
     encoding: str = "utf-8"
+    """The files' character encoding."""
 
 
 class FilesOptions(TableFilter):
@@ -29,6 +31,7 @@ class FilesOptions(TableFilter):
     format: Literal["parquet", "csv", "json"] | None = None
     """``parquet``, ``csv`` or ``json``; by default the file's extension says."""
     csv: CsvOptions = CsvOptions()
+    """How CSV files are written."""
     columns: dict[str, dict[str, str]] = {}
     """Types that replace the inferred ones of CSV and JSON: ``{table: {column: type}}``, as in a CAST."""
     hive_partitioning: bool | None = None

@@ -21,9 +21,13 @@ class Tls(BaseModel):
 
     model_config = {"extra": "forbid", "hide_input_in_errors": True}
     mode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
+    """How much is asked of the server: encryption if it can, encryption, a known authority, and its name too."""
     ca: str | None = None
+    """File of the authorities that may sign the server's certificate."""
     cert: str | None = None
+    """File of our certificate, where the server asks for one."""
     key: str | None = None
+    """File of our certificate's key."""
 
 
 class Options(TableFilter):
@@ -31,12 +35,19 @@ class Options(TableFilter):
 
     model_config = {"extra": "forbid", "hide_input_in_errors": True}
     url: SecretStr
+    """``postgresql://user:password@host:port/database``, with any setting of libpq after a question mark."""
     user: str | None = None
+    """Instead of the user in the URL."""
     password: SecretStr | None = None
+    """Instead of the password in the URL."""
     tls: Tls | None = None
+    """Whether and how the connection is encrypted; by default as the URL says."""
     connect_timeout: int = Field(default=10, ge=1)
+    """How long to wait for the server to accept a connection."""
     statement_timeout: float = Field(default=0, ge=0)
+    """How long the server lets one statement run."""
     lock_timeout: float = Field(default=10, ge=0)
+    """How long a statement waits for a lock."""
     idle_timeout: float = Field(default=0, ge=0)
     """How long a transaction may wait for us (``idle_in_transaction_session_timeout``)."""
     connections: int = Field(default=8, ge=1)
@@ -50,6 +61,7 @@ class Options(TableFilter):
     infinity: Literal["error", "null", "clamp"] = "error"
     """What infinite dates and timestamps become."""
     application_name: str = Field(default="hanse", max_length=24, pattern=r"^[\w.-]+$")
+    """What ``pg_stat_activity`` shows, followed by ``/`` and the query's id."""
 
     @field_validator("url")
     @classmethod

@@ -10,18 +10,9 @@ A first use::
         print(result.report.to_dict())
 """
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
-from hanse.engine import Engine
+from hanse.engine import Engine, connect
 from hanse.errors import HanseError
 from hanse.execute.result import ResultStream
 
 __version__ = "0.1.0"
 __all__ = ["Engine", "HanseError", "ResultStream", "__version__", "connect"]
-
-
-def connect(config: str | Path | Mapping[str, Any] = "hanse.yaml") -> Engine:
-    """An engine over the sources of a hanse.yaml, or of a mapping of the same shape; close it after use."""
-    return Engine(config)

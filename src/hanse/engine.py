@@ -288,6 +288,11 @@ class Engine:
         self.close()
 
 
+def connect(config: str | Path | Mapping[str, Any] = "hanse.yaml") -> Engine:
+    """An engine over the sources of a hanse.yaml, or of a mapping of the same shape; close it after use."""
+    return Engine(config)
+
+
 def _literals(values: tuple[Any, ...], types: tuple[t.Type, ...]) -> tuple[Literal, ...]:
     """The values as literals of the types that binding found for them."""
     found: list[Literal] = []

@@ -1,11 +1,12 @@
 """The entry: a statement, the tables and a guard in; a typed plan out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sqlglot import exp
 
 from hanse.bind import coercion, expressions, queries
+from hanse.bind.copies import apart
 from hanse.bind.place import BindContext, Bound, Guard, Session
 from hanse.bind.syntax import position
 from hanse.bind.tables import Tables
@@ -64,6 +65,7 @@ def bind(statement: Parsed, tables: Tables, guard: Guard, context: BindContext) 
         coercion.session_zone.reset(token)
     if not bound.columns:
         raise Unsupported("the query has no columns", position=position(statement.syntax), hint="select something")
+    bound = replace(bound, plan=apart(bound.plan, lambda: next(session.ids)))
     return _with_parameters(bound, statement, context)
 
 

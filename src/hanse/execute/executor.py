@@ -21,7 +21,7 @@ from hanse.ir.request import Request, RequestGraph
 from hanse.spi.connector import Connector, Embedded, ReadContext, Session
 from hanse.spi.dialect import Dialect
 
-JOIN_SECONDS = 1.0
+JOIN_SECONDS = 0.9
 """How long a closing result waits for its threads, all together, before it leaves them to end by themselves."""
 
 

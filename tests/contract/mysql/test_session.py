@@ -329,7 +329,6 @@ def test_warnings_are_errors(contract: ConnectorContract) -> None:
         list(session.read(asking("SELECT 1 DIV 0", INT64), ()))
     assert failure.value.code == "22012"
     session = contract.connector.begin(ReadContext("e5", 1))
-    session = contract.connector.begin(ReadContext("e5", 1))
     with pytest.raises(InvalidValue, match="Truncated"):
         list(session.read(asking("SELECT CAST('12x' AS SIGNED)", INT64), ()))
     session.close()

@@ -19,7 +19,7 @@ from hanse.ir.expr import Literal, Parameter
 from hanse.ir.request import Request, SqlText
 from hanse.spi.connector import ReadContext
 
-CANCEL_SECONDS = 0.9
+CANCEL_SECONDS = 0.7
 SNAPSHOT_ENGINES = frozenset({"innodb", "rocksdb", "tokudb"})
 BEGIN = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 WHEN = "SELECT CONNECTION_ID(), DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%dT%H:%i:%s.%fZ')"
@@ -64,6 +64,8 @@ class MysqlSession:
         self._running: set[Running] = set()
         self._ended = False
         self._answered = 0
+        self._cause: HanseError | None = None
+        """Why the shared connection is lost, for those who come after whoever found that out."""
         self._shared: Running | None = None
         self._snapshot: str | None = None
         self._is_snapshot = True
@@ -169,6 +171,10 @@ class MysqlSession:
             except GeneratorExit:
                 self._skip(running, rows)
                 raise
+            except FAILURES as raised:
+                self._cause = translate(raised, self._door.source, self._ended)
+                self._doom(running)
+                raise
             except BaseException:
                 self._doom(running)
                 raise
@@ -194,7 +200,8 @@ class MysqlSession:
             shared = self._shared
             if shared is not None:
                 if shared.doomed:
-                    raise Cancelled("another request of the query was ended", source=self._door.source)
+                    ended = Cancelled("another request of the query was ended", source=self._door.source)
+                    raise self._cause or ended
                 return shared
             while True:
                 running, used = self._connected()
@@ -210,10 +217,10 @@ class MysqlSession:
     # the end
 
     def cancel(self) -> None:
-        """End every running statement at the server, within a second."""
+        """End every running statement at the server, within a second. Only the first call waits for that."""
         with self._lock:
+            running = [] if self._ended else list(self._running)
             self._ended = True
-            running = list(self._running)
             for one in running:
                 one.doomed = True
         self._lanes.stop()

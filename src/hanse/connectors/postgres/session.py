@@ -18,13 +18,14 @@ from hanse.connectors.postgres.running import Running
 from hanse.connectors.postgres.wire import Decoder, label, statement
 from hanse.connectors.shared.lanes import Lanes
 from hanse.connectors.shared.pool import Lease, Pool
-from hanse.errors import Cancelled, HanseError, InvalidValue
+from hanse.errors import Cancelled, HanseError, InvalidValue, SourceUnreachable
 from hanse.ir.expr import Literal, Parameter
 from hanse.ir.request import Request, SqlText
 from hanse.spi.connector import ReadContext
 
-CANCEL_SECONDS = 0.9
+CANCEL_SECONDS = 0.8
 Control = psycopg.Connection[Any]
+UNKNOWN_SNAPSHOT = "22023"
 READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -144,10 +145,16 @@ class PostgresSession:
                 self._drop(running)
                 if used and sqlstate(failure) in (None, "57P01"):
                     continue
-                raise translate(failure, self._server.source, running.cancelled) from None
+                raise self._of_begin(failure, running.cancelled) from None
             except HanseError:
                 self._drop(running)
                 raise
+
+    def _of_begin(self, failure: BaseException, cancelled: bool) -> HanseError:
+        """Our error for a transaction that did not start: a snapshot goes with the connection that exported it."""
+        if sqlstate(failure) == UNKNOWN_SNAPSHOT and not cancelled:
+            return SourceUnreachable("the connection that held the snapshot was lost", source=self._server.source)
+        return translate(failure, self._server.source, cancelled)
 
     def _begin(self) -> str:
         snapshot = self._shared_snapshot() if self._context.requests > 1 else None
@@ -200,10 +207,10 @@ class PostgresSession:
             control.close()
 
     def cancel(self) -> None:
-        """End every running statement at the server, within a second."""
+        """End every running statement at the server, within a second. Only the first call waits for that."""
         with self._lock:
+            running = [] if self._ended else list(self._running)
             self._ended = True
-            running = list(self._running)
             if self._control is not None:
                 _shut(self._control)
         if self._lanes is not None:

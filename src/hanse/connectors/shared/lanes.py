@@ -2,19 +2,20 @@
 
 A query may have more requests for a source than it has connections there, so requests take turns. The coordinator may
 want the last answer while it does not read the first: then the first must not wait for its reader. An answer whose turn
-it is fills a few batches of memory and then waits for its reader, as a lone request does; as soon as another request
-waits for its turn, the rest goes to a file, and the connection is free for the next. So every turn ends by itself.
+it is fills a few batches of memory and then waits for its reader, as a lone request does; as long as another request
+waits for its turn, what is not taken goes to a file instead. So every turn ends by itself.
 """
 
+import os
 import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import IO
+from typing import IO, NamedTuple
 
 import pyarrow as pa
 
-from hanse.errors import Cancelled, HanseError, ResourceLimit, SourceError
+from hanse.errors import Cancelled, ResourceLimit, SourceError
 from hanse.spi.connector import ReadContext
 
 BATCHES_IN_MEMORY = 4
@@ -24,6 +25,13 @@ Produce = Callable[[], Iterator[pa.RecordBatch]]
 
 class Stopped(Exception):
     """Nobody wants the rest."""
+
+
+class Kept(NamedTuple):
+    """Where in its file a batch stands, as an Arrow stream of its own."""
+
+    offset: int
+    size: int
 
 
 class Lanes:
@@ -108,9 +116,10 @@ class Spool:
     def __init__(self, lanes: Lanes) -> None:
         """Empty, and not finished."""
         self._lanes = lanes
-        self._memory: deque[pa.RecordBatch] = deque()
+        self._batches: deque[pa.RecordBatch | Kept] = deque()
+        self._in_memory = 0
         self._file: IO[bytes] | None = None
-        self._writer: pa.RecordBatchWriter | None = None
+        self._end = 0
         self._finished = False
         self._failure: BaseException | None = None
         self.stopped = False
@@ -118,50 +127,50 @@ class Spool:
     def put(self, batch: pa.RecordBatch) -> None:
         """Hand one batch over; raises Stopped, or ResourceLimit where there is no room for a file."""
         with self._lanes.changed:
-            self._lanes.changed.wait_for(
-                lambda: self._has_room() or self._writer or self._lanes.is_wanted() or self.stopped
-            )
+            self._lanes.changed.wait_for(lambda: self._has_room() or self._lanes.is_wanted() or self.stopped)
             if self.stopped:
                 raise Stopped
-            if self._writer is None and self._has_room():
-                self._memory.append(batch)
-                self._lanes.changed.notify_all()
+            if self._has_room():
+                self._in_memory += 1
+                self._hand_over(batch)
                 return
         try:
-            self._spill(batch)
+            kept = self._keep(batch)
         except OSError as failure:
-            raise self._full(failure) from None
+            message = f"no room to keep an answer aside: {failure.strerror or failure}"
+            hint = "engine.spill_folder"
+            raise ResourceLimit(message, sqlstate="53100", source=self._lanes.source, hint=hint) from None
+        with self._lanes.changed:
+            self._hand_over(kept)
 
     def _has_room(self) -> bool:
-        return len(self._memory) < BATCHES_IN_MEMORY
+        return self._in_memory < BATCHES_IN_MEMORY
 
-    def _spill(self, batch: pa.RecordBatch) -> None:
-        if self._writer is None or self._file is None:
+    def _hand_over(self, item: "pa.RecordBatch | Kept") -> None:
+        self._batches.append(item)
+        self._lanes.changed.notify_all()
+
+    def _keep(self, batch: pa.RecordBatch) -> Kept:
+        """Put the batch into the file, which has no name and so goes with the process at the latest."""
+        if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="hanse-answer-", dir=self._lanes.folder)  # noqa: SIM115
-            self._writer = pa.ipc.new_stream(self._file, batch.schema, options=COMPRESSION)
-        before = self._file.tell()
-        self._writer.write_batch(batch)
-        self._lanes.spend(self._file.tell() - before)
-
-    def _full(self, failure: OSError) -> HanseError:
-        message = f"no room to keep an answer aside: {failure.strerror or failure}"
-        return ResourceLimit(message, sqlstate="53100", source=self._lanes.source, hint="engine.spill_folder")
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema, options=COMPRESSION) as writer:
+            writer.write_batch(batch)
+        data = memoryview(sink.getvalue())
+        self._lanes.spend(len(data))
+        kept = Kept(self._end, len(data))
+        while data:
+            written = os.pwrite(self._file.fileno(), data, self._end)
+            self._end += written
+            data = data[written:]
+        return kept
 
     def finish(self, failure: BaseException | None = None) -> None:
         """There is no more; ``failure`` is why."""
-        try:
-            if self._writer is not None:
-                self._writer.close()
-                self._flush()
-        except OSError as full:
-            failure = failure or self._full(full)
         with self._lanes.changed:
             self._finished, self._failure = True, failure
             self._lanes.changed.notify_all()
-
-    def _flush(self) -> None:
-        if self._file is not None:
-            self._file.flush()
 
     def stop(self) -> None:
         """Nobody wants the rest."""
@@ -173,42 +182,35 @@ class Spool:
         try:
             while (batch := self._next()) is not None:
                 yield batch
-            if self._file is not None:
-                yield from self._kept()
         finally:
             self.stop()
             self._wait_finished()
             if self._file is not None:
-                self._close()
-
-    def _kept(self) -> Iterator[pa.RecordBatch]:
-        assert self._file is not None
-        try:
-            self._file.seek(0)
-            yield from pa.ipc.open_stream(self._file)
-        except (OSError, pa.ArrowException) as failure:
-            raise SourceError(f"an answer that was kept aside is lost: {failure}", source=self._lanes.source) from None
-
-    def _close(self) -> None:
-        """Free the space. A file on a full disk cannot even be closed without a complaint."""
-        assert self._file is not None
-        try:
-            self._file.close()
-        except OSError:
-            self._file = None
+                self._file.close()
 
     def _wait_finished(self) -> None:
         with self._lanes.changed:
             self._lanes.changed.wait_for(lambda: self._finished)
 
     def _next(self) -> pa.RecordBatch | None:
-        """The next batch in memory, waiting for it; None when memory is empty for good."""
+        """The next batch, waiting for it; None after the last."""
         with self._lanes.changed:
-            self._lanes.changed.wait_for(lambda: self._memory or self._finished)
-            if self._memory:
-                batch = self._memory.popleft()
+            self._lanes.changed.wait_for(lambda: self._batches or self._finished)
+            if not self._batches:
+                if self._failure is not None:
+                    raise self._failure
+                return None
+            item = self._batches.popleft()
+            if not isinstance(item, Kept):
+                self._in_memory -= 1
                 self._lanes.changed.notify_all()
-                return batch
-            if self._failure is not None:
-                raise self._failure
-            return None
+                return item
+        return self._fetched(item)
+
+    def _fetched(self, kept: Kept) -> pa.RecordBatch:
+        assert self._file is not None
+        try:
+            data = os.pread(self._file.fileno(), kept.size, kept.offset)
+            return pa.ipc.open_stream(data).read_next_batch()
+        except (OSError, pa.ArrowException) as failure:
+            raise SourceError(f"an answer that was kept aside is lost: {failure}", source=self._lanes.source) from None

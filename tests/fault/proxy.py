@@ -1,0 +1,95 @@
+"""A TCP proxy before a server, which can cut connections, swallow everything, or let bytes drip."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit, urlunsplit
+
+CHUNK_BYTES = 1 << 16
+
+
+class Proxy:
+    """Passes bytes on, until a test says otherwise. A context manager; leaving it cuts everything."""
+
+    def __init__(self, url: str) -> None:
+        self._parts = urlsplit(url)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._open = threading.Event()
+        self._open.set()
+        self._ended = threading.Event()
+        self.pause = 0.0
+        """Seconds between two chunks from the server."""
+        self.chunk = CHUNK_BYTES
+        self._start(self._accept)
+
+    @property
+    def url(self) -> str:
+        """The server's URL with the proxy's port."""
+        parts, port = self._parts, self._listener.getsockname()[1]
+        return urlunsplit(parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{port}"))
+
+    def _start(self, work, *args) -> None:
+        thread = threading.Thread(target=work, args=args, name="proxy", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+                server = socket.create_connection((self._parts.hostname, self._parts.port))
+            except OSError:
+                return
+            with self._lock:
+                self._sockets += [client, server]
+            self._start(self._pump, client, server, False)
+            self._start(self._pump, server, client, True)
+
+    def _pump(self, source: socket.socket, target: socket.socket, is_answer: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(self.chunk):
+                if is_answer and self.pause:
+                    self._ended.wait(self.pause)
+                self._open.wait()
+                if self._ended.is_set():
+                    break
+                target.sendall(data)
+        for one in (source, target):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def swallow(self) -> None:
+        """From now on nothing passes, and nobody is told: connections stay up, new ones are accepted."""
+        self._open.clear()
+
+    def cut(self) -> None:
+        """End every connection; new ones work as before."""
+        with self._lock:
+            sockets, self._sockets = self._sockets, []
+        for one in sockets:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def refuse(self) -> None:
+        """End every connection, and accept no more."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._ended.set()
+        self._open.set()
+        self.refuse()
+        for thread in self._threads:
+            thread.join(5)

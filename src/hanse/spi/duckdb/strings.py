@@ -78,6 +78,17 @@ def _chr(args: Sequence[Operand]) -> str:
     )(args)
 
 
+SHARP_S, STAND_IN = "\u00df", "\uf8fe"
+"""A letter whose one capital DuckDB knows and PostgreSQL does not, and one of private use to keep it by."""
+
+
+def _upper(args: Sequence[Operand]) -> str:
+    """Unicode's simple mapping leaves the sharp s alone; DuckDB makes it a capital sharp s."""
+    text = args[0].sql
+    kept = f"replace(upper(replace({text}, '{SHARP_S}', '{STAND_IN}')), '{STAND_IN}', '{SHARP_S}')"
+    return f"CASE WHEN contains({text}, '{SHARP_S}') THEN {kept} ELSE upper({text}) END"
+
+
 def _initcap(args: Sequence[Operand]) -> str:
     """A letter or digit after one that is neither begins a word."""
     words = f"regexp_extract_all(lower({args[0].sql}), '[\\p{{L}}\\p{{N}}]+|[^\\p{{L}}\\p{{N}}]+')"
@@ -222,7 +233,7 @@ RESERVED = (
 
 STRINGS: Rules = {
     "lower": rules("lower({0})"),
-    "upper": rules("upper({0})"),
+    "upper": rules(_upper),
     "initcap": rules(_initcap),
     "length": rules(Rule("CAST(octet_length({0}) AS INTEGER)", BYTES), Rule("CAST(length({0}) AS INTEGER)")),
     "octet_length": rules(Rule("CAST(octet_length({0}) AS INTEGER)", BYTES), Rule("CAST(strlen({0}) AS INTEGER)")),

@@ -17,9 +17,9 @@ from hanse.testing.differential import Answer
 from tests.servers.databases import Database
 
 TIMEOUT_MS = 20_000
-INTERVAL = re.compile(
-    r"P(?:(-?\d+)Y)?(?:(-?\d+)M)?(?:(-?\d+)D)?(?:T(?:(-?\d+)H)?(?:(-?\d+)M)?(?:(-?\d+)?(?:\.(\d+))?S)?)?"
-)
+UNITS = re.compile(r"([-+]?\d+) (year|mon|day)s?")
+CLOCK = re.compile(r"([-+]?)(\d+):(\d\d):(\d\d)(?:\.(\d+))?$")
+MONTHS = {"year": 12, "mon": 1, "day": 0}
 
 
 class _Text(Loader):
@@ -27,25 +27,22 @@ class _Text(Loader):
         return bytes(data).decode()
 
 
-class IsoInterval:
-    """An interval in the three parts that PostgreSQL keeps, named as Arrow names them."""
-
-    def __init__(self, text: str) -> None:
-        match = INTERVAL.fullmatch(text)
-        if match is None:
-            raise ValueError(f"not an ISO 8601 interval: {text}")
-        years, months, days, hours, minutes, seconds = (int(part or 0) for part in match.groups()[:6])
-        fraction = int((match[7] or "").ljust(9, "0")[:9] or 0)
-        fraction = -fraction if (match[6] or "").startswith("-") else fraction
-        self.months = years * 12 + months
-        self.days = days
-        self.nanoseconds = ((hours * 60 + minutes) * 60 + seconds) * 10**9 + fraction
-
-
 class _Interval(Loader):
+    """An interval in the three parts that PostgreSQL keeps: months, days, nanoseconds."""
+
     def load(self, data: Buffer) -> tuple[str, int, int, int]:
-        one = IsoInterval(bytes(data).decode())
-        return ("interval", one.months, one.days, one.nanoseconds)
+        text = bytes(data).decode()
+        units = [(int(count), unit) for count, unit in UNITS.findall(text)]
+        months = sum(count * MONTHS[unit] for count, unit in units)
+        days = sum(count for count, unit in units if unit == "day")
+        clock = CLOCK.search(text)
+        return ("interval", months, days, _nanoseconds(clock) if clock else 0)
+
+
+def _nanoseconds(clock: re.Match[str]) -> int:
+    hours, minutes, seconds = (int(clock[i]) for i in (2, 3, 4))
+    whole = ((hours * 60 + minutes) * 60 + seconds) * 10**9 + int((clock[5] or "").ljust(9, "0"))
+    return -whole if clock[1] == "-" else whole
 
 
 class PostgresOracle:
@@ -54,7 +51,6 @@ class PostgresOracle:
     def __init__(self, database: Database) -> None:
         self._connection = psycopg.connect(database.url, autocommit=True, cursor_factory=psycopg.RawCursor)
         for setting in (
-            "IntervalStyle = 'iso_8601'",
             "TimeZone = 'UTC'",
             f"statement_timeout = {TIMEOUT_MS}",
             "jit = off",

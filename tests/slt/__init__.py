@@ -12,7 +12,7 @@ A file is a list of blocks, separated by empty lines::
     1 | sales
     2 | NULL
 
-    error 22012
+    error 22012                        (or a class of errors: 22)
     SELECT 1 / 0
 
 Values stand as ``cells.shown`` writes them. ``core`` holds what is Hanse's own; ``pg_compat`` is also asked of a real

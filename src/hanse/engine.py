@@ -174,7 +174,8 @@ class Engine:
         recorder = (lambda name, after: steps.append((name, after))) if query.is_explained else None
         plan = watch("optimize", lambda: optimize(bound.plan, recorder=recorder))
         pushdown = query.settings.pushdown == "on"
-        graph = watch("split", lambda: split(plan, snapshot.sources, pushdown=pushdown))
+        shipping = query.settings.key_shipping
+        graph = watch("split", lambda: split(plan, snapshot.sources, pushdown=pushdown, key_shipping=shipping))
         requests = watch("render", lambda: render(graph, dialects, capabilities, self._dialect, bound.columns))
         return bound, explain.Stages(bound.plan, tuple(steps), plan, graph, requests)
 
@@ -197,6 +198,7 @@ class Engine:
         run = Run(
             connectors=self._connectors,
             kinds=self._kinds,
+            dialects={name: source.dialect for name, source in snapshot.sources.items()},
             snapshot_version=snapshot.version,
             dialect=self._dialect,
             parameters=_literals(query.values, bound.parameter_types),

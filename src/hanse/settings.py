@@ -55,6 +55,9 @@ class QuerySettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     pushdown: Literal["on", "off"] = Field("on", description="off: read whole tables, do everything here.")
+    key_shipping: Literal["on", "off", "force"] = Field(
+        "on", description="Send a small side's keys to a larger one: where it pays, never, or wherever it is right."
+    )
     timezone: str | None = Field(None, description="The zone of the session; None: the engine's.")
     statement_timeout: float = Field(0, ge=0, description="Seconds until the query is cancelled; 0: never.")
     batch_rows: int = Field(65_536, ge=1, le=1_048_576, description="Rows per Arrow batch, at most.")

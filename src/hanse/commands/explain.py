@@ -1,13 +1,13 @@
 """EXPLAIN: the values of every stage, as text or as plain values for JSON. Explaining is stopping early and printing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from hanse.errors import UserError
 from hanse.execute.report import Report, SourceReport
 from hanse.ir import text
-from hanse.ir.fragment import Decision, FragmentGraph
+from hanse.ir.fragment import Decision, FragmentGraph, Hole
 from hanse.ir.plan import Plan
 from hanse.ir.request import Request, RequestGraph
 from hanse.ir.tables import Verdict
@@ -56,6 +56,7 @@ def _fragments(graph: FragmentGraph) -> str:
     lines += [f"  {_decision(decision)}" for decision in graph.decisions]
     for fragment in graph.fragments:
         lines += [f"f{fragment.id} @{fragment.source}:", _indented(text.tree(fragment.plan))]
+        lines += [f"  {_hole(hole, graph)}" for hole in graph.holes if hole.target == fragment.id]
         lines += [f"  {_decision(decision)}" for decision in fragment.decisions]
     return "\n".join(lines)
 
@@ -84,12 +85,21 @@ def _overview(stages: Stages, kinds: Mapping[str, str], report: Report | None) -
     decisions = {fragment.id: fragment.decisions for fragment in stages.graph.fragments}
     for request in stages.requests.requests:
         lines += _request(request, kinds, observed.get(request.fragment))
+        holes = [hole for hole in stages.graph.holes if hole.target == request.fragment]
+        lines += [f"    {_hole(hole, stages.graph)}" for hole in holes]
         lines += [f"    {_decision(decision)}" for decision in decisions.get(request.fragment, ())]
     if report is not None:
         lines.append(
             f"Rows: {report.rows}; moved: {report.rows_moved} rows, {report.bytes_moved} bytes; {report.elapsed_ms:.1f} ms"
         )
     return "\n".join(lines)
+
+
+def _hole(hole: Hole, graph: FragmentGraph) -> str:
+    """Where the keys of a hole come from: ``keys k0 <- f0.id, at most 50,000, then their range or none``."""
+    origin = next(fragment for fragment in graph.fragments if fragment.id == hole.origin)
+    name = next(column.name for column in origin.columns if column.id == hole.column)
+    return f"keys k{hole.id} <- f{hole.origin}.{name}, at most {hole.keys_max:,}; of more, their range or none"
 
 
 def _request(request: Request, kinds: Mapping[str, str], seen: SourceReport | None) -> list[str]:
@@ -102,6 +112,9 @@ def _request(request: Request, kinds: Mapping[str, str], seen: SourceReport | No
             lines.append(f"    rows read in place {'unknown' if seen.rows_in_place is None else seen.rows_in_place}")
         else:
             lines.append(f"    rows {seen.rows}, bytes {seen.bytes}, first row {first}, last row {last}")
+        if seen.keys:
+            shipped = ", ".join("a range or none" if keys is None else str(keys) for keys in seen.keys)
+            lines.append(f"    keys shipped: {shipped}")
     return lines
 
 
@@ -130,6 +143,7 @@ def as_dict(stages: Stages, kinds: Mapping[str, str], report: Report | None = No
             for place, request in enumerate(stages.requests.requests)
         ],
         "direct": stages.requests.direct,
+        "holes": [asdict(hole) for hole in stages.graph.holes],
     }
     if report is not None:
         described["report"] = report.to_dict()

@@ -23,9 +23,7 @@ from hanse.spi.dialect import Dialect
 
 def statement(sql: SqlText, parameters: Sequence[Literal], dialect: Dialect) -> str:
     """The text with its holes filled by literals, as the dialect spells them."""
-    return "".join(
-        part if isinstance(part, str) else str(dialect.literal(parameters[part.index])) for part in sql.parts
-    )
+    return sql.spelled(lambda part: str(dialect.literal(parameters[part.index])))
 
 
 class Coordinator:

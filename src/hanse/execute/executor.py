@@ -12,6 +12,7 @@ from hanse.execute.coordinator import Coordinator, statement
 from hanse.execute.failures import translate
 from hanse.execute.fetch import Fetch
 from hanse.execute.instances import Instance, InstancePool
+from hanse.execute.keys import ShippedKeys
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import Report, SourceReport
 from hanse.execute.result import ResultStream
@@ -41,6 +42,8 @@ class Run:
     report: Report
     elapsed: Callable[[], float]
     """Milliseconds since the query started."""
+    dialects: Mapping[str, Dialect] = field(default_factory=dict)
+    """Those of the sources, which spell shipped keys."""
     running: RunningQueries = field(default_factory=RunningQueries)
     """Where the query is known while it holds anything."""
 
@@ -136,6 +139,7 @@ def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope
         for request in graph.requests
         if not request.embedded
     }
+    _ship(graph, fetches, run, scope)
     queue = fetches[graph.direct].queue if graph.direct is not None else BatchQueue(scope)
     coordinator = None if graph.direct is not None else _coordinator(graph, pool, run, scope, held)
     _begin_sessions(graph, pool, run, scope, held)
@@ -148,6 +152,16 @@ def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope
         run.report.coordinator_sql = text
         held.threads.append(coordinator.start(text, graph, queue, run.report))
     return queue
+
+
+def _ship(graph: RequestGraph, fetches: Mapping[int, Fetch], run: Run, scope: CancelScope) -> None:
+    """Connect fetches along the holes: the origin's keys are collected, and the target waits for them."""
+    for hole in graph.holes:
+        origin, target = fetches[hole.origin], fetches[hole.target]
+        kept = next(c for c in target.request.columns if c.id == hole.target_column)
+        shipped = ShippedKeys(hole, kept.type, scope)
+        origin.feed(shipped)
+        target.await_keys(shipped, run.dialects[target.request.source])
 
 
 def _report(request: Request, run: Run) -> SourceReport:

@@ -2,18 +2,26 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
 from hanse.errors import HanseError, InternalError, SourceError
 from hanse.execute.cancel import CancelScope
+from hanse.execute.keys import ShippedKeys
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import SourceReport
 from hanse.ir.expr import Literal
-from hanse.ir.request import Request
+from hanse.ir.request import KeyHole, Request
 from hanse.spi.arrow import wire_schema
 from hanse.spi.connector import Session
+from hanse.spi.dialect import Dialect, Operand
+
+SQL_SHOWN = 2000
+"""A statement with keys that is longer than that is reported with their holes."""
+COLLECT_BYTES_MAX = 64 * 1024 * 1024
+"""What may wait while its keys are collected; with more, the query goes on without shipping them."""
 
 
 class Fetch:
@@ -32,6 +40,16 @@ class Fetch:
         self._scope = scope
         self._elapsed = elapsed
         self._taken = False
+        self._feeds: list[ShippedKeys] = []
+        self._awaits: dict[int, tuple[ShippedKeys, Dialect]] = {}
+
+    def feed(self, keys: ShippedKeys) -> None:
+        """Collect keys from what is fetched."""
+        self._feeds.append(keys)
+
+    def await_keys(self, keys: ShippedKeys, dialect: Dialect) -> None:
+        """Fetch only when these keys are known."""
+        self._awaits[keys.hole.id] = (keys, dialect)
 
     def start(self, session: Session, parameters: tuple[Literal, ...]) -> threading.Thread:
         """Begin in a thread of its own, which ends with the stream, an error, or the query."""
@@ -44,11 +62,16 @@ class Fetch:
     def _run(self, session: Session, parameters: tuple[Literal, ...]) -> None:
         report = self._report
         try:
+            request = self._filled()
             report.started_ms = self._elapsed()
-            batches = session.read(self.request, parameters)
-            report.snapshot = session.snapshot
-            self._pass_on(batches)
-            report.snapshot = session.snapshot
+            if request is not None:
+                report.sql = str(request.sql) if len(str(request.sql)) <= SQL_SHOWN else report.sql
+                batches = session.read(request, parameters)
+                report.snapshot = session.snapshot
+                self._pass_on(batches)
+                report.snapshot = session.snapshot
+            for keys in self._feeds:
+                keys.finish()
             report.last_row_ms = self._elapsed()
             report.finished = True
             self.queue.finish()
@@ -63,10 +86,34 @@ class Fetch:
         try:
             for batch in batches:
                 self._account(batch)
-                self.queue.put(batch)
+                self._put(batch)
         finally:
             if close := getattr(batches, "close", None):
                 close()
+
+    def _filled(self) -> Request | None:
+        """The request with its keys; None if there are none, so that nothing need be asked."""
+        if not self._awaits:
+            return self.request
+        found = {id: keys.wait() for id, (keys, _) in self._awaits.items()}
+        self._report.keys = [len(keys) if isinstance(keys, tuple) else None for keys in found.values()]
+        if () in found.values():
+            return None
+
+        def spell(part: KeyHole) -> str:
+            operand = Operand(part.operand, part.type, part.collation)
+            return f"({self._awaits[part.hole][1].keys(operand, found[part.hole])})"
+
+        return replace(self.request, sql=self.request.sql.filled(spell))
+
+    def _put(self, batch: pa.RecordBatch) -> None:
+        """Hand a batch on. While keys are collected the reader may be waiting for a fragment that waits for them, so the
+        queue must not fill: what would be too much ends the collecting."""
+        for keys in self._feeds:
+            keys.add(batch.column(self.schema.get_field_index(f"c{keys.hole.column}")))
+            if self.queue.bytes > COLLECT_BYTES_MAX:
+                keys.give_up()
+        self.queue.put(batch, wait=all(keys.decided for keys in self._feeds))
 
     def _account(self, batch: pa.RecordBatch) -> None:
         if batch.schema != self.schema:

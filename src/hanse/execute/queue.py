@@ -24,11 +24,11 @@ class BatchQueue:
         self._changed = threading.Condition()
         scope.on_end(self._wake)
 
-    def put(self, batch: pa.RecordBatch) -> None:
-        """Add a batch, waiting while the queue is full."""
+    def put(self, batch: pa.RecordBatch, *, wait: bool = True) -> None:
+        """Add a batch, waiting while the queue is full (unless its reader may itself wait for what is put)."""
         size = batch.nbytes
         with self._changed:
-            while self._bytes and self._bytes + size > self._bytes_max and not self._scope.ended:
+            while wait and self._bytes and self._bytes + size > self._bytes_max and not self._scope.ended:
                 self._changed.wait()
             self._scope.check()
             self._batches.append(batch)
@@ -40,6 +40,11 @@ class BatchQueue:
         with self._changed:
             while self._bytes > self._bytes_max // 2 and not self._scope.ended:
                 self._changed.wait()
+
+    @property
+    def bytes(self) -> int:
+        """What waits now."""
+        return self._bytes
 
     def finish(self) -> None:
         """No more batches will come."""

@@ -30,6 +30,8 @@ class SourceReport:
     last_row_ms: float | None = None
     finished: bool = False
     snapshot: str | None = None
+    keys: list[int | None] = field(default_factory=list)
+    """Keys that were sent with each condition on shipped keys; None where it was given up, or only their range sent."""
 
 
 @dataclass(slots=True)

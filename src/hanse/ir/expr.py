@@ -100,6 +100,16 @@ class InList(Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class InKeys(Expr):
+    """True for rows whose ``arg`` is among the keys that fill the hole at run time (``fragment.Hole``); never for NULL.
+
+    A source may answer with more rows: what the keys came from is joined with them again at the coordinator."""
+
+    arg: Expr
+    hole: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scalar(Expr):
     """A subquery of one column used as a value: NULL without a row, an error (21000) with more than one."""
 

@@ -32,6 +32,20 @@ class Fragment:
 
 
 @dataclass(frozen=True, slots=True)
+class Hole:
+    """Keys that run time ships: the distinct values of ``column`` of the finished fragment ``origin`` fill every
+    ``InKeys`` condition of this ``id`` in the fragment ``target``."""
+
+    id: int
+    origin: int
+    column: int
+    target: int
+    target_column: int
+    keys_max: int
+    """With more distinct keys than that, their range is sent, or nothing: the whole is then cheaper."""
+
+
+@dataclass(frozen=True, slots=True)
 class FragmentGraph:
     """All fragments and the coordinator's plan, whose leaves are ``FragmentScan``s, ``Values`` and table functions."""
 
@@ -39,3 +53,5 @@ class FragmentGraph:
     coordinator: Plan
     decisions: tuple[Decision, ...] = ()
     """Why operators stayed at the coordinator, where no fragment is to blame."""
+    holes: tuple[Hole, ...] = ()
+    """Edges from fragment to fragment, without a cycle."""

@@ -1,24 +1,67 @@
 """What render yields: text with holes for every source and for the coordinator. Execution fills holes, never writes SQL."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from hanse.errors import InternalError
 from hanse.ir.expr import Column, Parameter
-from hanse.ir.tables import Table
+from hanse.ir.fragment import Hole
+from hanse.ir.tables import Collation, Table
+from hanse.ir.types import Type
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """The least and the greatest of keys that are too many to be sent one by one."""
+
+    low: Any
+    high: Any
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHole:
+    """A whole condition, ``operand IN keys``, that execution fills as the source's dialect spells it (``Dialect.keys``)."""
+
+    hole: int
+    operand: str
+    type: Type
+    collation: Collation
 
 
 @dataclass(frozen=True, slots=True)
 class SqlText:
-    """SQL in which ``parts`` alternate between text and holes; a hole is a user's parameter, bound or spelt by its source."""
+    """SQL in which ``parts`` alternate between text and holes: a user's parameter, or a condition on shipped keys."""
 
-    parts: tuple[str | Parameter, ...]
+    parts: tuple[str | Parameter | KeyHole, ...]
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """The holes, in order of appearance."""
         return tuple(part for part in self.parts if isinstance(part, Parameter))
 
+    def spelled(self, spell: Callable[[Parameter], str]) -> str:
+        """The whole text, with every parameter spelt; conditions on keys must have been filled."""
+        if any(isinstance(part, KeyHole) for part in self.parts):
+            raise InternalError("a condition on keys was not filled before its statement was sent")
+        return "".join(spell(part) if isinstance(part, Parameter) else str(part) for part in self.parts)
+
+    def filled(self, spell: Callable[[KeyHole], str]) -> "SqlText":
+        """The text with every condition on keys spelt."""
+        return SqlText(tuple(spell(part) if isinstance(part, KeyHole) else part for part in self.parts))
+
     def __str__(self) -> str:
-        return "".join(part if isinstance(part, str) else f"${part.index + 1}" for part in self.parts)
+        return "".join(map(_shown, self.parts))
+
+
+def _shown(part: str | Parameter | KeyHole) -> str:
+    match part:
+        case str():
+            return part
+        case Parameter():
+            return f"${part.index + 1}"
+        case KeyHole():
+            return f"{part.operand} IN (:k{part.hole})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +90,4 @@ class RequestGraph:
     columns: tuple[Column, ...]
     sql: SqlText | None
     direct: int | None = None
+    holes: tuple[Hole, ...] = ()

@@ -243,6 +243,8 @@ class _Printer:
                 return f"{word}({self.expr(node.arg)} as {node.type})", _TIGHTEST
             case e.Case():
                 return self._case(node), _TIGHTEST
+            case e.InKeys():
+                return f"{self.expr(node.arg, _ADDITION)} in keys k{node.hole}", _COMPARISON
             case e.InList():
                 return f"{self.expr(node.arg, _ADDITION)} in ({self._list(node.items)})", _COMPARISON
             case _:

@@ -20,7 +20,7 @@ def operands(node: e.Expr) -> tuple[e.Expr, ...]:
             return args
         case e.Quantified(args=args):
             return args
-        case e.Cast(arg=arg):
+        case e.Cast(arg=arg) | e.InKeys(arg=arg):
             return (arg,)
         case e.InList(arg=arg, items=items):
             return (arg, *items)
@@ -36,7 +36,7 @@ def with_operands(node: e.Expr, new: tuple[e.Expr, ...]) -> e.Expr:
     match node:
         case e.Call() | e.Quantified():
             return replace(node, args=new)
-        case e.Cast():
+        case e.Cast() | e.InKeys():
             return replace(node, arg=new[0])
         case e.InList():
             return replace(node, arg=new[0], items=new[1:])

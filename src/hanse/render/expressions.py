@@ -7,6 +7,7 @@ from hanse.errors import InternalError
 from hanse.ir import expr as e
 from hanse.ir.plan import Plan
 from hanse.ir.properties import VOLATILE as VOLATILE_NAMES
+from hanse.ir.request import KeyHole
 from hanse.ir.types import Type
 from hanse.render import block as b
 from hanse.render.block import Value
@@ -44,6 +45,7 @@ class Expressions:
             e.Cast: self._cast,
             e.Case: self._case,
             e.InList: self._in_list,
+            e.InKeys: self._in_keys,
             e.Scalar: self._scalar,
             e.Exists: self._exists,
             e.Quantified: self._quantified,
@@ -124,6 +126,11 @@ class Expressions:
 
     def _parameter(self, node: e.Parameter, _: Values) -> Value:
         return Value(self.marks.hole(node), node.type, TIGHT, BYTEWISE, flags=b.HOLE | b.CONSTANT)
+
+    def _in_keys(self, node: e.InKeys, values: Values) -> Value:
+        arg = self.write(node.arg, values)
+        text = self.marks.keys(KeyHole(node.hole, arg.tight(), arg.type, arg.collation))
+        return self._made((text, LOGIC), node.type, [arg], 1)
 
     def _call(self, node: e.Call, values: Values) -> Value:
         args = [self.write(arg, values) for arg in node.args]

@@ -23,6 +23,7 @@ def render(
     columns: tuple[Column, ...],
 ) -> RequestGraph:
     """Everything that execution needs, as text; ``columns`` are those of the answer, by position."""
+    feeding = {hole.origin for hole in graph.holes}  # their keys are needed before the coordinator's statement runs
     requests = tuple(
         Request(
             fragment.id,
@@ -30,14 +31,14 @@ def render(
             write(fragment.plan, dialects[fragment.source]),
             fragment.columns,
             _tables(fragment.plan),
-            capabilities[fragment.source].embedded,
+            capabilities[fragment.source].embedded and fragment.id not in feeding,
         )
         for fragment in graph.fragments
     )
     direct = _direct(graph, requests)
     if direct is not None:
         return RequestGraph(requests, columns, None, direct)
-    return RequestGraph(requests, columns, _coordinator(graph, requests, dialects, coordinator))
+    return RequestGraph(requests, columns, _coordinator(graph, requests, dialects, coordinator), holes=graph.holes)
 
 
 def _tables(plan: p.Plan) -> tuple[Table, ...]:

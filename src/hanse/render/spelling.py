@@ -6,12 +6,12 @@ string building behind marks, so that no literal can be mistaken for a template'
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from hanse.errors import InternalError
 from hanse.ir.expr import Parameter
-from hanse.ir.request import SqlText
+from hanse.ir.request import KeyHole, SqlText
 from hanse.spi.dialect import PLACE
 
 LOGIC, LOOSE, TIGHT = 0, 1, 2
@@ -186,18 +186,22 @@ class Marks:
     """What must not be looked into while text is built: holes, foreign text, and names of tables not yet decided on."""
 
     def __init__(self) -> None:
-        self._kept: list[_Text | Parameter] = []
+        self._kept: list[_Text | Parameter | KeyHole] = []
         self._hidden: dict[str, str] = {}
         self.qualified = False
         """Whether columns are written with their table's alias; known only when all is written."""
 
-    def _keep(self, what: _Text | Parameter, frame: str = MARK) -> str:
+    def _keep(self, what: _Text | Parameter | KeyHole, frame: str = MARK) -> str:
         self._kept.append(what)
         return f"{frame}{len(self._kept) - 1}{frame}"
 
     def hole(self, parameter: Parameter) -> str:
         """A mark for a parameter of the user."""
         return self._keep(parameter)
+
+    def keys(self, hole: KeyHole) -> str:
+        """A mark for a condition on keys; its operand may hold marks."""
+        return self._keep(hole)
 
     def hidden(self, sql: str, repeatable: bool) -> str:
         """A mark for a text written here, the same one for the same text."""
@@ -216,11 +220,11 @@ class Marks:
 
     def embed(self, sql: SqlText) -> str:
         """A finished text as part of this one."""
-        return "".join(self.hole(part) if isinstance(part, Parameter) else self.foreign(part) for part in sql.parts)
+        return "".join(self.foreign(part) if isinstance(part, str) else self._keep(part) for part in sql.parts)
 
     def resolve(self, text: str) -> SqlText:
         """Put everything back: text and holes in turn."""
-        parts: list[str | Parameter] = []
+        parts: list[str | Parameter | KeyHole] = []
         texts: list[str] = []
 
         def flush() -> None:
@@ -237,7 +241,7 @@ class Marks:
         flush()
         return SqlText(tuple(parts))
 
-    def _pieces(self, text: str) -> Iterator[str | Parameter]:
+    def _pieces(self, text: str) -> Iterator[str | Parameter | KeyHole]:
         for place, piece in enumerate(_MARK.split(text)):
             if place % 2 == 0:
                 yield piece
@@ -245,6 +249,8 @@ class Marks:
             kept = self._kept[int(piece)]
             if isinstance(kept, Parameter):
                 yield kept
+            elif isinstance(kept, KeyHole):
+                yield replace(kept, operand="".join(map(str, self._pieces(kept.operand))))
             elif kept.marked:
                 yield from self._pieces(kept.text)
             elif self.qualified or not kept.optional:

@@ -7,11 +7,12 @@ it is spelt and whether its answer is EXACT or a SUPERSET. There is no default s
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from hanse.ir.expr import Literal
+from hanse.ir.request import KeyRange
 from hanse.ir.tables import Collation, Verdict
-from hanse.ir.types import NUMBERS, TEXTS, Kind, Type
+from hanse.ir.types import INTEGERS, NUMBERS, TEXTS, Kind, Type
 
 BYTEWISE = Collation("bytewise", equal_is_bytewise=True, order_is_codepoint=True)
 
@@ -39,6 +40,9 @@ call other than a CAST, COALESCE, NULLIF or ROUND, as in ``CAST(sum({0}) AS bigi
 
 PLACE = re.compile(r"\{(\*|\d+|distinct|order|over)\}")
 """A place in a template."""
+
+KEYS = frozenset(INTEGERS | {Kind.DECIMAL, Kind.TEXT, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
+"""Types whose equality is that of every source, or that of fewer values; no floats (NaN), nothing kept as text here."""
 
 ANY: frozenset[Kind] = frozenset(Kind)
 NUMBER: frozenset[Kind] = NUMBERS
@@ -132,6 +136,26 @@ class Dialect:
     def cast(self, arg: Operand, target: Type, safe: bool) -> Rule | None:
         """The conversion, if this source's is PostgreSQL's; None keeps it here."""
         raise NotImplementedError
+
+    keys_max: ClassVar[int] = 10_000
+    """As many keys as one statement of this source should hold."""
+    key_kinds: ClassVar[frozenset[Kind]] = KEYS
+    """Types of which keys may be shipped to this source."""
+
+    def keys(self, arg: Operand, keys: Sequence[Any] | KeyRange | None) -> str:
+        """The condition that ``arg`` is among the keys, or in their range; it may hold for more rows, never for fewer."""
+        if keys is None:
+            return "1 = 1"
+        if isinstance(keys, KeyRange):
+            low, high = self.key(arg.type, keys.low), self.key(arg.type, keys.high)
+            return f"{arg.sql} BETWEEN {low} AND {high}"
+        return f"{arg.sql} IN ({', '.join(self.key(arg.type, value) for value in keys)})" if keys else "1 = 0"
+
+    def key(self, type: Type, value: Any) -> str:
+        """One key; plain where the source gives a plain constant the type of what it is compared with."""
+        if type.kind in INTEGERS:
+            return str(value)
+        return str(self.literal(Literal(type, value)))
 
     def group_key(self, arg: Operand) -> str | None:
         """The form of a value in GROUP BY, DISTINCT, set operations and join keys, under which only equal values are

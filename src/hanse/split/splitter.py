@@ -23,6 +23,7 @@ from hanse.split.facts import facts_of
 from hanse.split.operators import join_refuses, refuses
 from hanse.split.placement import Placed, Remote, sources_of
 from hanse.split.residuals import narrowed, revealed
+from hanse.split.shipping import ship_keys
 from hanse.split.verdict import Judge
 from hanse.split.words import name_of, name_of_operator
 
@@ -31,12 +32,18 @@ KEEPS_LEFT = frozenset({p.JoinKind.INNER, p.JoinKind.LEFT, p.JoinKind.SEMI, p.Jo
 KEEPS_RIGHT = frozenset({p.JoinKind.INNER, p.JoinKind.RIGHT})
 
 
-def split(plan: p.Plan, sources: Mapping[str, SourceCatalog], *, pushdown: bool = True) -> FragmentGraph:
+def split(
+    plan: p.Plan, sources: Mapping[str, SourceCatalog], *, pushdown: bool = True, key_shipping: str = "on"
+) -> FragmentGraph:
     """Cut a plan into fragments. Without ``pushdown`` they are bare scans of whole tables.
+
+    ``key_shipping`` is on (where it pays), off, or force (wherever it is right).
 
     The dialects and capabilities of ``sources`` decide; nothing else of a catalog is looked at.
     """
     graph = _Splitter(plan, sources).run() if pushdown else bare_scans(plan)
+    if pushdown and key_shipping != "off":
+        graph = ship_keys(graph, sources, force=key_shipping == "force")
     check(graph.coordinator)
     kept = set(obligations(graph.coordinator))
     for fragment in graph.fragments:

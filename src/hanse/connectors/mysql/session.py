@@ -101,7 +101,7 @@ class MysqlSession:
                 self._release()
 
     def _spelled(self, sql: SqlText, parameters: tuple[Literal, ...]) -> str:
-        return "".join(part if isinstance(part, str) else self._value(part, parameters) for part in sql.parts)
+        return sql.spelled(lambda part: self._value(part, parameters))
 
     def _value(self, hole: Parameter, parameters: tuple[Literal, ...]) -> str:
         text = self._door.dialect.literal(parameters[hole.index])

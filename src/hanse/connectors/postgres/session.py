@@ -119,7 +119,7 @@ class PostgresSession:
             raise Cancelled("the statement was cancelled", source=self._server.source)
 
     def _spelled(self, sql: SqlText, parameters: tuple[Literal, ...]) -> str:
-        return "".join(part if isinstance(part, str) else self._value(part, parameters) for part in sql.parts)
+        return sql.spelled(lambda part: self._value(part, parameters))
 
     def _value(self, hole: Parameter, parameters: tuple[Literal, ...]) -> str:
         text = self._server.dialect.literal(parameters[hole.index])

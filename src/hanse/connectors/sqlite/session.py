@@ -179,7 +179,7 @@ def _names(text: str, column: str) -> bool:
 
 def statement(sql: SqlText, parameters: tuple[Literal, ...]) -> str:
     """The text with its holes filled by literals."""
-    return "".join(part if isinstance(part, str) else _spell(parameters[part.index]) for part in sql.parts)
+    return sql.spelled(lambda part: _spell(parameters[part.index]))
 
 
 def _spell(value: Literal) -> str:

@@ -79,7 +79,7 @@ class EmbeddedSession:
 
 def statement(sql: SqlText, parameters: tuple[Literal, ...], dialect: Dialect) -> str:
     """The text with its holes filled by literals, as the dialect spells them."""
-    return "".join(part if isinstance(part, str) else _spell(parameters[part.index], dialect) for part in sql.parts)
+    return sql.spelled(lambda part: _spell(parameters[part.index], dialect))
 
 
 def _spell(value: Literal, dialect: Dialect) -> str:

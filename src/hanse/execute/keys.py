@@ -1,0 +1,100 @@
+"""The distinct keys of a fragment while it arrives, and what is to be sent of them into another fragment's query."""
+
+import threading
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hanse.execute.cancel import CancelScope
+from hanse.ir.fragment import Hole
+from hanse.ir.request import KeyRange
+from hanse.ir.types import Kind, Type
+from hanse.spi.arrow import carrier
+
+RANGED = frozenset(
+    {Kind.INT8, Kind.INT16, Kind.INT32, Kind.INT64, Kind.UINT8, Kind.UINT16, Kind.UINT32, Kind.UINT64, Kind.DATE}
+)
+"""Types of which the least and the greatest key are sent when there are too many."""
+
+
+class ShippedKeys:
+    """One hole being filled: one thread adds, another waits. Undecided until the origin is finished or there is too much."""
+
+    def __init__(self, hole: Hole, type: Type, scope: CancelScope) -> None:
+        """Keys of ``type``, that of the column which they narrow; ending the scope wakes who waits."""
+        self.hole = hole
+        self._type = type
+        self._scope = scope
+        self._changed = threading.Condition()
+        self._found: pa.Array = pa.array([], carrier(type))
+        self._low: Any = None
+        self._high: Any = None
+        self._is_whole = True
+        self._decided = False
+        self._given_up = False
+        scope.on_end(self._wake)
+
+    @property
+    def decided(self) -> bool:
+        """Whether what is sent is known."""
+        return self._decided
+
+    def add(self, values: pa.Array) -> None:
+        """Take the keys of one batch."""
+        if self._decided:
+            return
+        fresh = pc.unique(values.drop_null())
+        if self._type.kind in RANGED and len(fresh):
+            ends = pc.min_max(fresh).as_py()
+            self._low = ends["min"] if self._low is None else min(self._low, ends["min"])
+            self._high = ends["max"] if self._high is None else max(self._high, ends["max"])
+        if not self._is_whole:
+            return
+        if fresh.type != self._found.type:
+            fresh = _fitting(fresh, self._found.type)
+        self._found = pc.unique(pa.concat_arrays([self._found, fresh]))
+        if len(self._found) > self.hole.keys_max:
+            self._is_whole = False
+            if self._type.kind not in RANGED:
+                self.give_up()
+
+    def finish(self) -> None:
+        """The origin has no more rows."""
+        self._decide()
+
+    def give_up(self) -> None:
+        """Send nothing: the other fragment is read as if there were no keys."""
+        self._given_up = self._given_up or not self._decided
+        self._decide()
+
+    def _decide(self) -> None:
+        with self._changed:
+            self._decided = True
+            self._changed.notify_all()
+
+    def wait(self) -> tuple[Any, ...] | KeyRange | None:
+        """The keys, sorted; their range if they are too many; None if nothing can be said. Raises what ended the query."""
+        with self._changed:
+            while not self._decided and not self._scope.ended:
+                self._changed.wait()
+        self._scope.check()
+        if self._given_up:
+            return None
+        if not self._is_whole:
+            return None if self._low is None else KeyRange(self._low, self._high)
+        return tuple(pc.take(self._found, pc.sort_indices(self._found)).to_pylist())
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+
+def _fitting(values: pa.Array, type: pa.DataType) -> pa.Array:
+    """Integers as those of another width; what does not fit there equals nothing there."""
+    try:
+        return values.cast(type)
+    except pa.ArrowInvalid:
+        bits, signed = type.bit_width, pa.types.is_signed_integer(type)
+        low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+        return pa.array([value for value in values.to_pylist() if low <= value <= high], type)

@@ -1,0 +1,222 @@
+"""Key shipping: which fragment's keys go into which other fragment's query, found on the plan as it was cut.
+
+An equality of two columns under a join says: of the one side only rows with a partner on the other side matter. Where one
+column comes from a fragment that is small, its distinct values are sent into the query of a larger one:
+
+    Join: inner on c.id = o.customer              f1 @shop  Filter: customer in keys k0
+    ├─ FragmentScan: f0 (c.id)             =>               └─ Scan: shop.orders
+    └─ FragmentScan: f1 (o.customer)              hole k0 <- f0.id, at most 100,000 keys
+
+When     the join drops rows of the side without partners: both sides of an inner or semi join, the right of a left or anti
+         join, the left of a right join; and every operator between the join and the fragment passes such a test down.
+Safe     a row is left out only if its key is among no key of a superset of the other side; the join, which stays where it
+         is, would have dropped it. So a source may answer with more rows (collations), never with fewer. NULL matches nothing.
+Not      below a Limit or a window that is not partitioned by the column: SELECT * FROM a JOIN (SELECT * FROM b ORDER BY x
+         LIMIT 3) AS t ON a.k = t.k has another three rows if b is narrowed first. Into a fragment as a whole it is allowed:
+         its rows are final. Not from a fragment whose rows are not all read, and never in a circle.
+See      Bernstein and Chiu, Using Semi-Joins to Solve Relational Queries, JACM 28(1), 1981.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from hanse.ir import expr as e
+from hanse.ir import plan as p
+from hanse.ir.fragment import Fragment, FragmentGraph, Hole
+from hanse.ir.types import BOOLEAN, INTEGERS, Type
+from hanse.ir.walk import plans
+from hanse.spi.snapshot import SourceCatalog
+from hanse.split.estimate import rows_of
+
+NARROWS_LEFT = frozenset({p.JoinKind.INNER, p.JoinKind.SEMI, p.JoinKind.RIGHT})
+NARROWS_RIGHT = frozenset({p.JoinKind.INNER, p.JoinKind.SEMI, p.JoinKind.LEFT, p.JoinKind.ANTI})
+INTO_LEFT = frozenset({p.JoinKind.INNER, p.JoinKind.LEFT, p.JoinKind.SEMI, p.JoinKind.ANTI})
+INTO_RIGHT = frozenset({p.JoinKind.INNER, p.JoinKind.RIGHT})
+WORTH = 0.5
+"""Keys are shipped from a fragment that has, by estimate, at most this part of the other's rows."""
+WORTH_IN_PLACE = 0.1
+"""The same for a fragment that would else be read in place: read first by itself, it is read by one thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A column of a fragment."""
+
+    fragment: int
+    column: int
+
+
+def ship_keys(graph: FragmentGraph, sources: Mapping[str, SourceCatalog], force: bool = False) -> FragmentGraph:
+    """The graph with holes where they pay; with ``force`` wherever they are right, whatever the estimates say."""
+    if len(graph.fragments) < 2:
+        return graph
+    shipping = _Shipping(graph, sources, force)
+    return shipping.run()
+
+
+class _Shipping:
+    """One graph: its candidate edges, and those that are kept."""
+
+    def __init__(self, graph: FragmentGraph, sources: Mapping[str, SourceCatalog], force: bool) -> None:
+        self.graph = graph
+        self.sources = sources
+        self.force = force
+        self.fragments = {fragment.id: fragment for fragment in graph.fragments}
+        self.rows = {fragment.id: rows_of(fragment.plan) for fragment in graph.fragments}
+        scans = [node.fragment for node in plans(graph.coordinator) if isinstance(node, p.FragmentScan)]
+        self.read_once = {id for id in scans if scans.count(id) == 1}
+
+    def run(self) -> FragmentGraph:
+        """Find the edges, keep those that pay and make no circle, and put their conditions into the fragments."""
+        holes: list[Hole] = []
+        for origin, target in dict.fromkeys(self.edges()):
+            if self.pays(origin, target) and not _reaches(holes, target.fragment, origin.fragment):
+                edge = (origin.fragment, origin.column, target.fragment, target.column)
+                holes.append(Hole(len(holes), *edge, self.keys_max(target)))
+                self.fragments[target.fragment] = _narrowed(self.fragments[target.fragment], target.column, holes[-1])
+        fragments = tuple(self.fragments[fragment.id] for fragment in self.graph.fragments)
+        return replace(self.graph, fragments=fragments, holes=tuple(holes)) if holes else self.graph
+
+    def edges(self) -> Iterator[tuple[_Place, _Place]]:
+        """Pairs of a column that has keys and one that they narrow, for each join, the smaller origin first."""
+        found = [
+            edge for node in plans(self.graph.coordinator) if isinstance(node, p.Join) for edge in self.of_join(node)
+        ]
+        yield from sorted(found, key=lambda edge: (self.rows[edge[0].fragment], edge[0].fragment, edge[1].fragment))
+
+    def of_join(self, join: p.Join) -> Iterator[tuple[_Place, _Place]]:
+        for left, right in _equalities(join):
+            if join.kind in NARROWS_RIGHT:
+                yield from self.pairs(join.left, left, join.right, right)
+            if join.kind in NARROWS_LEFT:
+                yield from self.pairs(join.right, right, join.left, left)
+
+    def pairs(self, keyed: p.Plan, key: int, narrowed: p.Plan, column: int) -> Iterator[tuple[_Place, _Place]]:
+        """The edges for one direction of one equality: none, unless all keys come from one fragment."""
+        origins = list(_origins(keyed, key))
+        if len(origins) == 1:
+            for target in _targets(narrowed, column):
+                yield origins[0], target
+
+    def pays(self, origin: _Place, target: _Place) -> bool:
+        """Whether keys may and should be sent along the edge."""
+        if origin.fragment == target.fragment or target.fragment not in self.read_once:
+            return False
+        there = self.sources[self.fragments[target.fragment].source]
+        if there.capabilities.embedded or not there.capabilities.filters:
+            return False
+        one, other = self.type_of(origin), self.type_of(target)
+        if other.kind not in there.dialect.key_kinds or not (one == other or {one.kind, other.kind} <= INTEGERS):
+            return False
+        few = self.rows[origin.fragment] <= there.dialect.keys_max
+        in_place = self.sources[self.fragments[origin.fragment].source].capabilities.embedded
+        worth = (WORTH_IN_PLACE if in_place else WORTH) * self.rows[target.fragment]
+        return self.force or (few and self.rows[origin.fragment] <= worth)
+
+    def type_of(self, place: _Place) -> Type:
+        """The type of a fragment's column."""
+        return next(c.type for c in self.fragments[place.fragment].columns if c.id == place.column)
+
+    def keys_max(self, target: _Place) -> int:
+        """The most keys that are worth sending."""
+        most = self.sources[self.fragments[target.fragment].source].dialect.keys_max
+        return most if self.force else max(1, min(most, int(self.rows[target.fragment] * WORTH)))
+
+
+def _narrowed(fragment: Fragment, column: int, hole: Hole) -> Fragment:
+    """The fragment with the condition of a hole above all that it does."""
+    ref = next(c.ref() for c in fragment.columns if c.id == column)
+    return replace(fragment, plan=p.Filter(fragment.plan, e.InKeys(BOOLEAN, ref, hole.id)))
+
+
+def _reaches(holes: Sequence[Hole], start: int, end: int) -> bool:
+    """Whether keys flow, over however many fragments, from ``start`` to ``end``."""
+    return start == end or any(_reaches(holes, hole.target, end) for hole in holes if hole.origin == start)
+
+
+def _equalities(join: p.Join) -> Iterator[tuple[int, int]]:
+    """Pairs of a left and a right column that a join demands to be equal. A widening of integers keeps equality."""
+    left = {column.id for column in join.left.columns}
+    right = {column.id for column in join.right.columns}
+    for test in e.conjuncts(join.condition):
+        if isinstance(test, e.Call) and test.name == "=":
+            one, other = (_column(arg) for arg in test.args)
+            if one in left and other in right:
+                yield one, other
+            elif other in left and one in right:
+                yield other, one
+
+
+def _column(node: e.Expr) -> int:
+    if isinstance(node, e.Cast) and {node.type.kind, node.arg.type.kind} <= INTEGERS:
+        node = node.arg
+    return node.id if isinstance(node, e.Ref) else -1
+
+
+def _origins(plan: p.Plan, column: int) -> Iterator[_Place]:
+    """The fragments' columns from which every value (but NULL) of a column comes: too many keys do no harm, so that
+    operators which drop rows are passed."""
+    match plan:
+        case p.FragmentScan():
+            yield _Place(plan.fragment, column)
+        case p.Project():
+            if (below := _passed(plan, column)) is not None:
+                yield from _origins(plan.input, below)
+        case p.SetOperation():
+            place = _position(plan.outputs, column)
+            yield from _origins(plan.left, plan.left.columns[place].id)
+            if plan.kind is p.SetKind.UNION:
+                yield from _origins(plan.right, plan.right.columns[place].id)
+        case p.Join() | p.Filter() | p.Guard() | p.Aggregate() | p.Window() | p.Sort() | p.Limit() | p.Distinct():
+            for child in plan.inputs:
+                if any(c.id == column for c in child.columns):
+                    yield from _origins(child, column)
+
+
+def _targets(plan: p.Plan, column: int) -> Iterator[_Place]:
+    """The fragments' columns that may be narrowed where a column's rows without partner are not wanted."""
+    match plan:
+        case p.FragmentScan():
+            yield _Place(plan.fragment, column)
+        case p.Project():
+            if (below := _passed(plan, column)) is not None:
+                yield from _targets(plan.input, below)
+        case p.SetOperation():
+            place = _position(plan.outputs, column)
+            for side in plan.inputs:
+                yield from _targets(side, side.columns[place].id)
+        case p.Join():
+            if plan.kind in INTO_LEFT and any(c.id == column for c in plan.left.columns):
+                yield from _targets(plan.left, column)
+            elif plan.kind in INTO_RIGHT and any(c.id == column for c in plan.right.columns):
+                yield from _targets(plan.right, column)
+        case p.Filter() | p.Guard() | p.Sort():
+            yield from _targets(plan.input, column)
+        case p.Distinct() | p.Aggregate() | p.Window() if _keeps_groups(plan, column):
+            yield from _targets(plan.input, column)
+
+
+def _keeps_groups(plan: p.Plan, column: int) -> bool:
+    """Whether leaving out rows by ``column`` leaves out whole groups of the operator, and changes no other."""
+    match plan:
+        case p.Distinct():
+            return not plan.on
+        case p.Aggregate():
+            return plan.sets is None and any(key.id == column for key in plan.keys)
+        case p.Window():
+            return all(_partitions(call, column) for _, call in plan.calls)
+    return False
+
+
+def _partitions(call: e.WindowCall, column: int) -> bool:
+    return any(isinstance(node, e.Ref) and node.id == column for node in call.partition_by)
+
+
+def _passed(plan: p.Project, column: int) -> int | None:
+    """The input's column that a projection passes on as ``column``."""
+    value = next((x for c, x in plan.items if c.id == column), None)
+    return value.id if isinstance(value, e.Ref) else None
+
+
+def _position(columns: Sequence[e.Column], id: int) -> int:
+    return next(place for place, column in enumerate(columns) if column.id == id)

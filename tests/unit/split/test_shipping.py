@@ -1,0 +1,157 @@
+"""Which keys may go where: every operator that lets them pass, and every one that must not."""
+
+from dataclasses import replace
+
+import pytest
+
+from hanse.ir import expr as e
+from hanse.ir import plan as p
+from hanse.ir.fragment import FragmentGraph
+from hanse.ir.types import FLOAT64, INT64
+from hanse.split import split
+from tests.unit.plans import ALL, COUNT, SOURCES, Plans, call, col, eq, join, ref, shape, source
+
+
+@pytest.fixture
+def make() -> Plans:
+    return Plans()
+
+
+def sized(plan: p.Scan, rows: int) -> p.Scan:
+    return replace(plan, table=replace(plan.table, row_count=rows))
+
+
+def graph_of(plan: p.Plan, key_shipping: str = "force", **sources) -> FragmentGraph:
+    return split(plan, dict(SOURCES) | sources, key_shipping=key_shipping)
+
+
+def holes(plan: p.Plan, key_shipping: str = "force", **sources) -> list[str]:
+    """Each hole as ``origin table.column -> target table.column``."""
+    graph = graph_of(plan, key_shipping, **sources)
+    names = {f.id: next(n.table.name for n in _scans(f.plan)) for f in graph.fragments}
+    columns = {c.id: c.name for f in graph.fragments for c in f.columns}
+    return [
+        f"{names[h.origin]}.{columns[h.column]} -> {names[h.target]}.{columns[h.target_column]}" for h in graph.holes
+    ]
+
+
+def _scans(plan: p.Plan) -> list[p.Scan]:
+    return [plan] if isinstance(plan, p.Scan) else [scan for child in plan.inputs for scan in _scans(child)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("inner", ["a.id -> b.id"]),
+        ("semi", ["a.id -> b.id"]),
+        ("left", ["a.id -> b.id"]),
+        ("anti", ["a.id -> b.id"]),
+        ("right", ["b.id -> a.id"]),
+        ("full", []),
+    ],
+)
+def test_a_join_narrows_the_side_whose_lonely_rows_it_drops(make: Plans, kind: str, expected: list[str]) -> None:
+    a, b = make.scan("crm.a"), make.scan("sales.b")
+    assert holes(join(a, b, eq(ref(a, "id"), ref(b, "id")), kind)) == expected
+
+
+def test_the_smaller_side_gives_its_keys_to_the_larger(make: Plans) -> None:
+    a, b = sized(make.scan("crm.a"), 1_000_000), sized(make.scan("sales.b"), 10)
+    plan = join(a, b, eq(ref(a, "id"), ref(b, "id")))
+    assert holes(plan, "on") == ["b.id -> a.id"]
+    assert graph_of(plan, "on").holes[0].keys_max == 10_000
+    assert holes(plan, "off") == []
+
+
+def test_sides_of_like_size_are_read_whole(make: Plans) -> None:
+    a, b = sized(make.scan("crm.a"), 1000), sized(make.scan("sales.b"), 900)
+    assert holes(join(a, b, eq(ref(a, "id"), ref(b, "id"))), "on") == []
+
+
+def test_the_condition_stands_in_the_target_and_the_join_stays(make: Plans) -> None:
+    a, b = make.scan("crm.a"), make.scan("sales.b")
+    graph = graph_of(join(a, b, eq(ref(a, "id"), ref(b, "id"))))
+    here, one, other = shape(graph.coordinator), *(shape(f.plan) for f in graph.fragments)
+    assert here == "inner id = id (f0, f1)"
+    assert one == "a[id x y]"
+    assert other.startswith("filter ")
+    assert other.endswith("(b[id x y])")
+
+
+def test_keys_travel_over_several_hops_but_never_in_a_circle(make: Plans) -> None:
+    a, b, c = sized(make.scan("crm.a"), 10), sized(make.scan("sales.b"), 10**4), sized(make.scan("crm.c"), 10**6)
+    ab = join(a, b, eq(ref(a, "id"), ref(b, "id")))
+    plan = join(ab, c, eq(ref(b, "x"), ref(c, "x")))
+    assert holes(plan, "on") == ["a.id -> b.id", "b.x -> c.x"]
+    ring = join(ab, c, e.conjunction([eq(ref(b, "x"), ref(c, "x")), eq(ref(c, "y"), ref(a, "y"))]))
+    graph = graph_of(ring)
+    edges = {(hole.origin, hole.target) for hole in graph.holes}
+    assert not edges & {(target, origin) for origin, target in edges}
+
+
+def test_no_keys_through_a_limit_or_a_global_aggregate(make: Plans) -> None:
+    a = make.scan("bare.a")
+    for below in (p.Limit(a, e.Literal(INT64, 3)), p.Distinct(a, (ref(a, "x"),))):
+        b = make.scan("sales.b")
+        assert "b.id -> a.id" not in holes(join(b, below, eq(ref(b, "id"), ref(a, "id"))), bare=BARE)
+
+
+BARE = source("bare", replace(ALL, limit=False, distinct=False, distinct_on=False, aggregates=False, windows=False))
+"""Its limits, groups and windows are computed here, so that keys would have to pass them."""
+
+
+def test_a_limit_that_the_source_has_taken_is_final(make: Plans) -> None:
+    a, b = make.scan("crm.a"), make.scan("sales.b")
+    plan = join(b, p.Limit(a, e.Literal(INT64, 3)), eq(ref(b, "id"), ref(a, "id")))
+    graph = graph_of(plan)
+    target = next((f for f in graph.fragments if graph.holes and f.id == graph.holes[0].target), None)
+    assert target is not None
+    assert "limit" not in shape(target.plan) or shape(target.plan).startswith("filter ")
+
+
+def test_keys_pass_groups_and_windows_by_their_own_column_only(make: Plans) -> None:
+    a = make.scan("bare.a")
+    groups = make.groups(a, "id", n=COUNT)
+    b = sized(make.scan("sales.b"), 10)
+    assert holes(join(b, groups, eq(ref(b, "id"), ref(groups, "id"))), bare=BARE) == ["b.id -> a.id"]
+    sets = make.groups(a, "id", "x", sets=((0,), (1,)), n=COUNT)
+    assert "b.id -> a.id" not in holes(join(b, sets, eq(ref(b, "id"), ref(sets, "id"))), bare=BARE)
+    for partition, passes in (("id", True), ("x", False)):
+        number = e.WindowCall(INT64, "row_number", partition_by=(ref(a, partition),))
+        window = p.Window(a, ((make.column("n", INT64), number),))
+        found = holes(join(b, window, eq(ref(b, "id"), ref(a, "id"))), bare=BARE)
+        assert ("b.id -> a.id" in found) is passes
+
+
+def test_keys_go_into_every_branch_of_a_union(make: Plans) -> None:
+    a, c, b = make.scan("crm.a", "id"), make.scan("sales.c", "id"), sized(make.scan("bare.b", "id"), 5)
+    union = make.union(a, c)
+    assert holes(join(b, union, eq(ref(b, "id"), col(union, "id").ref()))) == ["b.id -> a.id", "b.id -> c.id"]
+
+
+def test_a_side_whose_keys_come_from_several_fragments_gives_none(make: Plans) -> None:
+    a, c, b = make.scan("crm.a", "id"), make.scan("sales.c", "id"), make.scan("crm.b", "id")
+    union = make.union(a, c)
+    assert all(hole.startswith("b.id") for hole in holes(join(union, b, eq(col(union, "id").ref(), ref(b, "id")))))
+
+
+def test_floats_and_computed_keys_are_not_shipped(make: Plans) -> None:
+    a, b = make.scan("crm.a"), make.scan("sales.b")
+    as_float = [e.Cast(FLOAT64, ref(x, "id")) for x in (a, b)]
+    assert holes(join(a, b, eq(*as_float))) == []
+    assert holes(join(a, b, eq(call("abs", ref(a, "id"), type=a.columns[0].type), ref(b, "id")))) == []
+    assert holes(join(a, b, call("<", ref(a, "id"), ref(b, "id")))) == []
+
+
+def test_a_source_that_tests_nothing_or_is_read_in_place_gets_no_keys(make: Plans) -> None:
+    a = sized(make.scan("crm.a"), 10)
+    for capabilities in (replace(ALL, filters=False), replace(ALL, embedded=True)):
+        b = sized(make.scan("sales.b"), 10**6)
+        plan = join(a, b, eq(ref(a, "id"), ref(b, "id")))
+        assert "a.id -> b.id" not in holes(plan, sales=source("sales", capabilities))
+
+
+def test_without_pushdown_there_is_no_shipping(make: Plans) -> None:
+    a, b = make.scan("crm.a"), make.scan("sales.b")
+    plan = join(a, b, eq(ref(a, "id"), ref(b, "id")))
+    assert split(plan, SOURCES, pushdown=False, key_shipping="force").holes == ()

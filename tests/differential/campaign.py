@@ -64,7 +64,7 @@ class Tally:
 
 @dataclass
 class World:
-    """The sources of one schema, filled, and the four ways to ask them."""
+    """The sources of one schema, filled, and the five ways to ask them."""
 
     tables: list[Table]
     spread: Engine
@@ -77,6 +77,7 @@ class World:
             ("PostgreSQL with everything", lambda q: self.postgres.answer(q.sql, q.parameters)),
             ("pushdown off", lambda q: answer(self.spread, q.sql, q.parameters, pushdown="off")),
             ("pushdown on", lambda q: answer(self.spread, q.sql, q.parameters)),
+            ("keys shipped", lambda q: answer(self.spread, q.sql, q.parameters, key_shipping="force")),
             ("one DuckDB with everything", lambda q: answer(self.together, q.sql, q.parameters)),
         ]
 

@@ -121,7 +121,7 @@ class Texts:
             "in": (Rule(self.member, pair),),
             "like": (Rule(self.like, pair, when=_plain_pattern),),
             "coalesce": (Rule(self.call("COALESCE({*})"), pair),),
-            "nullif": (Rule(self.call("NULLIF({0}, {1})"), pair),),
+            "nullif": (Rule(self.call("NULLIF({0}, {1})"), pair, when=_is_pair),),
             "||": (Rule(self.call("CONCAT({0}, {1})"), pair),),
             "length": (Rule(self.call("CHAR_LENGTH({0})"), (TEXT,)),),
             "strpos": (Rule(self.call("LOCATE({1}, {0})"), pair),),
@@ -310,6 +310,11 @@ def _pair(sql: Spelling, kinds: frozenset[Kind]) -> tuple[Rule, ...]:
     return (Rule(sql, (kinds, kinds), when=_comparable),)
 
 
+def _is_pair(args: Sequence[Operand]) -> bool:
+    """With three operands of NULLIF, the first is the value and the others what is compared: that stays here."""
+    return len(args) == 2
+
+
 def _comparable(args: Sequence[Operand]) -> bool:
     """Of one kind: the server would compare a text with a number as floats."""
     kinds = {arg.type.kind for arg in args}
@@ -333,7 +338,7 @@ COMPARISONS: Rules = {
     "is_not_false": (Rule("{0} IS NOT FALSE", (BOOLEAN,)),),
     "not": (Rule("NOT {0}", (BOOLEAN,)),),
     "coalesce": (Rule("COALESCE({*})", (PLAIN,), when=lambda args: len({arg.type for arg in args}) == 1),),
-    "nullif": _pair("NULLIF({0}, {1})", PLAIN),
+    "nullif": (Rule("NULLIF({0}, {1})", (PLAIN, PLAIN), when=lambda args: _is_pair(args) and _comparable(args)),),
 }
 
 

@@ -155,7 +155,10 @@ EQUALITY: Rules = {
         Rule(
             lambda args: _bytewise("nullif")(args) if is_text(args) else f"nullif({args[0].sql}, {args[1].sql})",
             (COMPARABLE,),
+            when=lambda args: len(args) == 2,
         ),
+        # The value, then both as what is compared (``bind.operators.nullif``).
+        Rule("CASE WHEN {1} = {2} THEN NULL ELSE {0} END", (COMPARABLE,), when=lambda args: not is_text(args)),
     ),
 }
 LOGIC: Rules = {

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
 from hanse.engine import Engine
 from hanse.errors import HanseError
 from hanse.ir.types import Kind
@@ -106,7 +108,7 @@ def plain(value: Any, kind: Kind | None = None) -> Any:
             return str(value)
         case list():
             return tuple(plain(item) for item in value)
-        case tuple() if hasattr(value, "nanoseconds"):
+        case pa.MonthDayNano():
             return ("interval", value.months, value.days, value.nanoseconds)
         case _:
             return value

@@ -31,7 +31,9 @@ class World:
     shop: Database
     crm: Database
 
-    def config(self, shop: str | None = None, crm: str | None = None, connections: int = 2, **engine: Any) -> dict[str, Any]:
+    def config(
+        self, shop: str | None = None, crm: str | None = None, connections: int = 2, **engine: Any
+    ) -> dict[str, Any]:
         """A configuration; the URLs may be those of proxies."""
         common = {"connections": connections, "connection_wait": 60, "tls": {"mode": "disable"}}
         sources = {

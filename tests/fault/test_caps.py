@@ -122,7 +122,10 @@ class Watch:
         limits = {"shop": (2 * CAP, CAP), "crm": (CAP, CAP)}  # snapshots are held by as many connections again
         sources = {"shop": (self.world.shop, self.SHOP), "crm": (self.world.crm, self.CRM)}
         with contextlib.ExitStack() as opened:
-            cursors = {name: opened.enter_context(contextlib.closing(one.connect())).cursor() for name, (one, _) in sources.items()}
+            cursors = {
+                name: opened.enter_context(contextlib.closing(one.connect())).cursor()
+                for name, (one, _) in sources.items()
+            }
             since: dict[tuple[str, str], dict[int, float]] = {}
             while not self._stop.wait(0.02):
                 for name, (database, sql) in sources.items():

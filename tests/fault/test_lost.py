@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -39,6 +39,14 @@ def kill(world: World, source: str) -> int:
     found = world.crm.rows("SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE '/* hanse:%'")
     world.crm.run(*(f"KILL CONNECTION {number}" for (number,) in found))
     return len(found)
+
+
+def read_in_silence(batches: Iterator[object], proxy: Proxy) -> None:
+    """Read the first batch, and the others while nothing passes."""
+    next(batches)
+    proxy.swallow()
+    for _ in batches:
+        pass
 
 
 @SOURCES
@@ -101,10 +109,7 @@ def test_a_silent_network_meets_the_deadline(
         with start(one, shape, source, statement_timeout=1.5) as result:
             batches = iter(result)
             with pytest.raises(Cancelled, match=r"timeout of 1\.5 s"):
-                next(batches)
-                proxy.swallow()
-                for _ in batches:
-                    pass
+                read_in_silence(batches, proxy)
         assert time.monotonic() - started < 2.5
         proxy.cut()
         proxy._open.set()

@@ -35,6 +35,20 @@ CLASSES: tuple[tuple[type[BaseException], type[HanseError], str], ...] = (
 )
 """DuckDB's exception, ours, and the SQLSTATE; the first that fits. Ours alone write its SQL, so a binder error is a bug."""
 
+PREFIX = re.compile(r"^([A-Za-z][A-Za-z ]+) Error: ")
+PREFIXES: dict[str, type[BaseException]] = {
+    "interrupt": duckdb.InterruptException,
+    "out of memory": duckdb.OutOfMemoryException,
+    "conversion": duckdb.ConversionException,
+    "out of range": duckdb.OutOfRangeException,
+    "io": duckdb.IOException,
+    "http": duckdb.HTTPException,
+    "not implemented": duckdb.NotImplementedException,
+    "invalid input": duckdb.InvalidInputException,
+}
+"""What DuckDB's messages start with. A failure after the first rows comes through Arrow's stream, as an OSError that has
+kept nothing else of its class."""
+
 SOURCES: dict[str, type[HanseError]] = {"58030": SourceError, "72000": StaleSnapshot}
 """What a relation of an embedded source says when it cannot be read, or is no longer what its catalog says."""
 
@@ -60,9 +74,11 @@ def translate(failure: BaseException) -> HanseError:
     if own:
         return SOURCES.get(own.group(1), InvalidValue)(own.group(2), sqlstate=own.group(1))
     message = text.split("\n", 1)[0]
-    message = re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", message)
+    prefix = PREFIX.match(message)
+    kind = PREFIXES.get(prefix[1].lower(), type(failure)) if prefix and isinstance(failure, OSError) else type(failure)
+    message = PREFIX.sub("", message)
     for theirs, ours, code in CLASSES:
-        if isinstance(failure, theirs):
+        if issubclass(kind, theirs):
             told = next((state for pattern, state in MESSAGES if pattern.search(message)), code)
             return ours(message, sqlstate=told, hint=HINTS.get(code))
     return InternalError(f"{type(failure).__name__}: {message}")

@@ -9,6 +9,7 @@ from hanse.spi.dialect import Operand, Rule, Spelling
 
 SIMPLE = re.compile(r'[\w."]+')
 """A column or a plain number: may be written again and again."""
+CONSTANT = re.compile(r"\d+")
 
 
 def quoted(text: str) -> str:
@@ -32,17 +33,21 @@ def is_simple(arg: Operand) -> bool:
 
 
 def let(args: Sequence[Operand | str], body: Callable[..., str], name: str = "v") -> str:
-    """``body`` over the arguments, each evaluated once: bound by a lambda unless it is a column or a constant.
+    """``body`` over the arguments, each evaluated once: bound by a lambda unless all are columns or constants.
 
     A lambda over a list of one costs about 25 ns a row; writing an argument twice would double the text at each level of
     nesting, and call random() twice. ``name`` must differ where one let stands in the body of another. It gets a prefix
     and a field in brackets: DuckDB takes ``v.a`` for the field of a column ``v`` where there is one, before it looks at the
-    lambda's, and for a column ``a`` in HAVING.
+    lambda's, and for a column ``a`` in HAVING. Nor does a body refer to columns beside those bound: DuckDB does not find them
+    where one belongs to an enclosing query.
     """
     texts = [arg.sql if isinstance(arg, Operand) else arg for arg in args]
     free = [is_simple(arg) if isinstance(arg, Operand) else SIMPLE.fullmatch(arg) is not None for arg in args]
     if all(free):
         return f"({body(*texts)})"
+    free = [
+        arg.literal is not None if isinstance(arg, Operand) else CONSTANT.fullmatch(arg) is not None for arg in args
+    ]
     name = f"h_{name}"
     bound = [place for place, is_free in enumerate(free) if not is_free]
     if len(bound) == 1:

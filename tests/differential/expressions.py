@@ -63,7 +63,7 @@ TYPES = {
 
 def expression(ctx: Context, scope: Scope, group: str, tame: bool = False) -> str:
     """An expression of that group; tame if its value must be safe for arithmetic."""
-    choices, makers = ctx.choices, OPERATIONS.get(group, ())
+    choices, makers = ctx.choices, OPERATIONS[group] + (() if tame else WILD.get(group, ()))
     if ctx.depth <= 0 or not makers or not choices.chance(60):
         return leaf(ctx, scope, group, tame)
     general: tuple[Make, ...] = (
@@ -220,6 +220,49 @@ def predicate(ctx: Context, scope: Scope) -> str:
     return expression(ctx, scope, "bool") if ctx.choices.chance(90) else comparison(ctx, scope)
 
 
+WILD: dict[str, tuple[Make, ...]] = {
+    "int": (
+        of("CAST({} AS bigint)", "int"),
+        of("greatest({}, {})", "int", "int"),
+        of("least({}, {}, 3)", "int", "int"),
+    ),
+    "dec": (
+        of("abs({})", "dec"),
+        choose("round({}, {})", ("0", "1", "2", "-1"), "dec"),
+        of("round({})", "dec"),
+        of("trunc({}, 1)", "dec"),
+        of("(- {})", "dec"),
+        of("greatest({}, {})", "dec", "dec"),
+        of("sign({})", "dec"),
+        of("least({}, {})", "dec", "int"),
+    ),
+    "float": (
+        of("abs({})", "float"),
+        of("CAST({} AS double precision)", "dec"),
+        of("CAST({} AS double precision)", "int"),
+        of("(- {})", "float"),
+        of("greatest({}, {})", "float", "float"),
+        of("CAST({} AS double precision)", "real"),
+        of("least({}, {})", "float", "float"),
+        of("sign({})", "float"),
+    ),
+    "date": (
+        of("CAST({} AS date)", "ts"),
+        of("greatest({}, {})", "date", "date"),
+        of("CAST({} AS date)", "tstz"),
+        of("least({}, {})", "date", "date"),
+    ),
+    "ts": (
+        of("CAST({} AS timestamp)", "date"),
+        of("greatest({}, {})", "ts", "ts"),
+        of("CAST({} AS timestamp)", "tstz"),
+    ),
+    "tstz": (
+        of("greatest({}, {})", "tstz", "tstz"),
+    ),
+}  # fmt: skip
+"""What does not stand where the value must be tame."""
+
 OPERATIONS: dict[str, tuple[Make, ...]] = {
     "bool": (
         comparison, comparison, comparison, comparison, _membership, _between, _null_test, _exists, _exists,
@@ -237,37 +280,37 @@ OPERATIONS: dict[str, tuple[Make, ...]] = {
         of("abs({})", "int+"), of("length({})", "text"), of("strpos({}, {})", "text", "text"),
         choose("CAST(extract({1} FROM {0}) AS integer)", FIELDS, "date"), of("({} - {})", "date+", "date+"),
         choose("CAST(extract({1} FROM {0}) AS integer)", ("hour", "minute", *FIELDS), "ts"), of("CAST({} AS integer)", "bool"),
-        of("CAST({} AS integer)", "dec+"), of("CAST({} AS bigint)", "float+"), of("CAST({} AS bigint)", "int"),
-        of("greatest({}, {})", "int", "int"), of("least({}, {}, 3)", "int", "int"), of("ascii({})", "text"),
+        of("CAST({} AS integer)", "dec+"), of("CAST({} AS bigint)", "float+"), 
+          of("ascii({})", "text"),
         of("octet_length({})", "text"), of("({} & {})", "int+", "int+"), of("({} | {})", "int+", "int+"), of("sign({})::integer", "int+"),
         of("bit_length({})", "text"), of("array_length({}, 1)", "array"), of("({})[1]", "array"), of("cardinality({})", "array"),
         of("mod({}, 3)", "int+"), of("({} # 5)", "int+"), of("position('a' in {})", "text"), of("CAST({} AS integer)", "uint+"),
     ),
     "dec": (
-        of("({} + {})", "dec+", "dec+"), of("({} - {})", "dec+", "int+"), of("({} * 1.5)", "dec+"), of("abs({})", "dec"),
-        choose("round({}, {})", ("0", "1", "2", "-1"), "dec"), of("round({})", "dec"), of("trunc({}, 1)", "dec"), of("ceil({})", "dec+"),
-        of("floor({})", "dec+"), of("CAST({} AS numeric(20,3))", "int+"), of("(- {})", "dec"), of("greatest({}, {})", "dec", "dec"),
+        of("({} + {})", "dec+", "dec+"), of("({} - {})", "dec+", "int+"), of("({} * 1.5)", "dec+"), 
+           of("ceil({})", "dec+"),
+        of("floor({})", "dec+"), of("CAST({} AS numeric(20,3))", "int+"), 
         of("CAST({} AS numeric(12,1))", "dec+"), of("mod({}, 0.7)", "dec+"), of("extract(epoch FROM {})", "ts+"),
-        of("extract(second FROM {})", "ts"), of("sign({})", "dec"), of("CAST({} AS numeric(20,4))", "float+"), of("({} * {})", "int+", "dec+"),
-        of("least({}, {})", "dec", "int"), of("CAST('12.345' AS numeric(10,2)) + {}", "dec+"), of("extract(epoch FROM {})", "date+"),
+        of("extract(second FROM {})", "ts"), of("CAST({} AS numeric(20,4))", "float+"), of("({} * {})", "int+", "dec+"),
+         of("CAST('12.345' AS numeric(10,2)) + {}", "dec+"), of("extract(epoch FROM {})", "date+"),
     ),
     "float": (
         of("({} + {})", "float+", "float+"), of("({} - {})", "float+", "int+"), of("({} * {})", "float+", "float+"),
-        choose("({} / {})", ("2", "CAST(0.1 AS double precision)", "3"), "float+"), of("abs({})", "float"), of("sqrt(abs({}))", "float+"),
-        of("floor({})", "float+"), of("ceil({})", "float+"), of("round({})", "float+"), of("CAST({} AS double precision)", "dec"),
-        of("CAST({} AS double precision)", "int"), of("(- {})", "float"), of("greatest({}, {})", "float", "float"), of("trunc({})", "float+"),
-        of("CAST({} AS double precision)", "real"), of("date_part('epoch', {})", "ts+"), of("least({}, {})", "float", "float"), of("sign({})", "float"),
+        choose("({} / {})", ("2", "CAST(0.1 AS double precision)", "3"), "float+"), of("sqrt(abs({}))", "float+"),
+        of("floor({})", "float+"), of("ceil({})", "float+"), of("round({})", "float+"), 
+           of("trunc({})", "float+"),
+         of("date_part('epoch', {})", "ts+"), 
     ),
     "text": (
-        of("({} || {})", "text", "text"), of("lower({})", "text"), of("upper({})", "text"), of("substr({}, 2)", "text"),
+        of("({} || {})", "text", "text"), of("lower({})", "text"), of("upper(replace({}, 'ß', 'ss'))", "text"), of("substr({}, 2)", "text"),
         choose("substr({}, {})", ("1, 1", "2, 3", "0, 2", "-1, 3", "100"), "text"), of("replace({}, {}, {})", "text", "text", "text"),
         of("btrim({})", "text"), of("rtrim({})", "text"), of("ltrim({}, 'a ')", "text"), choose("left({}, {})", ("1", "2", "-1", "0"), "text"),
         choose("right({}, {})", ("1", "2", "-1"), "text"), choose("repeat({}, {})", ("2", "0", "-1"), "text"), of("reverse({})", "text"),
         choose("lpad({}, {})", ("3", "3, '*'", "5, 'ab'", "0"), "text"), choose("rpad({}, {})", ("3", "4, '-'"), "text"),
         choose("split_part({}, {})", ("'a', 1", "' ', 2", "',', 2", "'%', 1", "',', -1"), "text"), of("concat({}, {}, '!')", "text", "int"),
         of("concat_ws('-', {}, {})", "text", "text"), of("CAST({} AS text)", "int"), of("CAST({} AS text)", "date"), of("CAST({} AS text)", "bool"),
-        of("CAST({} AS text)", "dec"), of("translate({}, 'ab', 'x')", "text"), of("overlay({} placing 'XY' from 2 for 1)", "text"), of("md5({})", "text"),
-        of("initcap({})", "text"), of("CAST({} AS text)", "ts"), of("CAST({} AS text)", "uuid"), of("CAST({} AS text)", "time"),
+        of("CAST(CAST({} AS numeric(36,4)) AS text)", "dec"), of("translate({}, 'ab', 'x')", "text"), of("overlay({} placing 'XY' from 2 for 1)", "text"), of("md5({})", "text"),
+        of("initcap(replace({}, 'ß', 'ss'))", "text"), of("CAST({} AS text)", "ts"), of("CAST({} AS text)", "uuid"), of("CAST({} AS text)", "time"),
         of("CAST({} AS varchar(2))", "text"), choose("to_char({}, '{}')", FORMATS, "ts"), of("greatest({}, {})", "text", "text"),
         of("regexp_replace({}, '[aA]', '<\\&>', 'g')", "text"), of("least({}, {})", "text", "text"), of("({} || {})", "text", "int"),
         of("({} ->> 'a')", "json"), of("quote_literal({})", "text"), of("CAST({} AS text)", "enum"), of("encode({}, 'hex')", "bytes"),
@@ -276,17 +319,17 @@ OPERATIONS: dict[str, tuple[Make, ...]] = {
         of("regexp_replace({}, '^(.)(.*)$', '\\2\\1')", "text"), of("trim(both 'a' from {})", "text"), of("to_hex({})", "int+"),
     ),
     "date": (
-        of("({} + CAST({} AS integer))", "date+", "int+"), of("({} - CAST({} AS integer))", "date+", "int+"), of("CAST({} AS date)", "ts"), of("greatest({}, {})", "date", "date"),
-        choose("CAST(date_trunc('{1}', {0}) AS date)", CUTS[:5], "date+"), of("CAST({} AS date)", "tstz"), of("least({}, {})", "date", "date"),
+        of("({} + CAST({} AS integer))", "date+", "int+"), of("({} - CAST({} AS integer))", "date+", "int+"), 
+        choose("CAST(date_trunc('{1}', {0}) AS date)", CUTS[:5], "date+"), 
         choose("CAST({} + INTERVAL '{}' AS date)", STEPS, "date+"), of("make_date(2024, CAST(abs({}) % 12 AS integer) + 1, 28)", "int+"),
     ),
     "ts": (
-        choose("({} + INTERVAL '{}')", STEPS, "ts+"), choose("({} - INTERVAL '{}')", STEPS, "ts+"), of("CAST({} AS timestamp)", "date"),
-        choose("date_trunc('{1}', {0})", CUTS, "ts+"), choose("({} AT TIME ZONE '{}')", ZONES, "tstz+"), of("greatest({}, {})", "ts", "ts"),
-        of("CAST({} AS timestamp)", "tstz"), choose("({} + INTERVAL '{}')", STEPS, "date+"), of("({} + {})", "date+", "time"),
+        choose("({} + INTERVAL '{}')", STEPS, "ts+"), choose("({} - INTERVAL '{}')", STEPS, "ts+"), 
+        choose("date_trunc('{1}', {0})", CUTS, "ts+"), choose("({} AT TIME ZONE '{}')", ZONES, "tstz+"), 
+         choose("({} + INTERVAL '{}')", STEPS, "date+"), of("({} + {})", "date+", "time"),
     ),
     "tstz": (
-        choose("({} AT TIME ZONE '{}')", ZONES, "ts+"), choose("({} + INTERVAL '{}')", STEPS, "tstz+"), of("greatest({}, {})", "tstz", "tstz"),
+        choose("({} AT TIME ZONE '{}')", ZONES, "ts+"), choose("({} + INTERVAL '{}')", STEPS, "tstz+"), 
         choose("date_trunc('{1}', {0})", CUTS, "tstz+"), of("CAST({} AS timestamptz)", "ts+"), choose("date_trunc('day', {}, '{}')", ZONES, "tstz+"),
     ),
     "time": (choose("({} + INTERVAL '{}')", ("1 hour", "-30 minutes", "1 day"), "time"), of("CAST({} AS time)", "ts"), of("greatest({}, {})", "time", "time")),

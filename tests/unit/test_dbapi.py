@@ -18,7 +18,9 @@ from hanse.dbapi import Connection, Cursor
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     path = tmp_path_factory.mktemp("dbapi") / "wh.duckdb"
     with duckdb.connect(str(path)) as wh:
-        wh.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, name VARCHAR, seen TIMESTAMP, price DECIMAL(8,2), raw BLOB)")
+        wh.execute(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, name VARCHAR, seen TIMESTAMP, price DECIMAL(8,2), raw BLOB)"
+        )
         wh.execute(
             "INSERT INTO t VALUES (1, 'a', '2026-01-02 03:04:05', 1.50, 'x'), (2, 'b', NULL, 2, NULL), (3, NULL, NULL, 3, NULL)"
         )

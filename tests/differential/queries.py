@@ -283,7 +283,9 @@ class Generator:
 def _renumbered(sql: str, parameters: list[object]) -> tuple[str, tuple[object, ...]]:
     """The statement with only the parameters that are left in it."""
     used = sorted({int(number) for number in PARAMETER.findall(sql)})
-    return PARAMETER.sub(lambda m: f"${used.index(int(m[1])) + 1}", sql), tuple(parameters[number - 1] for number in used)
+    return PARAMETER.sub(lambda m: f"${used.index(int(m[1])) + 1}", sql), tuple(
+        parameters[number - 1] for number in used
+    )
 
 
 def _list(items: list[Piece]) -> str:

@@ -11,7 +11,6 @@ from tests.differential.families import FAMILIES, KINDS, Family
 ROWS_MAX = 24
 KEY_VALUES = (0, 1, 2, 3, 4, 5, -1, 7)
 _BY_NAME = {family.name: family for family in FAMILIES}
-KEY = _BY_NAME["int4"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,8 @@ def schema(seed: int) -> list[Table]:
 
 
 def _table(choices: Choices, name: str, kind: str) -> Table:
-    columns = [_column(choices, "id", KEY, kind, True), _column(choices, "k", KEY, kind, True)]
+    key = _BY_NAME["int8" if kind == "sqlite" else "int4"]
+    columns = [_column(choices, "id", key, kind, True), _column(choices, "k", key, kind, True)]
     columns.append(_column(choices, "s", _BY_NAME["text"], kind, True))
     known = [family for family in FAMILIES if kind in family.declared]
     for i, family in enumerate(choices.some(known, 4, 8)):

@@ -18,13 +18,17 @@ QUERIES = int(os.environ.get("HANSE_FUZZ_QUERIES", "500"))
 FIRST_SEED = int(os.environ.get("HANSE_FUZZ_SEED", "1"))
 PER_SCHEMA = 50
 EXECUTED_SHARE_MIN = 0.8
-SEEDS = [line.split()[:2] for line in (Path(__file__).parent / "seeds.txt").read_text().splitlines() if line[:1].isdigit()]
+SEEDS = [
+    line.split()[:2] for line in (Path(__file__).parent / "seeds.txt").read_text().splitlines() if line[:1].isdigit()
+]
 SCHEMAS = range(FIRST_SEED, FIRST_SEED + -(-QUERIES // PER_SCHEMA))
 pytestmark = [pytest.mark.postgres, pytest.mark.mysql, pytest.mark.timeout(1200)]
 
 
 @pytest.mark.parametrize("seed", SCHEMAS)
-def test_every_way_gives_the_same_answer(seed: int, pg_url: str, mysql_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_way_gives_the_same_answer(
+    seed: int, pg_url: str, mysql_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     first = seed * 1000
     count = min(PER_SCHEMA, QUERIES - (seed - FIRST_SEED) * PER_SCHEMA)
     tally = Tally()

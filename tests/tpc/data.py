@@ -123,7 +123,9 @@ def into_sqlite(benchmark: Benchmark, path: Path, tables: Iterable[str]) -> None
         for table in tables:
             declared = benchmark.declared(table, "sqlite")
             connection.execute(f"CREATE TABLE {table} ({columns(declared)})")
-            rows = zip(*([_stored(value) for value in one.to_pylist()] for one in benchmark.arrow(table).columns), strict=True)
+            rows = zip(
+                *([_stored(value) for value in one.to_pylist()] for one in benchmark.arrow(table).columns), strict=True
+            )
             connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(declared))})", rows)
         connection.commit()
 

@@ -19,7 +19,15 @@ SPREADS: tuple[Spread, Spread] = (
         "duckdb": ("customer_demographics", "web_site"),
     },
     {
-        "postgres": ("web_sales", "catalog_sales", "inventory", "customer_address", "date_dim", "warehouse", "web_site"),
+        "postgres": (
+            "web_sales",
+            "catalog_sales",
+            "inventory",
+            "customer_address",
+            "date_dim",
+            "warehouse",
+            "web_site",
+        ),
         "mysql": ("store_sales", "store_returns", "store", "customer", "item", "promotion", "web_page", "reason"),
         "files": ("catalog_returns", "web_returns", "customer_demographics", "call_center"),
         "sqlite": ("household_demographics", "income_band", "ship_mode", "time_dim", "catalog_page"),
@@ -34,6 +42,8 @@ def benchmark() -> Benchmark:
     return Benchmark("tpcds", SCALE)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.postgres
 @pytest.mark.mysql
 @pytest.mark.parametrize("part", [0, 1])

@@ -32,6 +32,8 @@ def benchmark() -> Benchmark:
     return Benchmark("tpch", SCALE)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.postgres
 @pytest.mark.mysql
 @pytest.mark.parametrize("name", SPREADS)

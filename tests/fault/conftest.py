@@ -49,7 +49,8 @@ class World:
         shop = self.shop.rows(
             f"SELECT count(*) FROM pg_stat_activity WHERE {mine} AND state <> 'idle' AND query NOT LIKE '%pg_catalog.pg_class%'"
         )
-        crm = self.crm.rows("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '/* hanse:%'")
+        mine = f"DB = '{self.crm.name}' AND INFO LIKE '/* hanse:%'"
+        crm = self.crm.rows(f"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE {mine}")
         return {"shop": shop[0][0], "crm": crm[0][0]}
 
     def wait_until_busy(self, source: str, seconds: float = 10) -> None:

@@ -36,7 +36,8 @@ def kill(world: World, source: str) -> int:
     if source == "shop":
         where = f"datname = '{world.shop.name}' AND pid <> pg_backend_pid() AND query LIKE 'COPY%' AND state = 'active'"
         return len(world.shop.rows(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {where}"))
-    found = world.crm.rows("SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE '/* hanse:%'")
+    mine = f"DB = '{world.crm.name}' AND INFO LIKE '/* hanse:%'"
+    found = world.crm.rows(f"SELECT ID FROM information_schema.PROCESSLIST WHERE {mine}")
     world.crm.run(*(f"KILL CONNECTION {number}" for (number,) in found))
     return len(found)
 

@@ -34,7 +34,11 @@ def shown(value: Any, kind: Kind | None = None) -> str:
         case bytes() as data:
             return f"\\x{data.hex()}"
         case tuple() as items:
-            return "{" + ", ".join(shown(item) if not isinstance(item, tuple) else shown(list(item)) for item in items) + "}"
+            return (
+                "{"
+                + ", ".join(shown(item) if not isinstance(item, tuple) else shown(list(item)) for item in items)
+                + "}"
+            )
         case str() as text:
             return _escaped(text)
         case other:

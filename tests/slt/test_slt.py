@@ -23,9 +23,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.mysql]
 
 
 @pytest.fixture(scope="module")
-def engines(
-    pg_url: str, mysql_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], Engine]]:
+def engines(pg_url: str, mysql_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Engine]]:
     """Engines by configuration; `pushdown-off` asks the mixed one."""
     with contextlib.ExitStack() as stack:
         made: dict[str, Engine] = {}
@@ -58,12 +56,15 @@ def test_statements(engines: Callable[[str], Engine], path: Path, configuration:
     engine = engines(configuration)
     pushdown = {"pushdown": "off"} if configuration == "pushdown-off" else {}
     found = [
-        (block, answer(engine, block.sql, block.parameters or None, **block.settings, **pushdown)) for block in file.blocks
+        (block, answer(engine, block.sql, block.parameters or None, **block.settings, **pushdown))
+        for block in file.blocks
     ]
     assert _wrong(file, found) == []
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.parent.name == "pg_compat"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.parent.name == "pg_compat"], ids=lambda path: path.stem
+)
 def test_postgres_agrees(postgres: PostgresOracle, path: Path) -> None:
     file = read(path)
     found = [(block, postgres.answer(block.sql, block.parameters)) for block in file.blocks]

@@ -49,7 +49,9 @@ def placed(name: str, kind: str) -> Table:
     """The table as a source of that kind declares it."""
     head, *rows = tables()[name]
     named = [text.strip().split() for text in head.split("|")]
-    columns = [Column(column, BY_NAME[family], BY_NAME[family].declared.get(kind, ("",))[0], True) for column, family in named]
+    columns = [
+        Column(column, BY_NAME[family], BY_NAME[family].declared.get(kind, ("",))[0], True) for column, family in named
+    ]
     return Table(name, kind, columns, [_row(row, [one.family for one in columns]) for row in rows])
 
 
@@ -63,7 +65,11 @@ def _value(cell: str, family: Family) -> Any:
         return None
     if family.group in PARSED:
         return PARSED[family.group](cell)
-    return "" if cell == "(empty)" else cell.replace("\\s", " ").replace("\\n", "\n").replace("\\t", "\t").replace("\\p", "|")
+    return (
+        ""
+        if cell == "(empty)"
+        else cell.replace("\\s", " ").replace("\\n", "\n").replace("\\t", "\t").replace("\\p", "|")
+    )
 
 
 def layout(configuration: str) -> list[Table]:

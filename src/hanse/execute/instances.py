@@ -56,6 +56,14 @@ class Instance:
                 raise SourceError(str(failure), source=name) from None
             self._attached[name] = version
 
+    def works(self) -> bool:
+        """Whether the engine still answers: after an internal error DuckDB refuses all that follows."""
+        try:
+            self.root.execute("SELECT 1").fetchall()
+        except duckdb.Error:
+            return False
+        return True
+
     def close(self) -> None:
         """Free the engine's memory and spill space."""
         self.root.close()
@@ -123,9 +131,10 @@ class InstancePool:
         return Instance(self._settings, self.folder / f"instance-{number}", paths)
 
     def release(self, instance: Instance) -> None:
-        """Take an engine back for the next query."""
+        """Take an engine back for the next query, unless a fault of its own ended it."""
+        works = instance.works()
         with self._lock:
-            keep = not self._places.closed
+            keep = works and not self._places.closed
             if keep:
                 self._free.append(instance)
         if not keep:

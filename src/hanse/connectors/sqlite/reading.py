@@ -56,7 +56,7 @@ def decode(arrays: list[pa.Array], columns: tuple[Column, ...], source: str) -> 
 
 def _decode(array: pa.Array, kind: Type) -> pa.Array:
     wanted = carrier(kind)
-    if isinstance(kind, Decimal) and pa.types.is_string(array.type):
+    if (isinstance(kind, Decimal) or kind.kind is Kind.INT64) and pa.types.is_string(array.type):
         return _sums(array, kind) if pc.any(pc.match_substring(array, ":")).as_py() else array.cast(wanted)
     if kind.kind is Kind.TIME:
         days = pc.binary_join_element_wise("1970-01-01", array, " ")
@@ -66,10 +66,10 @@ def _decode(array: pa.Array, kind: Type) -> pa.Array:
     return array
 
 
-def _sums(array: pa.Array, kind: Decimal) -> pa.Array:
+def _sums(array: pa.Array, kind: Type) -> pa.Array:
     """Sums as SQLite can add them without overflow: units of the last digit, ``high * 2**32 + low``."""
-    unit = Number(1).scaleb(-kind.scale)
-    values = []
+    unit = Number(1).scaleb(-kind.scale) if isinstance(kind, Decimal) else 1
+    values: list[Number | int | None] = []
     for text in array.to_pylist():
         high, _, low = (text or "").partition(":")
         values.append(None if text is None else ((int(high) << 32) + int(low)) * unit)

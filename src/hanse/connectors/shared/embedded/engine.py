@@ -37,7 +37,11 @@ class Engine:
             if self._root is None:
                 self._root = self._start()
             cursor = self._root.cursor()
-        cursor.execute("SET TimeZone = 'UTC'")
+        try:
+            cursor.execute("SET TimeZone = 'UTC'")
+        except duckdb.FatalException:  # an internal error ended the engine, which refuses all that follows
+            self.forget()
+            return self.cursor()
         return cursor
 
     def _start(self) -> duckdb.DuckDBPyConnection:

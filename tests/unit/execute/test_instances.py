@@ -1,0 +1,29 @@
+"""The pool of coordinator engines: which come back, and which do not."""
+
+from __future__ import annotations
+
+import contextlib
+
+from hanse.execute.instances import InstancePool
+from hanse.settings import EngineSettings
+
+
+def test_an_engine_that_ended_is_not_given_out_again() -> None:
+    """After an internal error, DuckDB refuses every further statement on the instance, as on one that is closed."""
+    with contextlib.closing(InstancePool(EngineSettings(instances=1))) as pool:
+        broken = pool.acquire(lambda: False)
+        broken.root.close()
+        pool.release(broken)
+        fresh = pool.acquire(lambda: False)
+        assert fresh is not broken
+        assert fresh.works()
+        pool.release(fresh)
+
+
+def test_an_engine_that_works_is_kept() -> None:
+    with contextlib.closing(InstancePool(EngineSettings(instances=1))) as pool:
+        first = pool.acquire(lambda: False)
+        pool.release(first)
+        second = pool.acquire(lambda: False)
+        assert second is first
+        pool.release(second)

@@ -80,7 +80,7 @@ class ResultStream:
                 self.report.bytes += batch.nbytes
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
                 batch = self._queue.get()
-            self.report.complete = all(source.finished for source in self.report.sources)
+            self.report.complete = True
         finally:
             self.close()
 
@@ -114,8 +114,8 @@ class ResultStream:
             if self._released:
                 return
             self._released = True
-        if not self.report.complete:
-            self._scope.end()
+        if not (self.report.complete and all(source.finished for source in self.report.sources)):
+            self._scope.end()  # also what a LIMIT computed here has left unread
         self._release()
 
     def reader(self) -> pa.RecordBatchReader:

@@ -200,3 +200,12 @@ def test_a_closed_result_frees_the_only_instance_for_the_next_query(pool) -> Non
             next(iter(result))
     again = start(pool, graph, s=ScriptedSource(numbered(2)))
     assert len(again.fetchall()) == 2
+
+
+def test_an_answer_that_needs_no_more_rows_is_complete_and_ends_its_source(pool) -> None:
+    graph = RequestGraph((request(1),), (ID, NAME), SqlText(("SELECT * FROM f1 LIMIT 2",)))
+    source = ScriptedSource(endless)
+    result = start(pool, graph, s=source)
+    assert len(result.fetchall()) == 2
+    assert result.report.complete
+    assert source.cancelled.wait(1)

@@ -150,10 +150,13 @@ def choice(name: str, args: Args, position: int | None) -> Call:
 
 
 def nullif(name: str, args: Args, position: int | None) -> Call:
-    """NULLIF compares as ``=`` does, and yields its first operand in its own type."""
+    """NULLIF compares as ``=`` does, and yields its first operand: in its own type, unless PostgreSQL has no ``=`` for the
+    two and widens the number (manual, section 9.18.3: NULLIF(1, 2.2) yields numeric)."""
     _count(name, args, 2, position)
     sides = compare("=", args, position).args
-    first = args[0] if not coercion.is_untyped(args[0]) else sides[0]
+    own, side = args[0].type.kind, sides[0].type.kind
+    is_widened = (own in t.INTEGERS and side not in t.INTEGERS) or (own is Kind.DECIMAL and side in t.FLOATS)
+    first = sides[0] if is_widened or coercion.is_untyped(args[0]) else args[0]
     return Call(first.type, name, (first, sides[1]) if first.type == sides[1].type else (first, *sides))
 
 

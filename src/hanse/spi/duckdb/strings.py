@@ -84,7 +84,10 @@ SHARP_S, STAND_IN = "\u00df", "\uf8fe"
 
 def _upper(args: Sequence[Operand]) -> str:
     """Unicode's simple mapping leaves the sharp s alone; DuckDB makes it a capital sharp s."""
-    text = args[0].sql
+    return _capital(args[0].sql)
+
+
+def _capital(text: str) -> str:
     kept = f"replace(upper(replace({text}, '{SHARP_S}', '{STAND_IN}')), '{STAND_IN}', '{SHARP_S}')"
     return f"CASE WHEN contains({text}, '{SHARP_S}') THEN {kept} ELSE upper({text}) END"
 
@@ -92,7 +95,7 @@ def _upper(args: Sequence[Operand]) -> str:
 def _initcap(args: Sequence[Operand]) -> str:
     """A letter or digit after one that is neither begins a word."""
     words = f"regexp_extract_all(lower({args[0].sql}), '[\\p{{L}}\\p{{N}}]+|[^\\p{{L}}\\p{{N}}]+')"
-    cased = f"list_transform({words}, lambda w: upper(left(w, 1)) || substr(w, 2))"
+    cased = f"list_transform({words}, lambda w: {_capital('left(w, 1)')} || substr(w, 2))"
     return f"array_to_string({cased}, '')"
 
 

@@ -1,6 +1,6 @@
 """How PostgreSQL writes each type as text: what ``::text``, ``||``, concat and array_to_string show."""
 
-from hanse.ir.types import Array, Kind, Type
+from hanse.ir.types import Array, Decimal, Kind, Type
 from hanse.spi.dialect import Operand
 from hanse.spi.duckdb.spelling import let
 
@@ -25,6 +25,8 @@ def to_text(arg: Operand) -> str:
         return let([arg], interval)
     if kind in DATED:
         return _dated(arg)
+    if isinstance(arg.type, Decimal) and arg.type.precision == arg.type.scale:  # DuckDB writes .5
+        return f"regexp_replace(CAST({arg.sql} AS VARCHAR), '^(-?)[.]', '\\10.')"
     return f"CAST({arg.sql} AS VARCHAR)"
 
 

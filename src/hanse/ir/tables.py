@@ -1,7 +1,9 @@
 """What the planner knows of a table: its columns and the facts on which a verdict rests. Captured, never asked for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from hanse.ir.types import Type
 
@@ -56,6 +58,48 @@ class HiddenColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnStatistics:
+    """What is known of a column's values. Values are the Python carriers of the column's type (``ir.types``); whatever is
+    None or empty is unknown. Estimates may rest on this, answers never."""
+
+    distinct: float | None = None
+    """Different values, NULL not counted."""
+    null_fraction: float | None = None
+    minimum: Any = None
+    maximum: Any = None
+    common: tuple[tuple[Any, float], ...] = ()
+    """The most frequent values, each with its share of all rows (those with NULL included), most frequent first."""
+    histogram: tuple[Any, ...] = ()
+    """Bounds of buckets with equally many rows, over the values that are not among ``common``; at least two."""
+    width: float | None = None
+    """Average bytes of a value that is not NULL."""
+    correlation: float | None = None
+    """Between the order of values and that of rows on disk, from -1 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatistics:
+    """What is known of a table's rows; ``columns`` by name, only those of which something is known."""
+
+    row_count: float | None = None
+    columns: Mapping[str, ColumnStatistics] = field(default_factory=dict, hash=False)
+    taken_at: float | None = None
+    """Seconds since 1970 at which the source counted, as far as it says."""
+    origin: str = ""
+    """Where the numbers are from: pg_stats, index cardinalities, file footers ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """Every row's ``columns`` (if none is NULL) are the ``referenced`` columns of a row of another table of the source."""
+
+    columns: tuple[str, ...]
+    schema: str
+    table: str
+    referenced: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table or view of one source. ``relation`` is how that source's SQL names it, quoted, free of secrets."""
 
@@ -73,6 +117,11 @@ class Table:
     comment: str = ""
     details: tuple[tuple[str, str], ...] = field(default=())
     """More facts for DESCRIBE, such as the files of a files source."""
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
+    """The columns of each index by which the source finds rows, in order."""
+    statistics: TableStatistics | None = field(default=None, compare=False, repr=False)
+    """None: the source has none. Two tables that differ in this alone are the same table."""
 
     def column(self, name: str) -> TableColumn:
         """The column of exactly that name; raises KeyError."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from hanse.connectors.postgres import queries
+from hanse.connectors.postgres import queries, statistics
 from hanse.connectors.postgres.types import Policy, Reading, ServerType, reading
 from hanse.ir.tables import Collation, HiddenColumn, Table, TableColumn
 from hanse.ir.types import TEXTS, Kind
@@ -42,14 +42,16 @@ class Facts:
     keys: Mapping[int, list[tuple[bool, tuple[str, ...]]]]
     types: Mapping[int, ServerType]
     collations: Mapping[int, Collation]
+    counted: statistics.Known
 
 
 def read(connection: "psycopg.Connection[Any]") -> Facts:
     """Ask the server, in one transaction of the caller's."""
     names = ("SERVER", "TABLES", "COLUMNS", "KEYS", "TYPES", "LABELS", "COLLATIONS")
+    more = ("STATISTICS", "TIMES", "INDEXES", "FOREIGN_KEYS")
     with connection.pipeline():
-        cursors = [connection.execute(getattr(queries, name).encode()) for name in names]
-    server, tables, columns, keys, types, labels, collations = (cursor.fetchall() for cursor in cursors)
+        cursors = [connection.execute(getattr(queries, name).encode()) for name in (*names, *more)]
+    server, tables, columns, keys, types, labels, collations, *counted = (cursor.fetchall() for cursor in cursors)
     facts = _server(server[0])
     by_table: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for row in columns:
@@ -59,7 +61,8 @@ def read(connection: "psycopg.Connection[Any]") -> Facts:
         unique[oid].append((primary, tuple(names_)))
     by_enum = {oid: tuple(found) for oid, found in labels}
     known = {row[0]: ServerType(*(*row, by_enum.get(row[0], ()))) for row in types}
-    return Facts(facts, tables, by_table, unique, known, {row[0]: _collation(row, facts) for row in collations})
+    collated = {row[0]: _collation(row, facts) for row in collations}
+    return Facts(facts, tables, by_table, unique, known, collated, statistics.known(*counted))
 
 
 def _server(row: tuple[Any, ...]) -> Server:
@@ -104,6 +107,7 @@ def _table(source: str, facts: Facts, policy: Policy, row: tuple[Any, ...]) -> T
     keys = facts.keys.get(oid, [])
     visible = {column.name for column in shown}
     readable = [(primary, names) for primary, names in keys if visible.issuperset(names)]
+    known, count = facts.counted, None if kind == "v" else rows(estimate, live, facts.server.version)
     return Table(
         source,
         schema,
@@ -113,10 +117,13 @@ def _table(source: str, facts: Facts, policy: Policy, row: tuple[Any, ...]) -> T
         tuple(hidden),
         next((names for primary, names in readable if primary), ()),
         tuple(names for primary, names in readable if not primary),
-        None if kind == "v" else rows(estimate, live, facts.server.version),
+        count,
         kind in VIEWS,
         comment or "",
         (("relation", RELATIONS[kind]),),
+        tuple(key for key in known.foreign_keys.get(oid, ()) if visible.issuperset(key.columns)),
+        tuple(names for names in known.indexes.get(oid, ()) if visible.issuperset(names)),
+        statistics.statistics(known, oid, count, {column.name: column.type for column in shown}),
     )
 
 

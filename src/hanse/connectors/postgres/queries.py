@@ -58,3 +58,56 @@ COLLATIONS = """
 SELECT oid, collname, collisdeterministic, collprovider::text, to_jsonb(c)->>'collcollate'
 FROM pg_collation AS c
 """
+
+STATISTICS = """
+WITH shown AS (
+  SELECT c.oid, n.nspname, c.relname, c.relkind
+  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'm', 'p') AND NOT c.relispartition
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+), size AS (
+  SELECT CASE WHEN count(*) <= 1000 THEN 100 WHEN count(*) <= 10000 THEN 20 ELSE 5 END AS points
+  FROM pg_stats AS s WHERE s.schemaname NOT IN ('pg_catalog', 'information_schema')
+)
+SELECT DISTINCT ON (shown.oid, s.attname) shown.oid, s.attname, s.null_frac, s.avg_width, s.n_distinct, s.correlation,
+       CASE WHEN s.avg_width <= 64 THEN (s.most_common_vals::text::text[])[:size.points] END,
+       CASE WHEN s.avg_width <= 64 THEN s.most_common_freqs[:size.points] END,
+       CASE WHEN s.avg_width <= 64 THEN ARRAY(
+         SELECT bound FROM unnest(s.histogram_bounds::text::text[]) WITH ORDINALITY AS b(bound, place)
+         WHERE (place - 1) % greatest(1, (array_length(s.histogram_bounds::text::text[], 1) - 1) / size.points) = 0
+         ORDER BY place) END
+FROM pg_stats AS s JOIN shown ON shown.nspname = s.schemaname AND shown.relname = s.tablename CROSS JOIN size
+ORDER BY shown.oid, s.attname, s.inherited DESC
+"""
+"""One row per column that ANALYZE has seen, of tables that may be read. The more columns, the fewer points of each; none
+of columns of long values. Rows with those of children come first, for that is what a query reads."""
+
+TIMES = """
+SELECT relid, extract(epoch FROM greatest(last_analyze, last_autoanalyze))::float8
+FROM pg_stat_user_tables WHERE greatest(last_analyze, last_autoanalyze) IS NOT NULL
+"""
+
+INDEXES = """
+SELECT i.indrelid,
+       (SELECT array_agg(a.attname::text ORDER BY k.place)
+        FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place)
+        LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number AND k.number > 0
+        WHERE k.place <= i.indnkeyatts)
+FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_class AS x ON x.oid = i.indexrelid JOIN pg_am AS m ON m.oid = x.relam
+WHERE i.indisvalid AND i.indisready AND i.indpred IS NULL AND m.amname IN ('btree', 'hash')
+  AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+ORDER BY i.indexrelid
+"""
+"""Indexes that find rows by value, with NULL where an expression stands."""
+
+FOREIGN_KEYS = """
+SELECT k.conrelid, n.nspname, r.relname,
+       (SELECT array_agg(a.attname::text ORDER BY c.place) FROM unnest(k.conkey) WITH ORDINALITY AS c(number, place)
+        JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = c.number),
+       (SELECT array_agg(a.attname::text ORDER BY c.place) FROM unnest(k.confkey) WITH ORDINALITY AS c(number, place)
+        JOIN pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = c.number)
+FROM pg_constraint AS k JOIN pg_class AS r ON r.oid = k.confrelid JOIN pg_namespace AS n ON n.oid = r.relnamespace
+WHERE k.contype = 'f' AND k.convalidated AND k.conparentid = 0
+ORDER BY k.oid
+"""

@@ -63,7 +63,9 @@ def _column(row: tuple[Any, ...], rows: int | None, type: Type) -> ColumnStatist
     common: list[tuple[Any, float]] = []
     histogram: list[Any] = []
     if decode is not None:
-        common = [(x, share) for text, share in zip(values or (), shares or (), strict=True) if _is(x := _try(decode, text))]
+        common = [
+            (x, share) for text, share in zip(values or (), shares or (), strict=True) if _is(x := _try(decode, text))
+        ]
         histogram = [x for text in bounds or () if _is(x := _try(decode, text))] if type.kind in ORDERED else []
     # The source sorts text by its collation and here code points count: the same sample, in our order.
     histogram = sorted(histogram) if len(histogram) > 1 else []
@@ -103,7 +105,9 @@ def _utc(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
 
 
-ORDERED = INTEGERS | FLOATS | {Kind.DECIMAL, Kind.TEXT, Kind.UUID, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
+ORDERED = (
+    INTEGERS | FLOATS | {Kind.DECIMAL, Kind.TEXT, Kind.UUID, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
+)
 """Types whose order here is that of the server, or of which a sample may be sorted again."""
 
 _DECODERS: dict[Kind, Callable[[str], Any]] = {

@@ -172,7 +172,8 @@ class Engine:
         capabilities = {name: source.capabilities for name, source in snapshot.sources.items()}
         bound = watch("bind", lambda: bind(query.statement, tables, allow_all, context))
         recorder = (lambda name, after: steps.append((name, after))) if query.is_explained else None
-        plan = watch("optimize", lambda: optimize(bound.plan, recorder=recorder))
+        in_place = frozenset(name for name, sheet in capabilities.items() if sheet.embedded)
+        plan = watch("optimize", lambda: optimize(bound.plan, recorder=recorder, embedded=in_place))
         pushdown = query.settings.pushdown == "on"
         shipping = query.settings.key_shipping
         graph = watch("split", lambda: split(plan, snapshot.sources, pushdown=pushdown, key_shipping=shipping))

@@ -22,9 +22,10 @@ REWRITES_MAX = 20_000
 Recorder = Callable[[str, Plan], None]
 
 
-def optimize(plan: Plan, *, recorder: Recorder | None = None) -> Plan:
-    """Improve a bound plan. ``recorder`` is told the name of each rule that fired and the whole plan after it."""
-    run = _Run(plan, recorder)
+def optimize(plan: Plan, *, recorder: Recorder | None = None, embedded: frozenset[str] = frozenset()) -> Plan:
+    """Improve a bound plan. ``recorder`` is told the name of each rule that fired and the whole plan after it;
+    ``embedded`` are the sources whose rows need not move, for they are read in place."""
+    run = _Run(plan, recorder, embedded)
     for phase in PHASES:
         run.phase(phase)
     check(run.root)
@@ -34,10 +35,10 @@ def optimize(plan: Plan, *, recorder: Recorder | None = None) -> Plan:
 class _Run:
     """One optimization: the plan so far, its recorder, and the count of rewrites."""
 
-    def __init__(self, plan: Plan, recorder: Recorder | None) -> None:
+    def __init__(self, plan: Plan, recorder: Recorder | None, embedded: frozenset[str]) -> None:
         self.root = plan
         self.recorder = recorder
-        self.context = Context()
+        self.context = Context(embedded)
         self.counts: Counter[str] = Counter()
         self.around: list[Callable[[Plan], Plan]] = []
         """How to put the operator at hand back into the whole plan, outermost first."""

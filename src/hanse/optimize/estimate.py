@@ -143,9 +143,6 @@ class Estimator:
         at_most = {ids[id]: count for id, count in profile.at_most.items() if id in ids}
         return Profile(profile.rows, profile.guess, at_most)
 
-    def _fragment(self, plan: p.FragmentScan) -> Profile:
-        return Profile(ROWS, True)
-
     # -- one input
 
     def _passed(self, plan: p.Plan) -> Profile:
@@ -359,152 +356,6 @@ def _is_key(columns: list[Origin]) -> bool:
     return math.prod(distinct_of(column) or 1.0 for column in columns) >= columns[0].rows
 
 
-def _distinct(self, plan: p.Distinct) -> Profile:
-        below = self.profile(plan.input)
-        keys = plan.columns if not plan.on else tuple(_columns(plan.on, plan.columns))
-        groups = self.groups(plan.input, keys)
-        return Profile(groups.rows, groups.guess, below.at_most, below.same)
-
-    def _limit(self, plan: p.Limit) -> Profile:
-        below = self.profile(plan.input)
-        rows = below.rows
-        if isinstance(plan.offset, e.Literal) and plan.offset.value is not None:
-            rows = max(0.0, rows - float(plan.offset.value))
-        if plan.count is None or (isinstance(plan.count, e.Literal) and plan.count.value is None):
-            return replace(below, rows=rows)
-        if isinstance(plan.count, e.Literal):
-            # enough rows for the limit are enough, however roughly they were counted
-            return replace(below, rows=min(rows, float(plan.count.value)))
-        return replace(below, rows=min(rows, FUNCTION_ROWS), guess=True)
-
-    # -- two inputs
-
-    def _set_operation(self, plan: p.SetOperation) -> Profile:
-        left, right = self.profile(plan.left), self.profile(plan.right)
-        for output, one, other in zip(plan.outputs, plan.left.columns, plan.right.columns, strict=True):
-            counts = [distinct_of(self.origin(one.id)), distinct_of(self.origin(other.id))]
-            total = None if None in counts else sum(count or 0.0 for count in counts)
-            self._origins[output.id] = Origin(rows=left.rows + right.rows, distinct=total)
-        match plan.kind:
-            case p.SetKind.UNION:
-                rows, guess = left.rows + right.rows, not plan.all
-            case p.SetKind.INTERSECT:
-                rows, guess = min(left.rows, right.rows) * OVERLAP, True
-            case _:
-                rows, guess = left.rows * OVERLAP, True
-        return Profile(max(rows, 1.0), guess or left.guess or right.guess)
-
-    def _join(self, plan: p.Join) -> Profile:
-        left, right = self.profile(plan.left), self.profile(plan.right)
-        if plan.kind in (J.SEMI, J.ANTI):
-            return self._semi(plan, left, right)
-        matched = self.matched(plan, left, right)
-        rows = matched.rows
-        if plan.kind in (J.LEFT, J.FULL):
-            rows = max(rows, left.rows)
-        if plan.kind in (J.RIGHT, J.FULL):
-            rows = max(rows, right.rows)
-        at_most = {**left.at_most, **right.at_most, **matched.at_most} if plan.kind is J.INNER else {}
-        same = {**left.same, **right.same, **matched.same} if plan.kind is J.INNER else {}
-        return Profile(max(rows, 1.0), matched.guess, at_most, same)
-
-    def matched(self, plan: p.Join, left: Profile, right: Profile) -> Profile:
-        """The pairs that meet the condition, and what that says of their columns."""
-        pairs, others = self._equations(plan)
-        same = {**left.same, **right.same}
-        at_most: dict[int, float] = {}
-        shares: list[Share] = []
-        for one, other in pairs:
-            first, second = same.get(one, one), same.get(other, other)
-            if first == second:
-                continue  # follows from conditions that were counted
-            same |= {id: first for id, stand_in in same.items() if stand_in == second} | {one: first, other: first}
-            here, there = self._count(one, left), self._count(other, right)
-            shares.append(self.meeting(one, other, (left, right)))
-            if here is not None and there is not None:
-                at_most[one] = at_most[other] = min(here, there)
-        guess = left.guess or right.guess or any(one.guess for one in shares)
-        product = math.prod(one_share.value for one_share in shares)
-        if len(shares) > 1:
-            product = max(product, self.together(pairs) or 0.0)
-        rest = self.share(others) if others else Share(1.0)
-        rows = left.rows * right.rows * product * rest.value
-        return Profile(rows, guess or rest.guess, at_most, same)
-
-    def _count(self, id: int, profile: Profile) -> float | None:
-        known = distinct_of(self.origin(id))
-        return None if known is None else _distinct(self.origin(id), profile.rows, profile.at_most.get(id))
-
-    def meeting(self, one: int, other: int, sides: tuple[Profile, Profile]) -> Share:
-        """The share of all pairs of rows of two sides in which two columns are equal."""
-        here, there = self._count(one, sides[0]), self._count(other, sides[1])
-        if here is None and there is None:
-            # somebody's key, most probably: of the smaller table
-            rows = [self.origin(id).rows or side.rows for id, side in zip((one, other), sides, strict=True)]
-            return Share(1 / max(1.0, min(rows)), True)
-        return Share(1 / max(1.0, here or 0.0, there or 0.0), here is None or there is None)
-
-    def together(self, pairs: list[tuple[int, int]]) -> float | None:
-        """The share of pairs of rows that several equations between two tables leave, if they hold a whole key of one
-        side, or have as many values together as one side has rows: one partner for each row of the other."""
-        found: list[float] = []
-        for ids in zip(*pairs, strict=True):
-            origins = [self.origin(id) for id in ids]
-            for place in {origin.place for origin in origins}:
-                here = [origin for origin in origins if origin.place == place and origin.table is not None]
-                if len(here) > 1 and _is_key(here):
-                    found.append(here[0].rows)
-        return 1 / max(1.0, min(found)) if found else None
-
-    def _equations(self, plan: p.Join) -> tuple[list[tuple[int, int]], list[e.Expr]]:
-        """Pairs of columns of left and right that the condition equates, and its other tests."""
-        on_left = {column.id for column in plan.left.columns}
-        pairs: list[tuple[int, int]] = []
-        others: list[e.Expr] = []
-        for test in e.conjuncts(plan.condition):
-            pair = equation(test)
-            if pair is None or (pair[0] in on_left) == (pair[1] in on_left):
-                others.append(test)
-            else:
-                pairs.append(pair if pair[0] in on_left else (pair[1], pair[0]))
-        return pairs, others
-
-    def _semi(self, plan: p.Join, left: Profile, right: Profile) -> Profile:
-        pairs, others = self._equations(plan)
-        shares: list[Share] = []
-        for one, other in pairs:
-            here, there = self._count(one, left), self._count(other, right)
-            known = here is not None and there is not None
-            shares.append(Share(min(1.0, (there or 1.0) / max(here or 1.0, 1.0)) if known else OVERLAP, not known))
-        shares += [Share(1 - EQUAL, True) for _ in others]
-        found = damped(shares)
-        value = found.value if plan.kind is J.SEMI else max(ANTI_LEAST, 1 - found.value)
-        guess = left.guess or right.guess or found.guess or plan.kind is J.ANTI
-        return Profile(max(left.rows * value, min(1.0, left.rows)), guess, left.at_most, left.same)
-
-
-def equation(test: e.Expr) -> tuple[int, int] | None:
-    """The two columns that a condition equates, apart from conversions."""
-    if isinstance(test, e.Call) and test.name in ("=", "is_not_distinct"):
-        one, other = map(plain, test.args)
-        if isinstance(one, e.Ref) and isinstance(other, e.Ref):
-            return one.id, other.id
-    return None
-
-
-def key_rows(origins: list[Origin]) -> float | None:
-    """The rows of the table of which these columns (of one scan) hold a whole key; None if they hold none."""
-    for origin in origins:
-        names = {other.name for other in origins if other.place == origin.place and other.table is origin.table}
-        if origin.table is not None and _has_key(origin.table, names):
-            return origin.rows
-    return None
-
-
-def _has_key(table: Table, names: set[str]) -> bool:
-    return any(key and names.issuperset(key) for key in (table.primary_key, *table.unique_keys))
-
-
 def _distinct(origin: Origin, rows: float, at_most: float | None) -> float:
     """Values that are left where ``rows`` of a table's rows are: those of a random choice (Yao), or of a condition."""
     count = distinct_of(origin)
@@ -524,7 +375,7 @@ def _columns(nodes: Iterable[e.Expr], columns: tuple[e.Column, ...]) -> Iterable
     return (column for column in columns if column.id in read)
 
 
-def width(type: Type, known: ColumnStatistics = ColumnStatistics()) -> float:
+def width(type: Type, known: ColumnStatistics) -> float:
     """Bytes of a value in Arrow's layout."""
     fixed = _WIDTHS.get(type.kind)
     if fixed is not None:
@@ -551,7 +402,6 @@ _OPERATORS: dict[type[p.Plan], Callable[[Estimator, Any], Profile]] = {
     p.TableFunction: Estimator._function,
     p.Cte: Estimator._cte,
     p.CteScan: Estimator._cte_scan,
-    p.FragmentScan: Estimator._fragment,
     p.Filter: Estimator._filter,
     p.Project: Estimator._project,
     p.Aggregate: Estimator._aggregate,

@@ -7,10 +7,10 @@ from hanse.ir.plan import Plan
 from hanse.optimize.rule import Rule
 from hanse.optimize.rules.convert_outer_join import ConvertOuterJoin
 from hanse.optimize.rules.factor_disjunctions import FactorDisjunctions
-from hanse.optimize.rules.group_same_source_joins import GroupSameSourceJoins
 from hanse.optimize.rules.infer_constants import InferConstants
 from hanse.optimize.rules.merge_filters import MergeFilters
 from hanse.optimize.rules.merge_projects import MergeProjects
+from hanse.optimize.rules.order_joins import OrderJoins
 from hanse.optimize.rules.prune_columns import PruneColumns
 from hanse.optimize.rules.push_filter_below_aggregate import PushFilterBelowAggregate
 from hanse.optimize.rules.push_filter_through_distinct import PushFilterThroughDistinct
@@ -83,7 +83,7 @@ PHASES: tuple[Phase, ...] = (
     Phase("push filters", Walk.DOWN, PUSH_FILTERS),
     Phase("infer", Walk.WHOLE, (InferConstants(),)),  # sees filters where they ended
     Phase("push inferred filters", Walk.DOWN, PUSH_FILTERS, only_after="infer_constants"),
-    Phase("order joins", Walk.WHOLE, (GroupSameSourceJoins(),)),  # all conditions have arrived at their joins
+    Phase("order joins", Walk.WHOLE, (OrderJoins(),)),  # all conditions have arrived at their joins
     Phase("prune", Walk.WHOLE, (RemoveUnseenSorts(), PruneColumns())),  # nothing moves between operators any more
     Phase("limit", Walk.DOWN, (MergeProjects(), PushLimitThroughProject(), PushLimitIntoUnion())),
 )

@@ -21,6 +21,7 @@ from hanse.ir.expr import Expr, conjunction, conjuncts
 from hanse.ir.plan import Filter, Guard, Plan
 from hanse.ir.properties import is_volatile
 from hanse.ir.walk import children, expressions, subqueries, used
+from hanse.optimize.estimate import Estimator
 
 _NONE: frozenset[str] = frozenset()
 
@@ -28,7 +29,10 @@ _NONE: frozenset[str] = frozenset()
 class Context:
     """Facts about parts of the plan, remembered by identity for as long as one optimization runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, embedded: frozenset[str] = _NONE) -> None:
+        self.embedded = embedded
+        """Sources whose rows the coordinator reads in place: nothing of them moves."""
+        self.estimator = Estimator()
         self._kept: list[Any] = []
         """Keeps every node alive whose identity is a key below."""
         self._reads: dict[int, frozenset[int]] = {}

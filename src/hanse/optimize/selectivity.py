@@ -55,6 +55,7 @@ class Origin:
 
 
 UNKNOWN = Origin()
+_MATCHES = frozenset({"ilike", "similar_to", "~", "~*"})
 Lookup = Callable[[int], Origin]
 NONE, ALL = Share(0.0), Share(1.0)
 
@@ -78,6 +79,8 @@ def share(test: e.Expr, lookup: Lookup) -> Share:
             return _CALLS[name](args, lookup)
         case e.Call(name=name, args=(left, right)) if name in COMPARISONS:
             return _comparison(name, left, right, lookup)
+    if isinstance(test, e.Call) and test.name in _MATCHES:
+        return Share(EQUAL, True)
     return Share(0.5 if isinstance(test, (e.Exists, e.Quantified)) else RANGE, True)
 
 
@@ -179,7 +182,8 @@ def _equal_value(origin: Origin, value: Any) -> Share:
         return Share(EQUAL, True)
     left = max(0.0, 1 - _nulls(origin).value - sum(part for _, part in known.common))
     others = max(1.0, count - len(known.common))
-    if known.common and (left < LEAST or count <= len(known.common)) or _is_outside(known, value):
+    is_complete = bool(known.common) and (left < LEAST or count <= len(known.common))
+    if is_complete or _is_outside(known, value):
         return Share(min(left or 1.0, 1 / max(origin.rows, count, 1.0)))
     part = left / others
     return Share(min(part, known.common[-1][1]) if known.common else part)
@@ -224,7 +228,7 @@ def axis(value: Any) -> Any:
     """The value as one that compares with all others of its family: dates as timestamps, instants as UTC."""
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo else value
-    return dt.datetime(value.year, value.month, value.day) if isinstance(value, dt.date) else value
+    return dt.datetime.combine(value, dt.time()) if isinstance(value, dt.date) else value
 
 
 def _bound(test: e.Expr) -> tuple[int, str, Any] | None:
@@ -320,7 +324,7 @@ def _is_not_null(args: tuple[e.Expr, ...], lookup: Lookup) -> Share:
 
 
 def _is_not_distinct(args: tuple[e.Expr, ...], lookup: Lookup) -> Share:
-    return _comparison("=", *args, lookup)
+    return _comparison("=", args[0], args[1], lookup)
 
 
 def _is_distinct(args: tuple[e.Expr, ...], lookup: Lookup) -> Share:
@@ -388,6 +392,5 @@ _CALLS: dict[str, Callable[[tuple[e.Expr, ...], Lookup], Share]] = {
     "is_false": _is_not_true,
     "is_not_false": _is_true,
     "like": _like,
-    "ilike": lambda args, lookup: Share(EQUAL, True),
     "starts_with": _starts_with,
 }

@@ -1,0 +1,260 @@
+"""Which relations to join first: the cheapest bushy tree over a graph of joins, given as bits, rows and bytes.
+
+A set of relations is an integer, a bit for each. What a set yields does not depend on the tree that makes it, so trees
+are compared by what their joins cost: bytes that leave a source, and rows that are worked on here and there. Connected
+sets are paired as in Moerkotte and Neumann, "Analysis of Two Existing and One New Dynamic Programming Algorithm" (VLDB
+2006); where there are too many pairs, the pair that costs least is joined, again and again.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+HERE = -1
+"""Rows that need not move: those of embedded sources, and of joins across sources."""
+DYNAMIC_MAX = 10
+"""Relations up to which all trees are looked at."""
+PAIRS_MAX = 500
+"""Pairs of connected sets up to which all of them are looked at: about two milliseconds."""
+ROW_HERE = 3.0
+"""What working on a row here costs, in bytes that could have moved instead (at about 1 Gbit/s)."""
+ROW_THERE = 1.0
+"""What a row of a join at a source costs it, in the same bytes."""
+REQUEST = 2_000.0
+"""What a request costs besides its bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A column that only conditions between relations read: it travels until the last of them is met."""
+
+    relation: int
+    readers: int
+    """The relations of all conditions that read it."""
+    width: float
+
+
+@dataclass(slots=True)
+class Graph:
+    """Relations and what connects them."""
+
+    rows: list[float]
+    widths: list[float]
+    """Bytes of those columns of each relation that are read above all the joins."""
+    homes: list[int]
+    """The number of the remote source that has all of a relation; else HERE."""
+    neighbours: list[int]
+    """For each relation those that an equation of two columns connects with it."""
+    classes: list[list[tuple[int, float]]] = field(default_factory=list)
+    """Columns that are all equal: the bit of the relation of each, and how many values the column has."""
+    factors: list[tuple[int, float]] = field(default_factory=list)
+    """The share of rows that other conditions leave, by the relations that they read."""
+    keys: list[Key] = field(default_factory=list)
+    _rows: dict[int, float] = field(default_factory=dict)
+    _bytes: dict[int, float] = field(default_factory=dict)
+
+    def rows_of(self, subset: int) -> float:
+        """Rows of the join of a set of relations."""
+        found = self._rows.get(subset)
+        if found is None:
+            found = math.prod(rows for place, rows in enumerate(self.rows) if subset >> place & 1)
+            for members in self.classes:
+                counts = [count for bit, count in members if bit & subset]
+                if len(counts) > 1:
+                    found /= math.prod(counts) / min(counts)
+            for mask, share in self.factors:
+                if mask & subset == mask:
+                    found *= share
+            found = self._rows[subset] = max(1.0, found)
+        return found
+
+    def bytes_of(self, subset: int) -> float:
+        """Bytes of the join of a set of relations, as far as anybody reads them."""
+        found = self._bytes.get(subset)
+        if found is None:
+            width = sum(width for place, width in enumerate(self.widths) if subset >> place & 1)
+            outside = ~subset
+            width += sum(key.width for key in self.keys if subset >> key.relation & 1 and key.readers & outside)
+            found = self._bytes[subset] = self.rows_of(subset) * max(1.0, width)
+        return found
+
+    def connected(self) -> Iterator[int]:
+        """The largest sets that equations connect, by their first relations."""
+        rest = (1 << len(self.rows)) - 1
+        while rest:
+            found = rest & -rest
+            while grown := self.around(found):
+                found |= grown
+            yield found
+            rest &= ~found
+
+    def around(self, subset: int) -> int:
+        """The neighbours of a set that are not in it."""
+        found = 0
+        for place in bits(subset):
+            found |= self.neighbours[place]
+        return found & ~subset
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The best way to make a set of relations."""
+
+    subset: int
+    cost: float
+    home: int
+    left: "Tree | None" = None
+    right: "Tree | None" = None
+
+
+def bits(subset: int) -> Iterator[int]:
+    """The places of the bits of a set, ascending."""
+    while subset:
+        low = subset & -subset
+        yield low.bit_length() - 1
+        subset ^= low
+
+
+def order(graph: Graph) -> Tree:
+    """The cheapest tree found: of each connected set by itself, and then of these, which nothing connects."""
+    trees = [_connected(graph, subset) for subset in graph.connected()]
+    result = trees[0]
+    for tree in trees[1:]:
+        result = joined(graph, result, tree)
+    return result
+
+
+def joined(graph: Graph, one: Tree, other: Tree) -> Tree:
+    """Two trees as one, at the source of both or here; the one with the earlier relations on the left."""
+    subset = one.subset | other.subset
+    rows = graph.rows_of(subset)
+    cost = one.cost + other.cost
+    if one.home == other.home != HERE:
+        return Tree(subset, cost + ROW_THERE * rows, one.home, one, other)
+    cost += moved(graph, one) + moved(graph, other)
+    cost += ROW_HERE * (graph.rows_of(one.subset) + graph.rows_of(other.subset) + rows)
+    return Tree(subset, cost, HERE, one, other)
+
+
+def moved(graph: Graph, tree: Tree) -> float:
+    """What it costs to bring a tree's rows here."""
+    return 0.0 if tree.home == HERE else graph.bytes_of(tree.subset) + REQUEST
+
+
+def _leaf(graph: Graph, place: int) -> Tree:
+    return Tree(1 << place, 0.0, graph.homes[place])
+
+
+def _connected(graph: Graph, subset: int) -> Tree:
+    places = list(bits(subset))
+    if len(places) <= DYNAMIC_MAX:
+        found = _Search(graph, subset).run()
+        if found is not None:
+            return found
+    return _greedy(graph, [_leaf(graph, place) for place in places])
+
+
+def _greedy(graph: Graph, trees: list[Tree]) -> Tree:
+    """Join the connected pair whose join adds least, until one tree is left."""
+    pairs: dict[tuple[int, int], Tree] = {}
+
+    def add(one: Tree, other: Tree) -> None:
+        if graph.around(one.subset) & other.subset:
+            pairs[one.subset, other.subset] = joined(graph, one, other)
+
+    def added(pair: Tree) -> float:
+        parts = pair.left, pair.right
+        return pair.cost - sum(part.cost for part in parts if part) + moved(graph, pair)
+
+    for place, tree in enumerate(trees):
+        for later in trees[place + 1 :]:
+            add(tree, later)
+    while pairs:
+        best = min(pairs.values(), key=added)
+        pairs = {pair: tree for pair, tree in pairs.items() if not (pair[0] | pair[1]) & best.subset}
+        trees = [tree for tree in trees if not tree.subset & best.subset]
+        for tree in trees:
+            add(best, tree)
+        trees.append(best)
+    return trees[-1]
+
+
+class _Search:
+    """All trees over one connected set, as long as they are not too many."""
+
+    def __init__(self, graph: Graph, subset: int) -> None:
+        self.graph = graph
+        self.subset = subset
+        self.best = {1 << place: _leaf(graph, place) for place in bits(subset)}
+        self.pairs = 0
+
+    def run(self) -> Tree | None:
+        """The best tree; None if there were too many pairs."""
+        for place in reversed(list(bits(self.subset))):
+            start = 1 << place
+            below = (start << 1) - 1
+            self.complements(start)
+            self.grow(start, below)
+            if self.pairs > PAIRS_MAX:
+                return None
+        return self.best[self.subset]
+
+    def grow(self, subset: int, excluded: int) -> None:
+        """Every connected set that extends this one by relations that are not excluded."""
+        around = self.graph.around(subset) & ~excluded
+        for more in _subsets(around):
+            if self.pairs > PAIRS_MAX:
+                return
+            self.complements(subset | more)
+        for more in _subsets(around):
+            self.grow(subset | more, excluded | around)
+
+    def complements(self, subset: int) -> None:
+        """Every connected set that is connected with this one, and was not its partner before."""
+        first = subset & -subset
+        excluded = ((first << 1) - 1) | subset
+        around = self.graph.around(subset) & ~excluded
+        for place in reversed(list(bits(around))):
+            start = 1 << place
+            self.pair(subset, start)
+            self.grow_complement(subset, start, excluded | ((start << 1) - 1) & around)
+
+    def grow_complement(self, subset: int, other: int, excluded: int) -> None:
+        around = self.graph.around(other) & ~excluded
+        for more in _subsets(around):
+            if self.pairs > PAIRS_MAX:
+                return
+            if (other | more) in self.best:
+                self.pair(subset, other | more)
+        for more in _subsets(around):
+            self.grow_complement(subset, other | more, excluded | around)
+
+    def pair(self, one: int, other: int) -> None:
+        """Keep the join of two sets if it is the best of theirs; of equal ones that which is most like what was written."""
+        self.pairs += 1
+        new = joined(self.graph, self.best[one], self.best[other])
+        known = self.best.get(new.subset)
+        if known is None or new.cost <= known.cost:
+            self.best[new.subset] = new
+
+
+def _subsets(whole: int) -> Iterator[int]:
+    """Every part of a set but the empty one, small numbers first."""
+    part = whole & -whole
+    while part:
+        yield part
+        part = (part - whole) & whole
+
+
+def as_written(graph: Graph) -> Tree:
+    """Along the connections, else in the order in which the relations stand."""
+    trees = []
+    for subset in graph.connected():
+        found = _leaf(graph, next(bits(subset)))
+        while found.subset != subset:
+            found = joined(graph, found, _leaf(graph, next(bits(graph.around(found.subset)))))
+        trees.append(found)
+    result = trees[0]
+    for tree in trees[1:]:
+        result = joined(graph, result, tree)
+    return result

@@ -1,0 +1,167 @@
+"""Take inner joins in the order in which the fewest bytes move from sources to here, and the fewest rows are worked on.
+
+    Join: inner on c.id = b.id                Join: inner on b.k = a.k and b.id = c.id
+    ├─ Join: inner on a.k = b.k               ├─ Scan: sales.b
+    │  ├─ Scan: crm.a                  =>     └─ Join: inner on a.id = c.id
+    │  └─ Scan: sales.b                          ├─ Scan: crm.a
+    └─ Scan: crm.c    (and a.id = c.id)          └─ Scan: crm.c
+
+When     a tree of inner joins (not lateral) stands in any order. Relations of one source that are connected are joined there
+         if that moves less than both of them; columns that are all equal connect all of their relations (a.k = b.k and
+         b.k = c.k allow a.k = c.k). Where rows meet here, the smaller side stands on the right: a hash table is made of
+         it. What nothing connects comes last.
+Safe     inner joins may be taken in any order; every conjunct is tested at the lowest join that has its columns, and of
+         several columns that are equal to one another each is once compared with another one.
+Not      across an outer join: (a LEFT JOIN b) JOIN c may drop rows of a that a LEFT JOIN (b JOIN c) shows. Relations of one
+         source that no equation connects stay apart: together they would be a product.
+Order    after filters were pushed; before columns are pruned, which drops the projection that restores their order.
+"""
+
+from collections.abc import Iterable
+
+from hanse.ir import expr as e
+from hanse.ir import plan as p
+from hanse.ir.columns import exactly
+from hanse.ir.types import BOOLEAN
+from hanse.ir.walk import expressions, map_expressions, map_subqueries, used, with_inputs
+from hanse.optimize import ordering
+from hanse.optimize.graph import Relations, home
+from hanse.optimize.ordering import HERE, Tree
+from hanse.optimize.rule import Context, filtered, parts
+
+SWAP = 1.2
+"""Sides change places if the left one is smaller by this factor: estimates are not better than that."""
+
+
+class OrderJoins:
+    """See the module."""
+
+    name = "order_joins"
+    matches = (p.Plan,)
+
+    def apply(self, node: p.Plan, context: Context) -> p.Plan | None:
+        """Reorder every maximal tree of inner joins in the plan."""
+        return _visit(node, {column.id for column in node.columns}, context)
+
+
+def _visit(node: p.Plan, needed: set[int], context: Context) -> p.Plan:
+    """Reorder below; ``needed`` are the columns of the operator that are read above it."""
+    if context.holds_subquery(node):
+        node = map_expressions(node, lambda x: map_subqueries(x, lambda plan: _subplan(plan, context)))
+    if not _is_inner(node):
+        below = _needed(node, needed)
+        inputs = (_visit(child, _ids(child) if below is None else below, context) for child in node.inputs)
+        return with_inputs(node, tuple(inputs))
+    relations: list[p.Plan] = []
+    tests: list[e.Expr] = []
+    _flatten(node, relations, tests)
+    wanted = needed | used(tests)
+    relations = [_visit(relation, wanted, context) for relation in relations]
+    new = _Ordering(Relations(relations, tests, needed, context)).plan()
+    return node if _same(node, new) else exactly(new, node.columns)
+
+
+def _subplan(plan: p.Plan, context: Context) -> p.Plan:
+    return _visit(plan, _ids(plan), context)
+
+
+def _ids(plan: p.Plan) -> set[int]:
+    return {column.id for column in plan.columns}
+
+
+def _needed(node: p.Plan, above: set[int]) -> set[int] | None:
+    """The columns that the operator needs of those below; None: all."""
+    match node:
+        case p.SetOperation() | p.Cte() | p.Distinct():
+            return None
+        case p.Project():
+            return used(value for column, value in node.items if column.id in above)
+        case p.Aggregate():
+            return used(expressions(node))
+        case p.Join() if node.lateral:
+            return None
+    return above | used(expressions(node))
+
+
+def _is_inner(node: p.Plan) -> bool:
+    return isinstance(node, p.Join) and node.kind is p.JoinKind.INNER and not node.lateral
+
+
+def _flatten(node: p.Plan, relations: list[p.Plan], tests: list[e.Expr]) -> None:
+    if not (isinstance(node, p.Join) and _is_inner(node)):
+        relations.append(node)
+        return
+    for side in node.inputs:
+        _flatten(side, relations, tests)
+    tests.extend(parts(node.condition))
+
+
+def _same(old: p.Plan, new: p.Plan) -> bool:
+    """Whether two trees join the same relations in the same way."""
+    if old is new:
+        return True
+    if not (isinstance(old, p.Join) and isinstance(new, p.Join) and _is_inner(old)):
+        return False
+    return (
+        _same(old.left, new.left) and _same(old.right, new.right) and _alike(parts(old.condition), parts(new.condition))
+    )
+
+
+def _alike(one: list[e.Expr], other: list[e.Expr]) -> bool:
+    return len(one) == len(other) and all(any(x is y or x == y for y in other) for x in one)
+
+
+class _Ordering:
+    """Makes the plan of the best tree; each test is used once, as low as it can be."""
+
+    def __init__(self, relations: Relations) -> None:
+        self.relations = relations
+        self.graph = relations.graph()
+        self.left = list(relations.tests)
+
+    def plan(self) -> p.Plan:
+        """All relations joined, and what is left of the tests above them."""
+        relations = self.relations
+        if (
+            len({home(plan, relations.context) for plan in relations.plans} - {HERE}) == 1
+            and HERE not in self.graph.homes
+        ):
+            tree = ordering.as_written(self.graph)  # their source orders them itself
+        else:
+            tree = ordering.order(self.graph)
+        return filtered(self.build(tree), [test for test, _ in self.left])
+
+    def build(self, tree: Tree) -> p.Plan:
+        """The plan of a tree."""
+        if tree.left is None or tree.right is None:
+            return self.relations.plans[tree.subset.bit_length() - 1]
+        left, right = self.sides(tree, tree.left, tree.right)
+        plans = self.build(left), self.build(right)
+        condition = e.conjunction([*self.equations(left.subset, right.subset), *self.ready(tree.subset)])
+        return p.Join(p.JoinKind.INNER, *plans, condition)
+
+    def sides(self, tree: Tree, one: Tree, other: Tree) -> tuple[Tree, Tree]:
+        """Where rows meet here the smaller side is on the right; a source chooses for itself."""
+        first = one.subset & -one.subset < other.subset & -other.subset
+        if not first:
+            one, other = other, one
+        smaller = self.graph.rows_of(one.subset) * SWAP < self.graph.rows_of(other.subset)
+        return (other, one) if tree.home == HERE and smaller else (one, other)
+
+    def equations(self, left: int, right: int) -> Iterable[e.Expr]:
+        """One equation between the two sides for each set of equal columns: one that was written, if there is one."""
+        for members in self.relations.classes:
+            on_left = [ref for bit, ref in members.refs if bit & left]
+            on_right = [ref for bit, ref in members.refs if bit & right]
+            if on_left and on_right:
+                written = next(
+                    (t for t, mask in members.tests if mask & left and mask & right and not mask & ~(left | right)),
+                    None,
+                )
+                yield written or e.Call(BOOLEAN, "=", (on_left[0], on_right[0]))
+
+    def ready(self, subset: int) -> list[e.Expr]:
+        """The tests that the set's columns allow now."""
+        now = [test for test, mask in self.left if mask and not mask & ~subset]
+        self.left = [(test, mask) for test, mask in self.left if not mask or mask & ~subset]
+        return now

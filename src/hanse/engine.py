@@ -33,6 +33,7 @@ from hanse.ir import types as t
 from hanse.ir.expr import Column, Literal
 from hanse.ir.plan import Plan
 from hanse.optimize import optimize
+from hanse.optimize.estimate import estimated
 from hanse.parse.parser import parse
 from hanse.parse.statements import Statement
 from hanse.render import render
@@ -177,6 +178,7 @@ class Engine:
         pushdown = query.settings.pushdown == "on"
         shipping = query.settings.key_shipping
         graph = watch("split", lambda: split(plan, snapshot.sources, pushdown=pushdown, key_shipping=shipping))
+        graph = watch("optimize", lambda: estimated(graph)) if query.is_explained else graph
         requests = watch("render", lambda: render(graph, dialects, capabilities, self._dialect, bound.columns))
         return bound, explain.Stages(bound.plan, tuple(steps), plan, graph, requests)
 

@@ -7,7 +7,7 @@ from typing import Any
 from hanse.errors import UserError
 from hanse.execute.report import Report, SourceReport
 from hanse.ir import text
-from hanse.ir.fragment import Decision, FragmentGraph, Hole
+from hanse.ir.fragment import Decision, Estimate, Fragment, FragmentGraph, Hole
 from hanse.ir.plan import Plan
 from hanse.ir.request import Request, RequestGraph
 from hanse.ir.tables import Verdict
@@ -82,12 +82,13 @@ def _overview(stages: Stages, kinds: Mapping[str, str], report: Report | None) -
     else:
         lines += ["Here:", _indented(text.tree(stages.graph.coordinator))]
     lines += [f"  {_decision(decision)}" for decision in stages.graph.decisions]
-    decisions = {fragment.id: fragment.decisions for fragment in stages.graph.fragments}
+    fragments = {fragment.id: fragment for fragment in stages.graph.fragments}
     for request in stages.requests.requests:
-        lines += _request(request, kinds, observed.get(request.fragment))
+        fragment = fragments[request.fragment]
+        lines += _request(request, kinds, fragment, observed.get(request.fragment))
         holes = [hole for hole in stages.graph.holes if hole.target == request.fragment]
         lines += [f"    {_hole(hole, stages.graph)}" for hole in holes]
-        lines += [f"    {_decision(decision)}" for decision in decisions.get(request.fragment, ())]
+        lines += [f"    {_decision(decision)}" for decision in fragment.decisions]
     if report is not None:
         lines.append(
             f"Rows: {report.rows}; moved: {report.rows_moved} rows, {report.bytes_moved} bytes; {report.elapsed_ms:.1f} ms"
@@ -102,9 +103,13 @@ def _hole(hole: Hole, graph: FragmentGraph) -> str:
     return f"keys k{hole.id} <- f{hole.origin}.{name}, at most {hole.keys_max:,}; of more, their range or none"
 
 
-def _request(request: Request, kinds: Mapping[str, str], seen: SourceReport | None) -> list[str]:
+def _request(request: Request, kinds: Mapping[str, str], fragment: Fragment, seen: SourceReport | None) -> list[str]:
     place = "read in place" if request.embedded else "sent"
-    lines = [f"f{request.fragment} @{request.source} ({kinds.get(request.source, '')}), {place}:", f"    {request.sql}"]
+    expected = f", {fragment.estimate}" if fragment.estimate else ""
+    lines = [
+        f"f{request.fragment} @{request.source} ({kinds.get(request.source, '')}), {place}{expected}:",
+        f"    {request.sql}",
+    ]
     if seen is not None:
         first = "none" if seen.first_row_ms is None else f"{seen.first_row_ms:.1f} ms"
         last = "unknown" if seen.last_row_ms is None else f"{seen.last_row_ms:.1f} ms"
@@ -138,6 +143,7 @@ def as_dict(stages: Stages, kinds: Mapping[str, str], report: Report | None = No
                 "embedded": request.embedded,
                 "sql": str(request.sql),
                 "plan": text.as_dict(stages.graph.fragments[place].plan),
+                "estimate": _estimate_dict(stages.graph.fragments[place].estimate),
                 "decisions": [_decision_dict(decision) for decision in decisions.get(request.fragment, ())],
             }
             for place, request in enumerate(stages.requests.requests)
@@ -148,6 +154,12 @@ def as_dict(stages: Stages, kinds: Mapping[str, str], report: Report | None = No
     if report is not None:
         described["report"] = report.to_dict()
     return described
+
+
+def _estimate_dict(estimate: Estimate | None) -> dict[str, Any] | None:
+    if estimate is None:
+        return None
+    return {"rows": round(estimate.rows), "bytes": round(estimate.bytes), "guess": estimate.guess}
 
 
 def _decision_dict(decision: Decision) -> dict[str, str]:

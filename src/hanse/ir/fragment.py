@@ -1,6 +1,6 @@
 """What split yields: one subplan per source, and the plan that the coordinator runs over their rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hanse.ir.expr import Column
 from hanse.ir.plan import Plan
@@ -17,6 +17,18 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """What the planner expects; ``guess``: a part of it rests on nothing that is known."""
+
+    rows: float
+    bytes: float
+    guess: bool = False
+
+    def __str__(self) -> str:
+        return f"~{self.rows:,.0f} row{'' if round(self.rows) == 1 else 's'}{' (a guess)' if self.guess else ''}"
+
+
+@dataclass(frozen=True, slots=True)
 class Fragment:
     """A subplan that one source answers as one request. Self-contained and free of secrets: a source id, never a URL."""
 
@@ -24,6 +36,8 @@ class Fragment:
     source: str
     plan: Plan
     decisions: tuple[Decision, ...] = ()
+    estimate: Estimate | None = field(default=None, compare=False)
+    """None: nobody has estimated."""
 
     @property
     def columns(self) -> tuple[Column, ...]:

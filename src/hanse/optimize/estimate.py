@@ -11,6 +11,7 @@ from typing import Any
 
 from hanse.ir import expr as e
 from hanse.ir import plan as p
+from hanse.ir.fragment import Estimate, FragmentGraph
 from hanse.ir.tables import ColumnStatistics
 from hanse.ir.types import Kind, Type
 from hanse.ir.walk import used
@@ -337,6 +338,17 @@ class Estimator:
         value = found.value if plan.kind is J.SEMI else max(ANTI_LEAST, 1 - found.value)
         guess = left.guess or right.guess or found.guess or plan.kind is J.ANTI
         return Profile(max(left.rows * value, min(1.0, left.rows)), guess, left.at_most, left.same)
+
+
+def estimated(graph: FragmentGraph) -> FragmentGraph:
+    """The graph with what each of its fragments is expected to yield."""
+    estimator = Estimator()
+    fragments = []
+    for fragment in graph.fragments:
+        plan = fragment.plan
+        estimate = Estimate(estimator.rows(plan), estimator.bytes(plan), estimator.is_guess(plan))
+        fragments.append(replace(fragment, estimate=estimate))
+    return replace(graph, fragments=tuple(fragments))
 
 
 def equation(test: e.Expr) -> tuple[int, int] | None:

@@ -43,7 +43,7 @@ def test_values_are_those_of_the_types(make: Make) -> None:
     assert found["k"].distinct == 5
     assert sorted(value for value, _ in found["k"].common) == [0, 1, 2, 3, 4]
     assert sum(share for _, share in found["k"].common) == pytest.approx(0.7)
-    assert {value for value, _ in found["t"].common} == {'it\'s "0', 'it\'s "1', 'it\'s "2'}
+    assert {value for value, _ in found["t"].common} == {"it's \"0", "it's \"1", "it's \"2"}
     assert found["t"].width == 8
     assert (found["d"].minimum, found["d"].maximum) == (dt.date(2020, 1, 2), dt.date(2020, 1, 1) + dt.timedelta(1000))
     assert found["n"].maximum == Decimal("10.00")

@@ -3,14 +3,18 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+import pymysql
+
+from hanse.connectors.mysql import statistics
 from hanse.connectors.mysql.options import Options, database
 from hanse.connectors.mysql.types import RemoteColumn, collation, reading
 from hanse.connectors.mysql.wire import Connection
-from hanse.ir.tables import HiddenColumn, Table, TableColumn
+from hanse.ir.tables import HiddenColumn, Table, TableColumn, TableStatistics
 
 SYSTEM = frozenset({"information_schema", "mysql", "performance_schema", "sys"})
 VERSION = re.compile(r"(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)")
@@ -62,6 +66,7 @@ def tables(connection: Connection, source: str, options: Options) -> tuple[Table
         return ()
     columns = _columns(connection, chosen, server(connection).is_mariadb)
     keys = _keys(connection, chosen)
+    known = _known(connection, chosen, server(connection).is_mariadb)
     found = []
     for schema, name, kind, rows, comment, engine in _rows(connection, TABLES, chosen):
         if not _passes(name, options.tables):
@@ -69,8 +74,31 @@ def tables(connection: Connection, source: str, options: Options) -> tuple[Table
         place = (schema, name)
         facts = _Facts(kind == "VIEW", rows, comment or "", engine or "", keys.get(place, {}))
         readable = _readable(columns.get(place, []), options.zero_dates)
-        found.append(_table(source, place, readable, facts))
+        found.append(_counted(_table(source, place, readable, facts), known.get(place)))
     return tuple(found)
+
+
+def _known(connection: Connection, schemas: Sequence[str], is_mariadb: bool) -> dict[Place, statistics.Known]:
+    """Indexes, foreign keys and histograms; those that the user may not read, or that this server does not keep, apart."""
+    histograms: list[tuple[Any, ...]] = []
+    with suppress(pymysql.err.OperationalError, pymysql.err.ProgrammingError):
+        histograms = _rows(connection, statistics.COLUMNS_MARIADB if is_mariadb else statistics.COLUMNS_MYSQL, schemas)
+    indexes, keys = (_rows(connection, query, schemas) for query in (statistics.INDEXES, statistics.FOREIGN_KEYS))
+    return statistics.known(indexes, keys, histograms)
+
+
+def _counted(table: Table, known: statistics.Known | None) -> Table:
+    """The table with what is known of its values."""
+    if known is None:
+        counted = None if table.row_count is None else TableStatistics(table.row_count, {}, None, statistics.ORIGIN)
+        return replace(table, statistics=counted)
+    types = {column.name: column.type for column in table.columns}
+    return replace(
+        table,
+        foreign_keys=tuple(key for key in known.references() if types.keys() >= set(key.columns)),
+        indexes=tuple(names for names in known.usable() if types.keys() >= set(names)),
+        statistics=known.statistics(table.row_count, types),
+    )
 
 
 @dataclass(frozen=True, slots=True)

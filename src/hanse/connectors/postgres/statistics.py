@@ -1,20 +1,15 @@
 """What ANALYZE left in the server's catalog, as ``ir.tables`` has it: values decoded from their text, by their type."""
 
-import datetime as dt
-import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
+from hanse.connectors.shared.statistics import bounds, decoded, ends
 from hanse.ir.tables import ColumnStatistics, ForeignKey, TableStatistics
-from hanse.ir.types import FLOATS, INTEGERS, Kind, Type
+from hanse.ir.types import Type
 
 ORIGIN = "pg_stats"
-UNDECODED = (ValueError, ArithmeticError)
-"""What decoders raise for dates beyond our calendar, infinities and the like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +53,18 @@ def statistics(known: Known, oid: int, rows: int | None, types: Mapping[str, Typ
 
 
 def _column(row: tuple[Any, ...], rows: int | None, type: Type) -> ColumnStatistics:
-    _, nulls, width, distinct, correlation, values, shares, bounds = row
-    decode = _DECODERS.get(type.kind)
-    common: list[tuple[Any, float]] = []
-    histogram: list[Any] = []
-    if decode is not None:
-        common = [
-            (x, share) for text, share in zip(values or (), shares or (), strict=True) if _is(x := _try(decode, text))
-        ]
-        histogram = [x for text in bounds or () if _is(x := _try(decode, text))] if type.kind in ORDERED else []
-    # The source sorts text by its collation and here code points count: the same sample, in our order.
-    histogram = sorted(histogram) if len(histogram) > 1 else []
-    ends = [*histogram[:1], *histogram[-1:], *(value for value, _ in common)] if type.kind in ORDERED else []
+    _, nulls, width, distinct, correlation, values, shares, texts = row
+    pairs = zip(values or (), shares or (), strict=True)
+    common = tuple((value, share) for text, share in pairs if (value := decoded(text, type)) is not None)
+    histogram = bounds(texts or (), type)
+    minimum, maximum = ends([*histogram[:1], *histogram[-1:], *(value for value, _ in common)], type)
     return ColumnStatistics(
         distinct=_distinct(distinct, rows, nulls),
         null_fraction=nulls,
-        minimum=min(ends, default=None),
-        maximum=max(ends, default=None),
-        common=tuple(common),
-        histogram=tuple(histogram),
+        minimum=minimum,
+        maximum=maximum,
+        common=common,
+        histogram=histogram,
         width=float(width),
         correlation=correlation,
     )
@@ -87,39 +75,3 @@ def _distinct(stored: float, rows: int | None, nulls: float) -> float | None:
     if stored >= 0:
         return stored or (0.0 if nulls == 1 else None)
     return None if rows is None else max(1.0, -stored * rows)
-
-
-def _try(decode: Callable[[str], Any], text: str | None) -> Any:
-    if text is not None:
-        with suppress(*UNDECODED):
-            return decode(text)
-    return None
-
-
-def _is(value: Any) -> bool:
-    """Whether a value was decoded, and has a place in an order."""
-    return value is not None and not (isinstance(value, float) and math.isnan(value))
-
-
-def _utc(text: str) -> dt.datetime:
-    return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
-
-
-ORDERED = (
-    INTEGERS | FLOATS | {Kind.DECIMAL, Kind.TEXT, Kind.UUID, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
-)
-"""Types whose order here is that of the server, or of which a sample may be sorted again."""
-
-_DECODERS: dict[Kind, Callable[[str], Any]] = {
-    Kind.BOOLEAN: lambda text: text == "t",
-    Kind.DECIMAL: Decimal,
-    Kind.TEXT: lambda text: text.rstrip(" "),
-    Kind.ENUM: str,
-    Kind.UUID: str,
-    Kind.DATE: dt.date.fromisoformat,
-    Kind.TIME: dt.time.fromisoformat,
-    Kind.TIMESTAMP: dt.datetime.fromisoformat,
-    Kind.TIMESTAMPTZ: _utc,
-    **dict.fromkeys(INTEGERS, int),
-    **dict.fromkeys(FLOATS, float),
-}

@@ -4,6 +4,7 @@ An estimator is made for one run of planning and remembers what it found by the 
 and never fails: what is not known gets a sane default, and the answer is marked as a guess.
 """
 
+import datetime as dt
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -107,8 +108,9 @@ class Estimator:
         place = plan.columns[0].id if plan.outputs else 0
         for column, name in plan.outputs:
             found = columns.get(name) or ColumnStatistics()
+            distinct = _values_within(found, rows) if found.distinct is None else found.distinct
             unique, nullable = name in keys, column.nullable
-            self._origins[column.id] = Origin(found, rows, found.distinct, unique, nullable, table, name, place)
+            self._origins[column.id] = Origin(found, rows, distinct, unique, nullable, table, name, place)
         return Profile(rows, counted is None)
 
     def _values(self, plan: p.Values) -> Profile:
@@ -357,6 +359,16 @@ def equation(test: e.Expr) -> tuple[int, int] | None:
         one, other = map(plain, test.args)
         if isinstance(one, e.Ref) and isinstance(other, e.Ref):
             return one.id, other.id
+    return None
+
+
+def _values_within(known: ColumnStatistics, rows: float) -> float | None:
+    """The most values that whole numbers or dates between two ends can have: keys are dense, most often."""
+    match known.minimum, known.maximum:
+        case int(low), int(high):
+            return float(min(high - low + 1, rows))
+        case dt.date() as first, dt.date() as last if not isinstance(first, dt.datetime):
+            return float(min((last - first).days + 1, rows))
     return None
 
 

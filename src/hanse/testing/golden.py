@@ -15,14 +15,14 @@ A file is a list of cases. A case is a comment (lines that start with #), flags 
 
 import datetime as dt
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hanse.bind.binder import BindContext, allow_all, bind
 from hanse.bind.tables import Tables
 from hanse.ir import text
 from hanse.ir.plan import Plan
-from hanse.ir.tables import Table, TableColumn
+from hanse.ir.tables import ColumnStatistics, Table, TableColumn, TableStatistics
 from hanse.ir.types import DATE, FLOAT64, INT32, TEXT, Type, decimal
 from hanse.optimize import optimize
 from hanse.parse.parser import parse
@@ -40,14 +40,23 @@ def _table(name: str, columns: str) -> Table:
     return Table(source, "", table, tuple(made), f'"{table}"', primary_key=("id",) if "id:int!" in columns else ())
 
 
+def _counted(name: str, columns: str, rows: int, **distinct: int) -> Table:
+    known = {column: ColumnStatistics(distinct=float(count), null_fraction=0.0) for column, count in distinct.items()}
+    return replace(_table(name, columns), statistics=TableStatistics(float(rows), known))
+
+
 CATALOG = (
     _table("crm.customers", "id:int! name:text segment:int region:text"),
     _table("crm.notes", "customer_id:int! body:text written:date"),
     _table("sales.orders", "id:int! customer_id:int placed:date total:money status:text"),
     _table("sales.items", "order_id:int! product_id:int! quantity:int price:money"),
     _table("stock.products", "id:int! name:text weight:float"),
+    _counted("plant.lines", "part_id:int! maker_id:int! amount:int note:text", 1_000_000, part_id=10_000, maker_id=100),
+    _counted("plant.places", "maker_id:int! city:text", 1_000, maker_id=100),
+    _counted("trade.parts", "id:int! name:text colour:text", 10_000, colour=20),
+    _counted("trade.makers", "id:int! city:text", 100, city=50),
 )
-"""The tables that the cases know; ``!`` is NOT NULL."""
+"""The tables that the cases know; ``!`` is NOT NULL. Rows are only counted in plant and trade."""
 _CONTEXT = BindContext(dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
 
 

@@ -1,6 +1,8 @@
 """Reads schemas, tables, views, keys and comments of an attached database file from DuckDB's own catalog functions."""
 
+import re
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -10,7 +12,9 @@ import duckdb
 from hanse.connectors.duckdb.types import columns
 from hanse.connectors.shared.embedded.carriers import Place, name
 from hanse.connectors.shared.embedded.failures import first_line
-from hanse.ir.tables import HiddenColumn, Table
+from hanse.connectors.shared.statistics import decoded
+from hanse.ir.tables import ColumnStatistics, ForeignKey, HiddenColumn, Table, TableStatistics
+from hanse.ir.types import INTEGERS, Kind, Type
 
 RELATIONS = """
     SELECT schema_name, table_name, false, estimated_size, comment, sql FROM duckdb_tables() WHERE database_name = $1
@@ -19,13 +23,19 @@ RELATIONS = """
     ORDER BY 1, 2
 """
 CONSTRAINTS = """
-    SELECT schema_name, table_name, constraint_type, constraint_column_names FROM duckdb_constraints()
-    WHERE database_name = $1 AND constraint_type IN ('PRIMARY KEY', 'UNIQUE', 'NOT NULL') ORDER BY constraint_index
+    SELECT schema_name, table_name, constraint_type, constraint_column_names, referenced_table, referenced_column_names
+    FROM duckdb_constraints() WHERE database_name = $1
+    AND constraint_type IN ('PRIMARY KEY', 'UNIQUE', 'NOT NULL', 'FOREIGN KEY') ORDER BY constraint_index
 """
 COMMENTS = """
     SELECT schema_name, table_name, column_name, comment FROM duckdb_columns()
     WHERE database_name = $1 AND comment IS NOT NULL
 """
+
+
+UNIQUE = re.compile(r".*\[Approx Unique: (\d+)\]", re.DOTALL)
+LIMITS = re.compile(r"\[Min: ([^,\]]*), Max: ([^,\]]*)\]")
+"""In the text of ``stats(column)``; the ends of texts are cut there, and are not used."""
 
 
 @dataclass(slots=True)
@@ -34,6 +44,7 @@ class Facts:
 
     primary_key: tuple[str, ...] = ()
     unique_keys: list[tuple[str, ...]] = field(default_factory=list)
+    foreign_keys: list[ForeignKey] = field(default_factory=list)
     required: set[str] = field(default_factory=set)
     comments: dict[str, str] = field(default_factory=dict)
     collated: bool = False
@@ -63,12 +74,14 @@ def matches(text: str, patterns: list[str]) -> bool:
 
 def _facts(cursor: duckdb.DuckDBPyConnection, alias: str) -> defaultdict[tuple[str, str], Facts]:
     facts: defaultdict[tuple[str, str], Facts] = defaultdict(Facts)
-    for schema, table, kind, names in cursor.execute(CONSTRAINTS, [alias]).fetchall():
+    for schema, table, kind, names, other, referenced in cursor.execute(CONSTRAINTS, [alias]).fetchall():
         known = facts[schema, table]
         if kind == "PRIMARY KEY":
             known.primary_key = tuple(names)
         elif kind == "UNIQUE":
             known.unique_keys.append(tuple(names))
+        elif kind == "FOREIGN KEY":
+            known.foreign_keys.append(ForeignKey(tuple(names), schema, other, tuple(referenced)))
         else:
             known.required.update(names)
     for schema, table, column, comment in cursor.execute(COMMENTS, [alias]).fetchall():
@@ -102,7 +115,29 @@ def _table(cursor: duckdb.DuckDBPyConnection, alias: str, place: Place, row: tup
         replace(column, nullable=column.name not in facts.required, comment=facts.comments.get(column.name, ""))
         for column in readable
     )
-    return replace(table, columns=readable, hidden=hidden)
+    known = replace(table, columns=readable, hidden=hidden, foreign_keys=tuple(facts.foreign_keys))
+    return known if is_view else replace(known, statistics=_statistics(cursor, known))
+
+
+def _statistics(cursor: duckdb.DuckDBPyConnection, table: Table) -> TableStatistics | None:
+    """What DuckDB keeps of each column, read from one row."""
+    if table.row_count is None:
+        return None
+    found: dict[str, ColumnStatistics] = {}
+    with suppress(duckdb.Error):
+        terms = ", ".join(f"stats({name(column.name)})" for column in table.columns)
+        row = cursor.execute(f"SELECT {terms} FROM {table.relation} LIMIT 1").fetchone() or ()
+        found = {column.name: _column(text, column.type) for column, text in zip(table.columns, row, strict=False)}
+    return TableStatistics(table.row_count, found, None, "duckdb")
+
+
+def _column(text: str, type: Type) -> ColumnStatistics:
+    unique, limits = UNIQUE.search(text), LIMITS.match(text)
+    least = greatest = None
+    if limits and type.kind in INTEGERS | {Kind.DATE, Kind.DECIMAL, Kind.TIMESTAMP}:
+        least, greatest = decoded(limits[1], type), decoded(limits[2], type)
+    nulls = 0.0 if "Has Null: false" in text else None
+    return ColumnStatistics(float(unique[1]) if unique else None, nulls, least, greatest)
 
 
 def _shape(result: duckdb.DuckDBPyConnection) -> tuple[list[str], list[Any]]:

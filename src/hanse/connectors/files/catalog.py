@@ -72,7 +72,7 @@ def view(cursor: duckdb.DuckDBPyConnection, source: str, found: Found, options: 
     if not scan.fields:
         return _unavailable(table, "no column of it can be read")
     columns = tuple(replace(field.column, read_as=None) for field in scan.fields)
-    known = replace(table, columns=columns, hidden=scan.hidden, row_count=scan.row_count)
+    known = replace(table, columns=columns, hidden=scan.hidden, row_count=scan.row_count, statistics=scan.statistics)
     return View(known, _statements(known, scan))
 
 

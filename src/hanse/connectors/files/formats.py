@@ -7,11 +7,12 @@ from typing import Any
 
 import duckdb
 
+from hanse.connectors.files import footers
 from hanse.connectors.files.discovery import Found
 from hanse.connectors.files.options import CsvOptions, FilesOptions
 from hanse.connectors.files.types import CANDIDATES, JSON, TEXT, TextType, given
 from hanse.connectors.shared.embedded.carriers import Place, column, name, quoted
-from hanse.ir.tables import HiddenColumn, TableColumn
+from hanse.ir.tables import HiddenColumn, TableColumn, TableStatistics
 from hanse.ir.types import FLOATS, Kind
 from hanse.spi.dialect import BYTEWISE
 
@@ -39,6 +40,7 @@ class Scan:
     hidden: tuple[HiddenColumn, ...] = ()
     row_count: int | None = None
     details: tuple[tuple[str, str], ...] = field(default=())
+    statistics: TableStatistics | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ def parquet(job: Job) -> Scan:
             hidden.append(found)
         else:
             fields.append(Field(_unpruned(found), str(duck)))
-    return Scan(function, tuple(fields), tuple(hidden), rows)
+    known = footers.statistics(job.cursor, job.patterns, rows, [item.column for item in fields])
+    return Scan(function, tuple(fields), tuple(hidden), rows, statistics=known)
 
 
 NAN_KEPT = "CASE WHEN isnan({0}) THEN 'nan' ELSE {0} END"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from hanse.connectors.sqlite import verify
+from hanse.connectors.sqlite import statistics, verify
 from hanse.connectors.sqlite.options import SQLiteOptions
 from hanse.connectors.sqlite.types import ANY, BYTES, INTEGER, REAL, TEXT, Claim, claim
 from hanse.ir.tables import Collation, HiddenColumn, Table, TableColumn
@@ -110,6 +110,8 @@ class Look:
         if keys and not primary:
             unique.append(tuple(keys))
         known = replace(table, columns=columns, primary_key=primary, unique_keys=tuple(unique), row_count=rows)
+        if entry.kind == "table":
+            known = statistics.counted(self.connection, known, not entry.without_rowid)
         return known, Facts(claims, tested, self.token)
 
     def _claim(self, entry: Entry, column: str, declared: str) -> Claim:

@@ -3,11 +3,11 @@
 A set of relations is an integer, a bit for each. What a set yields does not depend on the tree that makes it, so trees
 are compared by what their joins cost: bytes that leave a source, and rows that are worked on here and there. Connected
 sets are paired as in Moerkotte and Neumann, "Analysis of Two Existing and One New Dynamic Programming Algorithm" (VLDB
-2006); where there are too many pairs, the pair that costs least is joined, again and again.
+2006); where there are too many pairs, the best pair is joined, again and again, by each of three measures of best.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 HERE = -1
@@ -151,26 +151,44 @@ def _connected(graph: Graph, subset: int) -> Tree:
         found = _Search(graph, subset).run()
         if found is not None:
             return found
-    return _greedy(graph, [_leaf(graph, place) for place in places])
+    leaves = [_leaf(graph, place) for place in places]
+    attempts = [_greedy(graph, leaves, choose) for choose in (_added, _smallest, _growth)]
+    return min(attempts, key=lambda tree: tree.cost)
 
 
-def _greedy(graph: Graph, trees: list[Tree]) -> Tree:
-    """Join the connected pair whose join adds least, until one tree is left."""
-    pairs: dict[tuple[int, int], Tree] = {}
+Choice = Callable[[Graph, Tree], float]
+
+
+def _added(graph: Graph, pair: Tree) -> float:
+    """What a join adds to the cost of its sides, if its rows must come here afterwards."""
+    return pair.cost - sum(part.cost for part in (pair.left, pair.right) if part) + moved(graph, pair)
+
+
+def _smallest(graph: Graph, pair: Tree) -> float:
+    """How many bytes the join yields."""
+    return graph.bytes_of(pair.subset)
+
+
+def _growth(graph: Graph, pair: Tree) -> float:
+    """How many bytes more the join yields than its sides do."""
+    parts = sum(graph.bytes_of(part.subset) for part in (pair.left, pair.right) if part)
+    return graph.bytes_of(pair.subset) - parts
+
+
+def _greedy(graph: Graph, trees: list[Tree], choose: Choice) -> Tree:
+    """Join the connected pair that is best by the choice, until one tree is left."""
+    pairs: dict[tuple[int, int], tuple[float, Tree]] = {}
 
     def add(one: Tree, other: Tree) -> None:
         if graph.around(one.subset) & other.subset:
-            pairs[one.subset, other.subset] = joined(graph, one, other)
-
-    def added(pair: Tree) -> float:
-        parts = pair.left, pair.right
-        return pair.cost - sum(part.cost for part in parts if part) + moved(graph, pair)
+            pair = joined(graph, one, other)
+            pairs[one.subset, other.subset] = choose(graph, pair), pair
 
     for place, tree in enumerate(trees):
         for later in trees[place + 1 :]:
             add(tree, later)
     while pairs:
-        best = min(pairs.values(), key=added)
+        _, best = min(pairs.values(), key=lambda pair: pair[0])
         pairs = {pair: tree for pair, tree in pairs.items() if not (pair[0] | pair[1]) & best.subset}
         trees = [tree for tree in trees if not tree.subset & best.subset]
         for tree in trees:

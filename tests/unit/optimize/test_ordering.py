@@ -1,0 +1,110 @@
+"""The search for the order of joins: as good as trying every tree, and quick for many relations."""
+
+from __future__ import annotations
+
+import random
+import time
+from itertools import combinations
+
+import pytest
+
+from hanse.optimize import ordering
+from hanse.optimize.ordering import HERE, Graph, Tree, bits, joined, moved, order
+
+
+def graph(seed: int, size: int, extra: float) -> Graph:
+    """A random connected graph of relations at three sources and here."""
+    chance = random.Random(seed)
+    rows = [float(10 ** chance.randrange(1, 7)) for _ in range(size)]
+    found = Graph(
+        rows, [float(chance.randrange(4, 40)) for _ in rows], [chance.randrange(-1, 2) for _ in rows], [0] * size
+    )
+    for one, other in combinations(range(size), 2):
+        if other == one + 1 or chance.random() < extra:
+            found.neighbours[one] |= 1 << other
+            found.neighbours[other] |= 1 << one
+            found.factors.append((1 << one | 1 << other, 1 / max(rows[one], rows[other])))
+    return found
+
+
+def total(known: Graph, tree: Tree) -> float:
+    """What a whole query costs whose joins are the tree."""
+    return tree.cost + moved(known, tree)
+
+
+def every_tree(known: Graph, subset: int, done: dict[int, Tree]) -> Tree:
+    """The best tree of a connected set, by trying each way to cut it in two connected sets."""
+    if subset in done:
+        return done[subset]
+    place = subset.bit_length() - 1
+    if subset == 1 << place:
+        return Tree(subset, 0.0, known.homes[place])
+    found: list[Tree] = []
+    part = (subset - 1) & subset
+    while part:
+        rest = subset ^ part
+        if part < rest and is_connected(known, part) and is_connected(known, rest) and known.around(part) & rest:
+            found.append(joined(known, every_tree(known, part, done), every_tree(known, rest, done)))
+        part = (part - 1) & subset
+    done[subset] = min(found, key=lambda tree: tree.cost)
+    return done[subset]
+
+
+def is_connected(known: Graph, subset: int) -> bool:
+    found = subset & -subset
+    while more := known.around(found) & subset:
+        found |= more
+    return found == subset
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_nothing_is_cheaper(seed: int) -> None:
+    known = graph(seed, 2 + seed % 5, seed % 3 / 2)
+    best = every_tree(known, (1 << len(known.rows)) - 1, {})
+    assert order(known).cost == pytest.approx(best.cost)
+
+
+def test_the_greedy_order_is_not_far_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    worse: list[float] = []
+    for seed in range(60):
+        known = graph(seed, 6, 0.2)
+        best = total(known, order(known))
+        monkeypatch.setattr(ordering, "DYNAMIC_MAX", 1)
+        worse.append(total(known, order(known)) / best)
+        monkeypatch.undo()
+    assert sorted(worse)[30] < 1.05
+    assert sum(factor > 10 for factor in worse) <= 6
+
+
+def test_many_relations_take_milliseconds() -> None:
+    for size, extra in ((10, 1.0), (14, 0.1), (30, 0.05)):
+        best = float("inf")
+        for seed in range(5):
+            known = graph(seed, size, extra)
+            started = time.perf_counter()
+            tree = order(known)
+            best = min(best, time.perf_counter() - started)
+            assert tree.subset == (1 << size) - 1
+        assert best < 0.15, size
+
+
+def test_what_nothing_connects_comes_last() -> None:
+    known = graph(3, 4, 0.0)
+    known.neighbours[2] = 1 << 3
+    known.neighbours[1] = 1 << 0
+    tree = order(known)
+    assert tree.left is not None
+    assert tree.right is not None
+    assert {tree.left.subset, tree.right.subset} == {0b0011, 0b1100}
+
+
+def test_rows_do_not_move_within_their_source() -> None:
+    known = Graph([1e6, 10.0], [8.0, 8.0], [0, 0], [2, 1], factors=[(3, 1e-6)])
+    assert order(known).home == 0
+    assert order(known).cost < 100
+    known.homes[1] = HERE
+    assert order(known).cost > 8e6
+
+
+def test_bits() -> None:
+    assert list(bits(0b1011)) == [0, 1, 3]

@@ -79,7 +79,7 @@ def share(test: e.Expr, lookup: Lookup) -> Share:
             return _CALLS[name](args, lookup)
         case e.Call(name=name, args=(left, right)) if name in COMPARISONS:
             return _comparison(name, left, right, lookup)
-    if isinstance(test, e.Call) and test.name in _MATCHES:
+    if isinstance(test, e.InKeys) or (isinstance(test, e.Call) and test.name in _MATCHES):
         return Share(EQUAL, True)
     return Share(0.5 if isinstance(test, (e.Exists, e.Quantified)) else RANGE, True)
 

@@ -8,6 +8,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -33,7 +34,7 @@ from hanse.ir import types as t
 from hanse.ir.expr import Column, Literal
 from hanse.ir.plan import Plan
 from hanse.optimize import optimize
-from hanse.optimize.estimate import estimated
+from hanse.optimize.estimate import Estimator, estimated
 from hanse.parse.parser import parse
 from hanse.parse.statements import Statement
 from hanse.render import render
@@ -177,7 +178,8 @@ class Engine:
         plan = watch("optimize", lambda: optimize(bound.plan, recorder=recorder, embedded=in_place))
         pushdown = query.settings.pushdown == "on"
         shipping = query.settings.key_shipping
-        graph = watch("split", lambda: split(plan, snapshot.sources, pushdown=pushdown, key_shipping=shipping))
+        cut = partial(split, pushdown=pushdown, key_shipping=shipping, sizes=Estimator())
+        graph = watch("split", lambda: cut(plan, snapshot.sources))
         graph = watch("optimize", lambda: estimated(graph)) if query.is_explained else graph
         requests = watch("render", lambda: render(graph, dialects, capabilities, self._dialect, bound.columns))
         return bound, explain.Stages(bound.plan, tuple(steps), plan, graph, requests)

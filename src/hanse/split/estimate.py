@@ -1,5 +1,7 @@
 """How many rows a fragment yields, roughly: enough to tell a small one from a large one. From the tables' own counts."""
 
+from typing import Protocol
+
 from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.tables import Table
@@ -12,9 +14,26 @@ GROUPS = 0.1
 """Groups per row."""
 
 
-def rows_of(plan: p.Plan) -> float:
-    """The estimate; never below one."""
-    return max(1.0, _rows(plan))
+class Sizes(Protocol):
+    """Whoever estimates sizes of plans: better than ``Rough`` knows, if there are statistics."""
+
+    def rows(self, plan: p.Plan) -> float:
+        """Rows that the plan yields."""
+
+    def distinct(self, plan: p.Plan, column: int) -> float:
+        """Different values of one of its columns."""
+
+
+class Rough:
+    """Sizes by the tables' counts alone."""
+
+    def rows(self, plan: p.Plan) -> float:
+        """The estimate; never below one."""
+        return max(1.0, _rows(plan))
+
+    def distinct(self, plan: p.Plan, column: int) -> float:  # noqa: ARG002 - any column may hold a key
+        """As many as there are rows."""
+        return self.rows(plan)
 
 
 def _rows(plan: p.Plan) -> float:

@@ -26,7 +26,7 @@ from hanse.ir.fragment import Fragment, FragmentGraph, Hole
 from hanse.ir.types import BOOLEAN, INTEGERS, Type
 from hanse.ir.walk import plans
 from hanse.spi.snapshot import SourceCatalog
-from hanse.split.estimate import rows_of
+from hanse.split.estimate import Rough, Sizes
 
 NARROWS_LEFT = frozenset({p.JoinKind.INNER, p.JoinKind.SEMI, p.JoinKind.RIGHT})
 NARROWS_RIGHT = frozenset({p.JoinKind.INNER, p.JoinKind.SEMI, p.JoinKind.LEFT, p.JoinKind.ANTI})
@@ -46,23 +46,26 @@ class _Place:
     column: int
 
 
-def ship_keys(graph: FragmentGraph, sources: Mapping[str, SourceCatalog], force: bool = False) -> FragmentGraph:
-    """The graph with holes where they pay; with ``force`` wherever they are right, whatever the estimates say."""
+def ship_keys(
+    graph: FragmentGraph, sources: Mapping[str, SourceCatalog], force: bool = False, sizes: Sizes | None = None
+) -> FragmentGraph:
+    """The graph with holes where they pay by ``sizes``; with ``force`` wherever they are right, whatever these say."""
     if len(graph.fragments) < 2:
         return graph
-    shipping = _Shipping(graph, sources, force)
+    shipping = _Shipping(graph, sources, force, sizes or Rough())
     return shipping.run()
 
 
 class _Shipping:
     """One graph: its candidate edges, and those that are kept."""
 
-    def __init__(self, graph: FragmentGraph, sources: Mapping[str, SourceCatalog], force: bool) -> None:
+    def __init__(self, graph: FragmentGraph, sources: Mapping[str, SourceCatalog], force: bool, sizes: Sizes) -> None:
         self.graph = graph
         self.sources = sources
         self.force = force
         self.fragments = {fragment.id: fragment for fragment in graph.fragments}
-        self.rows = {fragment.id: rows_of(fragment.plan) for fragment in graph.fragments}
+        self.rows = {fragment.id: max(1.0, sizes.rows(fragment.plan)) for fragment in graph.fragments}
+        self.sizes = sizes
         scans = [node.fragment for node in plans(graph.coordinator) if isinstance(node, p.FragmentScan)]
         self.read_once = {id for id in scans if scans.count(id) == 1}
 
@@ -108,7 +111,7 @@ class _Shipping:
         one, other = self.type_of(origin), self.type_of(target)
         if other.kind not in there.dialect.key_kinds or not (one == other or {one.kind, other.kind} <= INTEGERS):
             return False
-        few = self.rows[origin.fragment] <= there.dialect.keys_max
+        few = self.sizes.distinct(self.fragments[origin.fragment].plan, origin.column) <= there.dialect.keys_max
         in_place = self.sources[self.fragments[origin.fragment].source].capabilities.embedded
         worth = (WORTH_IN_PLACE if in_place else WORTH) * self.rows[target.fragment]
         return self.force or (few and self.rows[origin.fragment] <= worth)

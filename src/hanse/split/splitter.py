@@ -19,6 +19,7 @@ from hanse.ir.tables import Verdict
 from hanse.ir.walk import expressions, free, map_expressions, map_subqueries, subqueries, used, with_inputs
 from hanse.spi.snapshot import SourceCatalog
 from hanse.split.bare import bare_scans
+from hanse.split.estimate import Sizes
 from hanse.split.facts import facts_of
 from hanse.split.operators import join_refuses, refuses
 from hanse.split.placement import Placed, Remote, sources_of
@@ -33,17 +34,22 @@ KEEPS_RIGHT = frozenset({p.JoinKind.INNER, p.JoinKind.RIGHT})
 
 
 def split(
-    plan: p.Plan, sources: Mapping[str, SourceCatalog], *, pushdown: bool = True, key_shipping: str = "on"
+    plan: p.Plan,
+    sources: Mapping[str, SourceCatalog],
+    *,
+    pushdown: bool = True,
+    key_shipping: str = "on",
+    sizes: Sizes | None = None,
 ) -> FragmentGraph:
     """Cut a plan into fragments. Without ``pushdown`` they are bare scans of whole tables.
 
-    ``key_shipping`` is on (where it pays), off, or force (wherever it is right).
+    ``key_shipping`` is on (where it pays, by ``sizes``), off, or force (wherever it is right).
 
     The dialects and capabilities of ``sources`` decide; nothing else of a catalog is looked at.
     """
     graph = _Splitter(plan, sources).run() if pushdown else bare_scans(plan)
     if pushdown and key_shipping != "off":
-        graph = ship_keys(graph, sources, force=key_shipping == "force")
+        graph = ship_keys(graph, sources, key_shipping == "force", sizes)
     check(graph.coordinator)
     kept = set(obligations(graph.coordinator))
     for fragment in graph.fragments:

@@ -20,6 +20,9 @@ ROW_HERE = 3.0
 """What working on a row here costs, in bytes that could have moved instead (at about 1 Gbit/s)."""
 ROW_THERE = 1.0
 """What a row of a join at a source costs it, in the same bytes."""
+KEYS_MAX, KEYS_SHARE = 10_000.0, 0.5
+"""Keys are sent from a side with at most so many rows, and at most this part of the other side's."""
+KEY_BYTES = 12.0
 REQUEST = 2_000.0
 """What a request costs besides its bytes."""
 
@@ -131,9 +134,19 @@ def joined(graph: Graph, one: Tree, other: Tree) -> Tree:
     cost = one.cost + other.cost
     if one.home == other.home != HERE:
         return Tree(subset, cost + ROW_THERE * rows, one.home, one, other)
-    cost += moved(graph, one) + moved(graph, other)
+    cost += _reduced(graph, one, other, rows) + _reduced(graph, other, one, rows)
     cost += ROW_HERE * (graph.rows_of(one.subset) + graph.rows_of(other.subset) + rows)
     return Tree(subset, cost, HERE, one, other)
+
+
+def _reduced(graph: Graph, tree: Tree, other: Tree, rows: float) -> float:
+    """What it costs to bring a tree's rows here for a join that yields ``rows``: if the other side is small, its keys are
+    sent first, and only rows with partners come."""
+    here, there = graph.rows_of(tree.subset), graph.rows_of(other.subset)
+    whole = moved(graph, tree)
+    if tree.home == HERE or there > min(KEYS_MAX, KEYS_SHARE * here):
+        return whole
+    return min(whole, whole * min(1.0, rows / here) + there * KEY_BYTES + REQUEST)
 
 
 def moved(graph: Graph, tree: Tree) -> float:

@@ -102,8 +102,15 @@ def test_rows_do_not_move_within_their_source() -> None:
     known = Graph([1e6, 10.0], [8.0, 8.0], [0, 0], [2, 1], factors=[(3, 1e-6)])
     assert order(known).home == 0
     assert order(known).cost < 100
-    known.homes[1] = HERE
-    assert order(known).cost > 8e6
+    known.homes[1] = 1
+    assert order(known).home == HERE
+
+
+def test_a_small_side_sends_its_keys_first() -> None:
+    known = Graph([1e6, 1e6], [8.0, 8.0], [0, 1], [2, 1], factors=[(3, 1e-6)])
+    assert order(known).cost > 1.6e7
+    known = Graph([1e6, 10.0], [8.0, 8.0], [0, 1], [2, 1], factors=[(3, 1e-6)])
+    assert order(known).cost < 4e6
 
 
 def test_bits() -> None:

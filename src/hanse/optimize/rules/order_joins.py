@@ -8,7 +8,8 @@
 
 When     a tree of inner joins (not lateral) stands in any order. Relations of one source that are connected are joined there
          if that moves less than both of them; columns that are all equal connect all of their relations (a.k = b.k and
-         b.k = c.k allow a.k = c.k). A small side's keys go to the source of a large one first. Where rows meet here, the smaller side stands on the right: a hash table is made of
+         b.k = c.k allow a.k = c.k). A small side's keys go to the source of a large one first. Where rows meet here,
+         the smaller side stands on the right: a hash table is made of
          it. What nothing connects comes last.
 Safe     inner joins may be taken in any order; every conjunct is tested at the lowest join that has its columns, and of
          several columns that are equal to one another each is once compared with another one.

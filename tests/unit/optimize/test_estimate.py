@@ -12,9 +12,10 @@ import pytest
 
 from hanse.ir import expr as e
 from hanse.ir import plan as p
+from hanse.ir.fragment import Estimate, Fragment, FragmentGraph
 from hanse.ir.tables import ColumnStatistics, ForeignKey, Table, TableColumn, TableStatistics
 from hanse.ir.types import BOOLEAN, INT32, TEXT, Type
-from hanse.optimize.estimate import ROWS, Estimator
+from hanse.optimize.estimate import ROWS, Estimator, estimated
 from tests.unit.plans import COUNT, Plans, both, call, eq, join, lit, ref
 
 TOTAL = 20_000
@@ -224,3 +225,12 @@ def test_tables_that_differ_in_statistics_alone_are_the_same(world: World) -> No
     assert bare == world.table
     assert hash(bare) == hash(world.table)
     assert bare != Table("s", "", "v", (), "v", foreign_keys=(ForeignKey(("id",), "", "w", ("id",)),))
+
+
+def test_fragments_say_what_they_are_expected_to_yield(world: World, make: Plans) -> None:
+    scan = world.scan(make)
+    known, guess = Fragment(0, "s", scan), Fragment(1, "crm", p.Limit(make.scan("crm.a"), lit(1), None))
+    found = estimated(FragmentGraph((known, guess), scan))
+    assert [str(fragment.estimate) for fragment in found.fragments] == ["~20,000 rows", "~1 row (a guess)"]
+    assert found.fragments[0].estimate == Estimate(TOTAL, TOTAL * 24)
+    assert found.fragments[0] == known

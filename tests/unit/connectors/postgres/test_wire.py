@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from hanse.connectors.postgres.wire import Decoder, convert, label, statement, travelling
-from hanse.errors import InvalidValue, StaleSnapshot
+from hanse.errors import StaleSnapshot
 from hanse.ir import types as t
 from hanse.ir.expr import Column
 from hanse.ir.tables import Table, TableColumn

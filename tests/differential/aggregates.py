@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.differential.expressions import expression, predicate
 from tests.differential.scope import Context, Piece, Scope
 
-MIN_MAX = ("int", "text", "dec", "date", "ts", "tstz", "float", "uint", "enum", "time", "real", "interval")
-COUNTED = (*MIN_MAX, "bool", "bytes", "uuid")
+MIN_MAX = ("int", "text", "dec", "date", "ts", "tstz", "float", "uint", "enum", "time", "real")
+COUNTED = (*MIN_MAX, "interval", "bool", "bytes", "uuid")
 FRAMES = (
     "",
     " ROWS BETWEEN 1 PRECEDING AND CURRENT ROW",

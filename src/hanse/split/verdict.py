@@ -203,6 +203,10 @@ class Judge:
         if reason:
             return refused(node.type, reason)
         opinion = self.nested(node, node.plan, None)
+        keys = self.group_keys if node.operator in ("=", "<>") else lambda x: self.sort_keys(map(e.SortKey, x))
+        reason = keys(node.args)
+        if reason:
+            return refused(node.type, reason)
         for left, column in zip(operands, node.plan.columns, strict=True):
             right = Operand("x", column.type, self.facts.get(column.id, UNKNOWN).collation)
             if opinion.is_exact:

@@ -84,7 +84,7 @@ SHARP_S, STAND_IN = "\u00df", "\uf8fe"
 
 def _upper(args: Sequence[Operand]) -> str:
     """Unicode's simple mapping leaves the sharp s alone; DuckDB makes it a capital sharp s."""
-    return _capital(args[0].sql)
+    return let(args, _capital, "u")
 
 
 def _capital(text: str) -> str:

@@ -85,7 +85,7 @@ def test_explain_in_every_form(world: Path) -> None:
     plan = json.loads(hanse(world, "explain", "--format", "json", sql).out)
     assert {fragment["source"] for fragment in plan["fragments"]} == {"ref", "wh"}
     stage = hanse(world, "explain", "--format", "sql", "-p", "1", sql.replace("= 1", "= $1")).out
-    assert [line.split()[:2] for line in stage.splitlines()] == [["f0", "@ref"], ["f1", "@wh"], ["here", "duckdb:"]]
+    assert [line.split()[:2] for line in stage.splitlines()] == [["f0", "@wh"], ["f1", "@ref"], ["here", "duckdb:"]]
     analyzed = hanse(world, "explain", "--analyze", "--set", "pushdown=off", "-", stdin=sql.encode()).out
     assert "rows 3, bytes" in analyzed and analyzed.splitlines()[-1].startswith("Rows: 33; moved: 3 rows")
     wrong = hanse(world, "explain", "EXPLAIN SET x = 1")

@@ -11,7 +11,7 @@ import pytest
 
 from hanse.bind.binder import BindContext, allow_all, bind
 from hanse.bind.tables import Tables
-from hanse.connectors.duckdb.capabilities import CAPABILITIES
+from hanse.connectors.shared.embedded.capabilities import CAPABILITIES
 from hanse.ir.check import check
 from hanse.ir.plan import Plan
 from hanse.ir.tables import Table, TableColumn

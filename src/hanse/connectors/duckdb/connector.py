@@ -7,8 +7,8 @@ from typing import Any, Literal
 import duckdb
 
 from hanse.connectors.duckdb import catalog
-from hanse.connectors.duckdb.capabilities import CAPABILITIES
 from hanse.connectors.duckdb.dialect import DIALECT
+from hanse.connectors.shared.embedded.capabilities import CAPABILITIES
 from hanse.connectors.shared.embedded.carriers import Place, name, quoted
 from hanse.connectors.shared.embedded.engine import Engine
 from hanse.connectors.shared.embedded.failures import unreachable

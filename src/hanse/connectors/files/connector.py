@@ -6,12 +6,12 @@ from typing import Any
 
 import duckdb
 
-from hanse.connectors.files.capabilities import CAPABILITIES
 from hanse.connectors.files.catalog import View, digest, schema_of, shows, view
 from hanse.connectors.files.dialect import DIALECT
 from hanse.connectors.files.discovery import WILD, Found, discover
 from hanse.connectors.files.options import FilesOptions
 from hanse.connectors.files.types import given
+from hanse.connectors.shared.embedded.capabilities import CAPABILITIES
 from hanse.connectors.shared.embedded.carriers import name
 from hanse.connectors.shared.embedded.engine import Engine
 from hanse.connectors.shared.embedded.failures import translate

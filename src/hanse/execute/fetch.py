@@ -136,7 +136,7 @@ class Fetch:
         """
         while (batch := self.queue.get()) is not None:
             if self.answer is not None:
-                self.answer.wait_until_wanted()
+                self.answer.wait_until_wanted(batch.nbytes)
             yield batch
 
     def __arrow_c_schema__(self) -> Any:

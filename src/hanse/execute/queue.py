@@ -10,6 +10,9 @@ from hanse.execute.cancel import CancelScope
 BYTES_MAX = 16 * 1024 * 1024
 """Bytes that wait in one queue; a batch is always let in when the queue is empty."""
 
+MOMENT_S = 0.01
+"""How long a writer is held back per half queue of input that has given no batch yet (800 MB/s at most)."""
+
 
 class BatchQueue:
     """One writer, one reader. Ending the scope wakes both; they then raise what ended it."""
@@ -20,6 +23,7 @@ class BatchQueue:
         self._bytes_max = bytes_max
         self._batches: deque[pa.RecordBatch] = deque()
         self._bytes = 0
+        self._read_ahead = 0
         self._finished = False
         self._changed = threading.Condition()
         scope.on_end(self._wake)
@@ -32,14 +36,29 @@ class BatchQueue:
                 self._changed.wait()
             self._scope.check()
             self._batches.append(batch)
+            self._read_ahead = 0
             self._bytes += size
             self._changed.notify_all()
 
-    def wait_until_wanted(self) -> None:
-        """Wait while more than half of the queue is full: what its writer has read ahead should be used up first."""
+    def wait_until_wanted(self, size: int) -> None:
+        """Wait before the writer reads another ``size`` bytes of what it makes its batches from.
+
+        What the writer has read and not yet put is not seen here, so it is held back while more than half of the queue
+        is full, or while it has read half a queue since its last batch and the reader still has something to read. A
+        writer that has put nothing so far may need all of its input first: that one is only given a moment to put.
+        """
+        half = self._bytes_max // 2
         with self._changed:
-            while self._bytes > self._bytes_max // 2 and not self._scope.ended:
+            while self._bytes > half and not self._scope.ended:
                 self._changed.wait()
+            self._read_ahead += size
+            if self._read_ahead <= half:
+                return
+            if not self._bytes:
+                self._changed.wait(MOMENT_S)
+            while self._bytes and self._read_ahead > half and not self._scope.ended:
+                self._changed.wait()
+            self._read_ahead = 0
 
     @property
     def bytes(self) -> int:

@@ -8,6 +8,7 @@ SERVERS := $(BIN)/python scripts/with_servers.py
 WORKERS ?= 2
 FUZZ_QUERIES ?= 10000
 PYTEST_ARGS ?=
+BENCH ?=
 
 # uv keeps to this folder and to the Python that is here; variables of the shell cannot point it elsewhere.
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
@@ -65,8 +66,9 @@ golden: env ## rewrite the golden files; read the diff before you commit it
 fuzz: env ## the differential fuzzer's long mode (FUZZ_QUERIES=10000)
 	@HANSE_FUZZ_QUERIES=$(FUZZ_QUERIES) $(SERVERS) $(BIN)/python -m pytest $(wildcard tests/differential tests/fuzz) $(PYTEST_ARGS)
 
-bench: env ## the benchmarks, with servers
-	@$(SERVERS) $(BIN)/python -m benchmarks
+bench: env ## the benchmarks, with servers (BENCH="federated --scale 0.1": only these)
+	@TMPDIR=$(CURDIR)/.cache $(UV) sync --frozen --quiet --group bench --python "$(PYTHON)"
+	@$(SERVERS) $(BIN)/python -m benchmarks $(BENCH)
 
 lock: $(UV) ## resolve the dependencies anew, always against the public index
 	@$(UV) lock --default-index https://pypi.org/simple --python "$(PYTHON)"

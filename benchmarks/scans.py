@@ -1,6 +1,7 @@
 """A whole table through Hanse, against the source's own client writing it to nowhere: the price of reading."""
 
 import subprocess
+from functools import partial
 from urllib.parse import unquote, urlsplit
 
 from benchmarks import tables
@@ -46,7 +47,7 @@ def run() -> None:
                 ("pg", "psql COPY binary", 1.6, lambda: _psql(pg.url)),
                 ("my", "mariadb -q", 2.0, lambda: _mariadb(my.url)),
             ):
-                series = interleaved({peer: work, "hanse": lambda source=source: scan(source)}, ROUNDS)
+                series = interleaved({peer: work, "hanse": partial(scan, source)}, ROUNDS)
                 ratio = series["hanse"].median / series[peer].median
                 seconds = [f"{series[name].median:.2f}" for name in (peer, "hanse")]
                 rows.append([source, peer, *seconds, f"{ratio:.2f}", limit, bytes_moved[source]])

@@ -53,7 +53,7 @@ def modules() -> list[Module]:
 
 def texts() -> Iterator[tuple[str, str]]:
     """Yield path and content of every text file of the project, the ones in its own folder included."""
-    top = [path for path in sorted(ROOT.iterdir()) if path.is_file() and path.name != "uv.lock"]
+    top = [path for path in sorted(ROOT.iterdir()) if path.is_file() and path.name not in (".git", "uv.lock")]
     for path in [*top, *_files(TEXT)]:
         if path.suffix in TEXT_ENDINGS:
             yield relative(path), path.read_text(encoding="utf-8", errors="replace")

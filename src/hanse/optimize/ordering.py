@@ -25,6 +25,8 @@ KEYS_MAX, KEYS_SHARE = 10_000.0, 0.5
 KEY_BYTES = 12.0
 REQUEST = 2_000.0
 """What a request costs besides its bytes."""
+SWAP = 1.2
+"""Sides of a join change places if the left one is smaller by this factor: estimates are not better than that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from hanse.optimize.rules.push_limit_into_union import PushLimitIntoUnion
 from hanse.optimize.rules.push_limit_through_project import PushLimitThroughProject
 from hanse.optimize.rules.remove_unseen_sorts import RemoveUnseenSorts
 from hanse.optimize.rules.simplify_predicates import SimplifyPredicates
+from hanse.optimize.rules.swap_outer_join_sides import SwapOuterJoinSides
 from hanse.optimize.rules.unnest_subqueries import UnnestSubqueries
 
 
@@ -84,6 +85,7 @@ PHASES: tuple[Phase, ...] = (
     Phase("infer", Walk.WHOLE, (InferConstants(),)),  # sees filters where they ended
     Phase("push inferred filters", Walk.DOWN, PUSH_FILTERS, only_after="infer_constants"),
     Phase("order joins", Walk.WHOLE, (OrderJoins(),)),  # all conditions have arrived at their joins
+    Phase("order sides", Walk.UP, (SwapOuterJoinSides(),)),
     Phase("prune", Walk.WHOLE, (RemoveUnseenSorts(), PruneColumns())),  # nothing moves between operators any more
     Phase("limit", Walk.DOWN, (MergeProjects(), PushLimitThroughProject(), PushLimitIntoUnion())),
 )

@@ -92,6 +92,8 @@ class Calls:
         terms = self._terms(call.order_by, values)
         if terms:
             parts.append("ORDER BY " + terms)
+        elif call.name in self._dialect.ordered_windows:
+            parts.append("ORDER BY NULL")
         if call.frame is not None:
             parts.append(self._frame(call.frame, values))
         return " ".join(parts)

@@ -117,6 +117,8 @@ class Dialect:
     aggregates: Rules = {}
     windows: Rules = {}
     """Window-only functions (row_number, rank, lag ...); aggregates are also windows where the capability says so."""
+    ordered_windows: ClassVar[frozenset[str]] = frozenset()
+    """Window functions that must be given an ORDER BY; where nothing sorts their rows, the writer sorts by NULL."""
     table_functions: Rules = {}
     """Functions in FROM. ``name with ordinality`` yields the rows' numbers as a last column; where that is missing, the
     writer appends WITH ORDINALITY to the call."""

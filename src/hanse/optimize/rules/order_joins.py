@@ -27,11 +27,8 @@ from hanse.ir.types import BOOLEAN
 from hanse.ir.walk import expressions, map_expressions, map_subqueries, used, with_inputs
 from hanse.optimize import ordering
 from hanse.optimize.graph import Relations, home
-from hanse.optimize.ordering import HERE, Tree
+from hanse.optimize.ordering import HERE, SWAP, Tree
 from hanse.optimize.rule import Context, filtered, parts
-
-SWAP = 1.2
-"""Sides change places if the left one is smaller by this factor: estimates are not better than that."""
 
 
 class OrderJoins:

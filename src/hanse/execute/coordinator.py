@@ -52,7 +52,7 @@ class Coordinator:
         self._cursor.execute(f"SET disabled_optimizers = '{optimizers}'")
         for number, fetch in fetches.items():
             fetch.answer = answer
-            self._cursor.register(f"f{number}", fetch)
+            self._cursor.register(f"f{number}", fetch.stream())
 
     def start(self, sql: str, graph: RequestGraph, queue: BatchQueue, report: Report) -> threading.Thread:
         """Run the statement in a thread of its own, filling ``queue`` with batches of ``wire_schema(graph.columns)``."""

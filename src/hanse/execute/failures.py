@@ -21,6 +21,9 @@ from hanse.errors import (
 
 OWN = re.compile(r"\[([0-9A-Z]{5})\] (.*?)(?:\n|$)")
 
+READ_TWICE = "ArrowArrayStream has already been consumed"
+"""The statement that we wrote reads a fragment twice, which arrives only once: our fault."""
+
 CLASSES: tuple[tuple[type[BaseException], type[HanseError], str], ...] = (
     (duckdb.InterruptException, Cancelled, "57014"),
     (duckdb.OutOfMemoryException, ResourceLimit, "53200"),
@@ -74,6 +77,8 @@ def translate(failure: BaseException) -> HanseError:
     if own:
         return SOURCES.get(own.group(1), InvalidValue)(own.group(2), sqlstate=own.group(1))
     message = text.split("\n", 1)[0]
+    if READ_TWICE in message:
+        return InternalError("a fragment is read twice by the coordinator")
     prefix = PREFIX.match(message)
     kind = PREFIXES.get(prefix[1].lower(), type(failure)) if prefix and isinstance(failure, OSError) else type(failure)
     message = PREFIX.sub("", message)

@@ -39,7 +39,6 @@ class Fetch:
         self._report = report
         self._scope = scope
         self._elapsed = elapsed
-        self._taken = False
         self._feeds: list[ShippedKeys] = []
         self._awaits: dict[int, tuple[ShippedKeys, Dialect]] = {}
 
@@ -139,16 +138,9 @@ class Fetch:
                 self.answer.wait_until_wanted(batch.nbytes)
             yield batch
 
-    def __arrow_c_schema__(self) -> Any:
-        """The stream's schema (Arrow PyCapsule interface); DuckDB asks for it when it binds."""
-        return self.schema.__arrow_c_schema__()
+    def stream(self) -> Any:
+        """The batches as a PyCapsule of Arrow's C stream interface, which is read once.
 
-    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        """The stream, once: a plan that would read it again is an error, not an empty relation."""
-        if self._taken:
-            twice = InternalError(f"fragment f{self.request.fragment} is read twice by the coordinator")
-            self._scope.end(twice)
-            raise twice
-        self._taken = True
-        reader = pa.RecordBatchReader.from_batches(self.schema, self.batches())
-        return reader.__arrow_c_stream__(requested_schema)
+        Not an object that has such a stream: DuckDB would have pyarrow filter that one, by pyarrow's rules for NaN.
+        """
+        return pa.RecordBatchReader.from_batches(self.schema, self.batches()).__arrow_c_stream__()

@@ -117,6 +117,8 @@ class Dialect:
     aggregates: Rules = {}
     windows: Rules = {}
     """Window-only functions (row_number, rank, lag ...); aggregates are also windows where the capability says so."""
+    no_columns: ClassVar[frozenset[Kind]] = frozenset()
+    """Types of which an answer of this source has no columns; they may still be constants inside its expressions."""
     ordered_windows: ClassVar[frozenset[str]] = frozenset()
     """Window functions that must be given an ORDER BY; where nothing sorts their rows, the writer sorts by NULL."""
     table_functions: Rules = {}

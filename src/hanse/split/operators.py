@@ -24,10 +24,15 @@ def refuses(node: p.Plan, judge: Judge) -> str:
             return _set_operation(node, judge)
         case p.Values():
             cells = (cell for row in node.rows for cell in row)
-            return _capability(judge, "values") or judge.all_exact(cells)[1]
+            return _capability(judge, "values") or _no_columns(node, judge) or judge.all_exact(cells)[1]
         case p.TableFunction():
             return _table_function(node, judge)
     return f"{type(node).__name__} stays here"
+
+
+def _no_columns(node: p.Plan, judge: Judge) -> str:
+    kinds = (column.type for column in node.columns if column.type.kind in judge.dialect.no_columns)
+    return next((f"its answers have no column of type {type}" for type in kinds), "")
 
 
 def _capability(judge: Judge, field: str) -> str:

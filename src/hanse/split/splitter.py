@@ -199,6 +199,8 @@ class _Splitter:
             return capabilities.reason("projections")
         if placed.residual:
             return "its input is tested again here"
+        if value.type.kind in judge.dialect.no_columns:
+            return f"its answers have no column of type {value.type}"
         opinion = judge.expr(value)
         return "" if opinion.is_exact else opinion.reason or "it is not exact there"
 

@@ -115,6 +115,17 @@ def test_the_coordinator_joins_two_fragments(pool) -> None:
     assert result.report.rows_moved == 5
 
 
+def test_rows_that_arrive_are_filtered_by_the_rules_of_the_coordinator_alone(pool) -> None:
+    """NaN is greater than every number; by pyarrow's rules it is not."""
+
+    def answer(source, request):
+        yield batch(request.columns, [1, 2], [float("nan"), 0.5])
+
+    number = Column(2, "x", t.FLOAT64)
+    graph = RequestGraph((request(1, (ID, number)),), (ID,), SqlText(("SELECT c1 FROM f1 WHERE c2 > 1",)))
+    assert start(pool, graph, s=ScriptedSource(answer)).fetchall() == [(1,)]
+
+
 def test_a_fragment_read_twice_is_an_error_not_an_empty_relation(pool) -> None:
     graph = RequestGraph((request(1),), (ID,), SqlText(("SELECT a.c1 FROM f1 a JOIN f1 b USING (c1)",)))
     with pytest.raises(InternalError, match="read twice"):

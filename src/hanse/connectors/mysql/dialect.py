@@ -26,6 +26,7 @@ class MysqlDialect(Dialect):
     empty_from: ClassVar[str] = "FROM DUAL"
     aggregates: Rules = AGGREGATES
     windows: Rules = WINDOWS
+    no_columns = frozenset({Kind.ARRAY, Kind.INTERVAL})
     ordered_windows = frozenset({"rank", "dense_rank", "lag", "lead"})  # MariaDB; MySQL takes it
 
     def __init__(self, is_mariadb: bool = True) -> None:

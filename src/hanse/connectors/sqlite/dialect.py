@@ -218,6 +218,7 @@ class SQLiteDialect(Dialect):
 
     name: ClassVar[str] = "sqlite"
     identifier_length: ClassVar[int] = 1000
+    no_columns = frozenset({Kind.ARRAY, Kind.INTERVAL})
     functions: Rules = FUNCTIONS
     aggregates: Rules = AGGREGATES
 

@@ -27,7 +27,8 @@ def _json_object(separator: str, opening: str, closing: str) -> "object":
 
 def _nan_is_null(name: str) -> str:
     """Where a variance is zero, PostgreSQL gives NULL and DuckDB NaN."""
-    return f"nullif({name}({{distinct}}{{0}}, {{1}}{{order}}){{over}}, CAST('nan' AS DOUBLE))"
+    found = f"{name}({{distinct}}{{0}}, {{1}}{{order}}){{over}}"
+    return f"list_transform([{found}], lambda v: nullif(v, CAST('nan' AS DOUBLE)))[1]"
 
 
 KEPT = "list_filter(l, lambda i: i IS NOT NULL)"

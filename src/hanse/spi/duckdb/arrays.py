@@ -38,7 +38,7 @@ def _length(args: Sequence[Operand]) -> str:
         dimension = int(value(args[1]))
         if not 1 <= dimension <= depth:
             return "CAST(NULL AS INTEGER)"
-        return f"CAST(nullif(len({args[0].sql}{'[1]' * (dimension - 1)}), 0) AS INTEGER)"
+        return using(f"CAST(nullif(len($0{'[1]' * (dimension - 1)}), 0) AS INTEGER)")(args[:1])
     branches = " ".join(f"WHEN {n + 1} THEN len($0{'[1]' * n})" for n in range(depth))
     return using(f"CAST(nullif(CASE $1 {branches} END, 0) AS INTEGER)")(args)
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from hanse.ir.types import FLOATS, NUMBERS, Array, Kind
 from hanse.spi.dialect import Operand, Rule, Rules
 from hanse.spi.duckdb import texts
-from hanse.spi.duckdb.spelling import fail, is_constant, let, quoted, rules, value
+from hanse.spi.duckdb.spelling import fail, is_constant, let, quoted, rules, using, value
 
 JSON, ARRAY = frozenset({Kind.JSON}), frozenset({Kind.ARRAY})
 STRING_OR_NUMBER = r"""'"((?:[^"\\]|\\.)*)"|(-?[0-9][-+0-9.eE]*)'"""
@@ -209,8 +209,8 @@ def to_json(arg: Operand) -> str:
         return arg.sql
     if isinstance(arg.type, Array):
         item = to_json(Operand("x", arg.type.item))
-        inner = f"array_to_string(list_transform({arg.sql}, lambda x: coalesce({item}, 'null')), ',')"
-        return f"'[' || {inner} || ']'"
+        items = f"list_transform($0, lambda x: coalesce({item}, 'null'))"
+        return using(f"'[' || array_to_string({items}, ',') || ']'")((arg,))
     if kind == Kind.BOOLEAN:
         return f"CAST({arg.sql} AS VARCHAR)"
     if kind in NUMBERS:

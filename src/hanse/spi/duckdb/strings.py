@@ -65,7 +65,7 @@ def _split_part(args: Sequence[Operand]) -> str:
         " WHEN $1 = '' THEN CASE WHEN $2 IN (1, -1) THEN $0 WHEN $2 IS NOT NULL THEN '' END ELSE split_part($0, $1, $2) END"
     )
     if value(args[1]) and value(args[2]):
-        return f"split_part({', '.join(arg.sql for arg in args)})"
+        return let(args, lambda *texts: f"split_part({', '.join(texts)})")  # DuckDB writes out each of them twice
     return using(body)(args)
 
 
@@ -94,9 +94,13 @@ def _capital(text: str) -> str:
 
 def _initcap(args: Sequence[Operand]) -> str:
     """A letter or digit after one that is neither begins a word."""
-    words = f"regexp_extract_all(lower({args[0].sql}), '[\\p{{L}}\\p{{N}}]+|[^\\p{{L}}\\p{{N}}]+')"
-    cased = f"list_transform({words}, lambda w: {_capital('left(w, 1)')} || substr(w, 2))"
-    return f"array_to_string({cased}, '')"
+
+    def body(text: str) -> str:
+        words = f"regexp_extract_all(lower({text}), '[\\p{{L}}\\p{{N}}]+|[^\\p{{L}}\\p{{N}}]+')"
+        cased = f"list_transform({words}, lambda w: {_capital('left(w, 1)')} || substr(w, 2))"
+        return f"array_to_string({cased}, '')"  # which DuckDB writes out with its argument in it twice
+
+    return let(args, body, "t")
 
 
 def _concat(args: Sequence[Operand]) -> str:

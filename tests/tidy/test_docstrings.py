@@ -29,5 +29,11 @@ def test_package_files_only_export() -> None:
 
 
 def _only_exports(module: Module) -> bool:
-    names = [node for node in module.tree.body[1:] if not isinstance(node, ast.Import | ast.ImportFrom)]
-    return all(isinstance(node, ast.Assign | ast.AnnAssign) for node in names)
+    return all(map(_is_export, module.tree.body[1:]))
+
+
+def _is_export(node: ast.stmt) -> bool:
+    """Imports, names for them, and imports that only a type checker makes."""
+    if isinstance(node, ast.If):
+        return ast.unparse(node.test) == "TYPE_CHECKING" and all(map(_is_export, node.body))
+    return isinstance(node, ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign)

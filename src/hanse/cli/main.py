@@ -19,6 +19,18 @@ COMMANDS = {
     "demo": "hanse.cli.setup",
 }
 """Every command, in the order of the help, and the module that defines it under its name."""
+SHORT_HELP = {
+    "query": "Run SQL over the configured sources.",
+    "explain": "Show which source gets which SQL, and why the rest is done here.",
+    "shell": "Open the interactive shell.",
+    "sources": "List the sources: kind, server, tables, and what is wrong.",
+    "tables": "List the tables of all sources, or of one.",
+    "describe": "Show a table's columns, types and keys.",
+    "check": "Check the configuration and every source.",
+    "init": "Write a first hanse.yaml with an example of every kind.",
+    "demo": "Build a small company over six stores and answer a question.",
+}
+"""The line of each command in the help, which need not import them all."""
 
 
 class Commands(click.Group):
@@ -27,6 +39,11 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Every command's name."""
         return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The commands with their first lines, which are known without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SHORT_HELP.items()))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The command, imported now; None if there is none."""

@@ -33,13 +33,29 @@ class SetKind(StrEnum):
     EXCEPT = "except"
 
 
+class _Remembering:
+    """Room for what an operator derives from its fields; no field itself: neither compared nor shown nor copied."""
+
+    __slots__ = ("_columns",)
+    _columns: tuple[Column, ...]
+
+
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(_Remembering):
     """Any relational operator."""
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The output columns, in order."""
+        """The output columns, in order; derived once, since every stage asks again and again."""
+        try:
+            return self._columns
+        except AttributeError:
+            found = self._yields()
+            object.__setattr__(self, "_columns", found)
+            return found
+
+    def _yields(self) -> tuple[Column, ...]:
+        """Derive the output columns from the fields."""
         raise TypeError(f"{type(self).__name__} has no columns")
 
     @property
@@ -55,8 +71,7 @@ class Scan(Plan):
     table: Table
     outputs: tuple[tuple[Column, str], ...]
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
+    def _yields(self) -> tuple[Column, ...]:
         """The columns read."""
         return tuple(column for column, _ in self.outputs)
 
@@ -70,8 +85,7 @@ class Guard(Plan):
     obligation: str
     is_open: bool = True
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
+    def _yields(self) -> tuple[Column, ...]:
         """Those of the input."""
         return self.input.columns
 
@@ -92,8 +106,7 @@ class Values(Plan):
         if any(len(row) != len(self.outputs) for row in self.rows):
             raise ValueError("VALUES rows differ in length")
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
+    def _yields(self) -> tuple[Column, ...]:
         """One per expression of a row."""
         return self.outputs
 
@@ -108,8 +121,7 @@ class TableFunction(Plan):
     outputs: tuple[Column, ...]
     ordinality: bool = False
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
+    def _yields(self) -> tuple[Column, ...]:
         """The columns of the function."""
         return self.outputs
 
@@ -125,8 +137,7 @@ class Filter(Plan):
         if self.predicate.type.kind not in (BOOLEAN.kind, Kind.NULL):
             raise ValueError(f"a predicate is boolean, not {self.predicate.type}")
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
+    def _yields(self) -> tuple[Column, ...]:
         """Those of the input."""
         return self.input.columns
 
@@ -143,8 +154,7 @@ class Project(Plan):
     input: Plan
     items: tuple[tuple[Column, Expr], ...]
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
+    def _yields(self) -> tuple[Column, ...]:
         """The columns of the items."""
         return tuple(column for column, _ in self.items)
 
@@ -169,8 +179,7 @@ class Join(Plan):
         if self.lateral and self.kind not in (JoinKind.INNER, JoinKind.LEFT):
             raise ValueError(f"a lateral join cannot be {self.kind}")
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
+    def _yields(self) -> tuple[Column, ...]:
         """Left then right; left only for semi and anti joins."""
         if self.kind in (JoinKind.SEMI, JoinKind.ANTI):
             return self.left.columns
@@ -200,8 +209,7 @@ class Aggregate(Plan):
     calls: tuple[tuple[Column, AggregateCall], ...]
     sets: tuple[tuple[int, ...], ...] | None = None
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
+    def _yields(self) -> tuple[Column, ...]:
         """Keys then aggregates; keys are nullable under grouping sets."""
         keys = self.keys if self.sets is None else tuple(Column(k.id, k.name, k.type) for k in self.keys)
         return keys + tuple(column for column, _ in self.calls)
@@ -219,8 +227,7 @@ class Window(Plan):
     input: Plan
     calls: tuple[tuple[Column, WindowCall], ...]
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
+    def _yields(self) -> tuple[Column, ...]:
         """The input's, then the calls'."""
         return self.input.columns + tuple(column for column, _ in self.calls)
 
@@ -237,8 +244,7 @@ class Sort(Plan):
     input: Plan
     keys: tuple[SortKey, ...]
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
+    def _yields(self) -> tuple[Column, ...]:
         """Those of the input."""
         return self.input.columns
 
@@ -258,8 +264,7 @@ class Limit(Plan):
     offset: Expr | None = None
     with_ties: bool = False
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
+    def _yields(self) -> tuple[Column, ...]:
         """Those of the input."""
         return self.input.columns
 
@@ -276,8 +281,7 @@ class Distinct(Plan):
     input: Plan
     on: tuple[Expr, ...] = ()
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
+    def _yields(self) -> tuple[Column, ...]:
         """Those of the input."""
         return self.input.columns
 
@@ -301,8 +305,7 @@ class SetOperation(Plan):
         if not len(self.left.columns) == len(self.right.columns) == len(self.outputs):
             raise ValueError("the sides of a set operation differ in their number of columns")
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
+    def _yields(self) -> tuple[Column, ...]:
         """The new columns."""
         return self.outputs
 
@@ -325,8 +328,7 @@ class Cte(Plan):
     body: Plan
     recursive: bool = False
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
+    def _yields(self) -> tuple[Column, ...]:
         """Those of the body."""
         return self.body.columns
 
@@ -343,8 +345,7 @@ class CteScan(Plan):
     name: str
     outputs: tuple[Column, ...]
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
+    def _yields(self) -> tuple[Column, ...]:
         """The new columns."""
         return self.outputs
 
@@ -356,7 +357,6 @@ class FragmentScan(Plan):
     fragment: int
     outputs: tuple[Column, ...]
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
+    def _yields(self) -> tuple[Column, ...]:
         """The columns that the fragment yields."""
         return self.outputs

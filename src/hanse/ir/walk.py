@@ -6,6 +6,8 @@ subqueries, which are plans again. ``plans`` and ``map_plans`` descend into both
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from operator import is_not
+from typing import Any
 
 from hanse.ir import expr as e
 from hanse.ir import plan as p
@@ -15,20 +17,28 @@ type_of_subquery = (e.Scalar, e.Exists, e.Quantified)
 
 def operands(node: e.Expr) -> tuple[e.Expr, ...]:
     """The expressions directly below an expression (not those inside a subquery's plan)."""
-    match node:
-        case e.Call(args=args):
-            return args
-        case e.Quantified(args=args):
-            return args
-        case e.Cast(arg=arg) | e.InKeys(arg=arg):
-            return (arg,)
-        case e.InList(arg=arg, items=items):
-            return (arg, *items)
-        case e.Case(branches=branches, otherwise=otherwise):
-            flat = tuple(part for branch in branches for part in branch)
-            return flat if otherwise is None else (*flat, otherwise)
-        case _:
-            return ()
+    read = _OPERANDS.get(type(node))
+    return read(node) if read else ()
+
+
+def _of_in_list(node: e.InList) -> tuple[e.Expr, ...]:
+    return (node.arg, *node.items)
+
+
+def _of_case(node: e.Case) -> tuple[e.Expr, ...]:
+    flat = tuple(part for branch in node.branches for part in branch)
+    return flat if node.otherwise is None else (*flat, node.otherwise)
+
+
+_OPERANDS: dict[type[e.Expr], Callable[[Any], tuple[e.Expr, ...]]] = {
+    e.Call: lambda node: node.args,
+    e.Quantified: lambda node: node.args,
+    e.Cast: lambda node: (node.arg,),
+    e.InKeys: lambda node: (node.arg,),
+    e.InList: _of_in_list,
+    e.Case: _of_case,
+}
+"""By class, for most expressions are references and literals, about which every stage asks: they are not listed."""
 
 
 def with_operands(node: e.Expr, new: tuple[e.Expr, ...]) -> e.Expr:
@@ -50,25 +60,31 @@ def with_operands(node: e.Expr, new: tuple[e.Expr, ...]) -> e.Expr:
 def map_expr(node: e.Expr, change: Callable[[e.Expr], e.Expr]) -> e.Expr:
     """Rebuild an expression bottom-up through ``change``; untouched parts keep their identity."""
     old = operands(node)
-    new = tuple(map_expr(part, change) for part in old)
-    if any(a is not b for a, b in zip(old, new, strict=True)):
-        node = with_operands(node, new)
+    if old:
+        new = tuple([map_expr(part, change) for part in old])
+        if any(map(is_not, old, new)):
+            node = with_operands(node, new)
     return change(node)
 
 
 def walk_expr(node: e.Expr) -> Iterator[e.Expr]:
     """The expression and all below it, outermost first, not entering subqueries."""
-    yield node
-    for part in operands(node):
-        yield from walk_expr(part)
+    stack = [node]
+    while stack:
+        part = stack.pop()
+        yield part
+        stack += operands(part)[::-1]
 
 
 def subqueries(node: e.Expr) -> list[p.Plan]:
     """The plans of the subqueries inside an expression, not of those nested in them."""
-    found = [node.plan] if isinstance(node, type_of_subquery) else []
-    for part in operands(node):
-        if not isinstance(part, (e.Ref, e.Literal)):
-            found += subqueries(part)
+    found: list[p.Plan] = []
+    stack = [node]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, type_of_subquery):
+            found.append(part.plan)
+        stack += operands(part)[::-1]
     return found
 
 
@@ -156,29 +172,27 @@ def _of_window(call: e.WindowCall) -> list[e.Expr]:
 
 def expressions(plan: p.Plan) -> list[e.Expr]:
     """Every whole expression that the operator holds itself; an Aggregate's keys count as references."""
-    match plan:
-        case p.Filter():
-            return [plan.predicate]
-        case p.Join():
-            return [plan.condition]
-        case p.Project():
-            return [item for _, item in plan.items]
-        case p.Aggregate():
-            return [x for _, call in plan.calls for x in _of_aggregate(call)] + [key.ref() for key in plan.keys]
-        case p.Window():
-            return [x for _, call in plan.calls for x in _of_window(call)]
-        case p.Sort():
-            return _of_keys(plan.keys)
-        case p.Limit():
-            return [x for x in (plan.count, plan.offset) if x is not None]
-        case p.Distinct():
-            return list(plan.on)
-        case p.Values():
-            return [x for row in plan.rows for x in row]
-        case p.TableFunction():
-            return list(plan.args)
-        case _:
-            return []
+    read = _EXPRESSIONS.get(type(plan))
+    return read(plan) if read else []
+
+
+def _of_aggregates(plan: p.Aggregate) -> list[e.Expr]:
+    return [x for _, call in plan.calls for x in _of_aggregate(call)] + [key.ref() for key in plan.keys]
+
+
+_EXPRESSIONS: dict[type[p.Plan], Callable[[Any], list[e.Expr]]] = {
+    p.Filter: lambda plan: [plan.predicate],
+    p.Join: lambda plan: [plan.condition],
+    p.Project: lambda plan: [item for _, item in plan.items],
+    p.Aggregate: _of_aggregates,
+    p.Window: lambda plan: [x for _, call in plan.calls for x in _of_window(call)],
+    p.Sort: lambda plan: _of_keys(plan.keys),
+    p.Limit: lambda plan: [x for x in (plan.count, plan.offset) if x is not None],
+    p.Distinct: lambda plan: list(plan.on),
+    p.Values: lambda plan: [x for row in plan.rows for x in row],
+    p.TableFunction: lambda plan: list(plan.args),
+}
+"""By class; operators that are not listed hold none."""
 
 
 def with_inputs(plan: p.Plan, new: tuple[p.Plan, ...]) -> p.Plan:
@@ -187,7 +201,11 @@ def with_inputs(plan: p.Plan, new: tuple[p.Plan, ...]) -> p.Plan:
     if not old or (old[0] is new[0] and old[-1] is new[-1]):
         return plan
     match plan:
-        case p.Join() | p.SetOperation():
+        case p.Join():
+            return p.Join(plan.kind, new[0], new[1], plan.condition, plan.lateral)
+        case p.Filter():
+            return p.Filter(new[0], plan.predicate)
+        case p.SetOperation():
             return replace(plan, left=new[0], right=new[1])
         case p.Cte():
             return replace(plan, definition=new[0], body=new[1])
@@ -236,11 +254,13 @@ def children(plan: p.Plan) -> Iterator[p.Plan]:
 def used(nodes: Iterable[e.Expr]) -> set[int]:
     """Ids of all columns that expressions read, including what their subqueries read from outside."""
     ids: set[int] = set()
-    for node in nodes:
+    stack = list(nodes)
+    while stack:
+        node = stack.pop()
         if isinstance(node, e.Ref):
             ids.add(node.id)
             continue
-        ids |= used(operands(node))
+        stack += operands(node)
         if isinstance(node, type_of_subquery):
             ids |= free(node.plan)
     return ids

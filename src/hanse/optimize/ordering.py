@@ -136,17 +136,18 @@ def joined(graph: Graph, one: Tree, other: Tree) -> Tree:
     cost = one.cost + other.cost
     if one.home == other.home != HERE:
         return Tree(subset, cost + ROW_THERE * rows, one.home, one, other)
-    cost += _reduced(graph, one, other, rows) + _reduced(graph, other, one, rows)
-    cost += ROW_HERE * (graph.rows_of(one.subset) + graph.rows_of(other.subset) + rows)
-    return Tree(subset, cost, HERE, one, other)
+    sides = graph.rows_of(one.subset), graph.rows_of(other.subset)
+    if one.home != HERE:
+        cost += _reduced(moved(graph, one), *sides, rows)
+    if other.home != HERE:
+        cost += _reduced(moved(graph, other), *sides[::-1], rows)
+    return Tree(subset, cost + ROW_HERE * (sum(sides) + rows), HERE, one, other)
 
 
-def _reduced(graph: Graph, tree: Tree, other: Tree, rows: float) -> float:
-    """What it costs to bring a tree's rows here for a join that yields ``rows``: if the other side is small, its keys are
-    sent first, and only rows with partners come."""
-    here, there = graph.rows_of(tree.subset), graph.rows_of(other.subset)
-    whole = moved(graph, tree)
-    if tree.home == HERE or there > min(KEYS_MAX, KEYS_SHARE * here):
+def _reduced(whole: float, here: float, there: float, rows: float) -> float:
+    """What it costs to bring a side's rows (``here``, which costs ``whole``) for a join that yields ``rows``: if the other
+    side is small, its keys are sent first, and only rows with partners come."""
+    if there > min(KEYS_MAX, KEYS_SHARE * here):
         return whole
     return min(whole, whole * min(1.0, rows / here) + there * KEY_BYTES + REQUEST)
 

@@ -89,7 +89,9 @@ class Context:
             self._kept.append(plan)
             found = frozenset((plan.obligation,)) if isinstance(plan, Guard) else _NONE
             for child in children(plan) if self.holds_subquery(plan) else plan.inputs:
-                found |= self.obligations(child)
+                below = self.obligations(child)
+                if below:
+                    found |= below
             self._obligations[id(plan)] = found
         return found
 

@@ -21,6 +21,8 @@ NESTING_MAX = 100
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.CASE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.END})
 _PREFIXES = frozenset({TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.RLIKE})
+_NESTING = _OPENING | _CLOSING | _PREFIXES
+_SPECIAL = frozenset({TokenType.INTERVAL, TokenType.COLON, TokenType.PARAMETER, TokenType.NUMBER, TokenType.JOIN})
 _FIELDS = frozenset({"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"})
 _NOT_AFTER_COMMA = frozenset(
     {
@@ -74,21 +76,27 @@ class Preparation:
 
     def run(self) -> list[Token]:
         """All tokens, prepared; raises SyntaxFailure and ResourceLimit."""
-        while (token := self._peek()) is not None:
-            self._measure(token)
-            match token.token_type:
-                case TokenType.INTERVAL if self._is(1, TokenType.STRING):
-                    self._interval()
-                case TokenType.COLON if self._is_named_parameter():
-                    self._named_parameter()
-                case TokenType.PARAMETER:
-                    self._numbered_parameter()
-                case TokenType.NUMBER:
-                    self._number()
-                case TokenType.JOIN:
-                    self._join(token)
-                case _:
-                    self._plain(token)
+        while self._at < len(self.tokens):
+            token = self.tokens[self._at]
+            kind = token.token_type
+            if kind in _NESTING:
+                self._measure(token)
+            else:
+                self._prefixes = 0
+            if kind not in _SPECIAL:
+                self._plain(token)
+            elif kind is TokenType.INTERVAL and self._is(1, TokenType.STRING):
+                self._interval()
+            elif kind is TokenType.COLON and self._is_named_parameter():
+                self._named_parameter()
+            elif kind is TokenType.PARAMETER:
+                self._numbered_parameter()
+            elif kind is TokenType.NUMBER:
+                self._number()
+            elif kind is TokenType.JOIN:
+                self._join(token)
+            else:
+                self._plain(token)
         return self.done
 
     def _peek(self, ahead: int = 0) -> Token | None:
@@ -112,21 +120,18 @@ class Preparation:
             )
 
     def _plain(self, token: Token) -> None:
-        following = self._peek(1)
-        if token.token_type is TokenType.EQ and token.text != "=":
+        kind, place = token.token_type, self._at + 1
+        following = self.tokens[place] if place < len(self.tokens) else None
+        after = following.token_type if following is not None else None
+        if kind is TokenType.EQ and token.text != "=":
             raise SyntaxFailure(near(token), position=token.start, hint="equality is written =")
-        if token.token_type is TokenType.COMMA and (following is None or following.token_type in _NOT_AFTER_COMMA):
+        if kind is TokenType.COMMA and (after is None or after in _NOT_AFTER_COMMA):
             raise SyntaxFailure(near(following or token), position=(following or token).start)
-        if (
-            following is not None
-            and following.token_type is TokenType.L_PAREN
-            and token.token_type in CALLABLE_TOKENS
-            and token.text.upper() in REWRITTEN_FUNCTIONS
-        ):
-            token = _copy(token, token.token_type, token.text + MARK)
+        if after is TokenType.L_PAREN and kind in CALLABLE_TOKENS and token.text.upper() in REWRITTEN_FUNCTIONS:
+            token = _copy(token, kind, token.text + MARK)
         self.done.append(token)
-        self._at += 1
-        if following is not None and following.token_type is TokenType.ARROW:
+        self._at = place
+        if after is TokenType.ARROW:
             self._enclose_operand(token)
 
     def _enclose_operand(self, last: Token) -> None:

@@ -1,7 +1,5 @@
 """Each rule on plans built by hand: where it fires, and the counter-example of its docstring, where it must not."""
 
-import time
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -338,23 +336,16 @@ def test_a_plan_that_is_done_stays_done(make: Plans) -> None:
     assert shape(optimize(once)) == shape(once)
 
 
-def test_eight_tables_take_milliseconds(make: Plans) -> None:
+def test_eight_tables_take_few_rewrites(make: Plans) -> None:
     tables = [make.scan(f"{'crm' if place % 2 else 'sales'}.t{place}", "id a b c d e f g h") for place in range(8)]
     plan: p.Plan = tables[0]
     for table in tables[1:]:
         plan = join(plan, table)
     links = [eq(ref(one, "id"), ref(two, "id")) for one, two in pairwise(tables)]
     plan = make.groups(p.Filter(plan, both(*links, *(eq(ref(table, "a"), 5) for table in tables))), "b", n=COUNT)
-    assert best_of(20, lambda: optimize(plan)) < 0.010  # 0.0015 on a quiet machine
-
-
-def best_of(times: int, work: Callable[[], object]) -> float:
-    best = 9.0
-    for _ in range(times):
-        start = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - start)
-    return best
+    rewrites: list[str] = []
+    optimize(plan, recorder=lambda name, _: rewrites.append(name))
+    assert len(rewrites) <= 12  # 9; more is work that is done twice
 
 
 def test_phases_name_each_rule_after_its_file() -> None:

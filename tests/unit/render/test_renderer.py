@@ -1,8 +1,5 @@
 """Requests, the coordinator's SQL, and that a fragment is read once."""
 
-import time
-from itertools import pairwise
-
 import duckdb
 import pyarrow as pa
 import pytest
@@ -15,7 +12,7 @@ from hanse.ir.types import BOOLEAN, INT32, INT64
 from hanse.render import render
 from hanse.spi.capabilities import Capabilities
 from hanse.spi.duckdb.faults import DISABLED_OPTIMIZERS
-from tests.unit.render.small import CUSTOMERS, LOCAL, ORDERS, SMALL, Ids, call, eq, number, plus, project, ref, table
+from tests.unit.render.small import CUSTOMERS, LOCAL, ORDERS, SMALL, Ids, call, eq, number, plus, ref
 
 DIALECTS = {"shop": SMALL, "crm": SMALL, "lake": LOCAL}
 SHEETS = {"shop": Capabilities(), "crm": Capabilities(), "lake": Capabilities(embedded=True)}
@@ -137,24 +134,3 @@ def test_a_subquery_reads_a_fragment_too(ids):
     plan = p.Filter(read(one), e.Exists(BOOLEAN, p.Filter(read(two), eq(two.columns[0].ref(), one.columns[0].ref()))))
     expected = "SELECT t1.c1 FROM f1 t1 WHERE EXISTS (SELECT 1 FROM f2 t2 WHERE t2.c2 = t1.c1)"
     assert str(rendered(plan, one, two).sql) == expected
-
-
-def test_eight_tables_render_quickly(ids):
-    """The bound is 1.5 ms on a quiet machine; this one allows for a busy one, taking the best of many."""
-    columns = [(f"k{i}", INT32) for i in range(8)]
-    scans = [ids.scan(table(f"big{i}", *columns)) for i in range(8)]
-    plan = scans[0]
-    for left, right in pairwise(scans):
-        condition = call("and", eq(ref(left, "k1"), ref(right, "k0")), call("<", ref(left, "k2"), ref(right, "k3")))
-        plan = p.Join(p.JoinKind.INNER, plan, p.Filter(right, call(">", ref(right, "k4"), number(3))), condition)
-    sums = [(ids.column(f"s{i}", INT64), e.Aggregate(INT64, "sum", (ref(scans[i], "k5"),))) for i in range(4)]
-    plan = p.Aggregate(plan, (scans[0].columns[0], scans[3].columns[2]), tuple(sums))
-    plan = project(plan, ids=ids, **{f"o{i}": column.ref() for i, column in enumerate(plan.columns)})
-    plan = p.Limit(p.Sort(plan, (e.SortKey(plan.columns[0].ref()),)), number(10))
-    fragment = Fragment(1, "shop", plan)
-    best = 1.0
-    for _ in range(20):
-        start = time.perf_counter()
-        rendered(read(fragment), fragment)
-        best = min(best, time.perf_counter() - start)
-    assert best < 0.003

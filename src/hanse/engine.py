@@ -32,16 +32,17 @@ from hanse.execute.result import ResultStream
 from hanse.execute.running import RunningQueries
 from hanse.ir import types as t
 from hanse.ir.expr import Column, Literal
-from hanse.ir.plan import Plan
+from hanse.ir.plan import Plan, Scan
+from hanse.ir.walk import plans
 from hanse.optimize import optimize
 from hanse.optimize.estimate import Estimator, estimated
 from hanse.parse.parser import parse
 from hanse.parse.statements import Statement
 from hanse.render import render
 from hanse.settings import QuerySettings, load, validated
-from hanse.spi.connector import Embedded
+from hanse.spi.connector import Composite, Connector, Embedded
 from hanse.spi.duckdb.dialect import DuckDBDialect
-from hanse.spi.snapshot import Snapshot
+from hanse.spi.snapshot import Snapshot, SourceCatalog
 from hanse.split import split
 
 T = TypeVar("T")
@@ -93,8 +94,12 @@ class Engine:
         self._engine_settings = settings.engine
         self._connectors = {name: connect_source(name, block, folder) for name, block in settings.sources.items()}
         self._kinds = {name: str(block["kind"]) for name, block in settings.sources.items()}
+        self._parts = _parts(self._connectors)
+        self._part_kinds = dict(self._kinds)
+        for connector in self._connectors.values():
+            self._part_kinds |= connector.kinds if isinstance(connector, Composite) else {}
         self._store = CatalogStore(self._connectors, self._clock, settings.engine.catalog_ttl)
-        embedded = [connector for connector in self._connectors.values() if isinstance(connector, Embedded)]
+        embedded = [connector for connector in self._parts.values() if isinstance(connector, Embedded)]
         self._pool = InstancePool(settings.engine, embedded)
         self._running = RunningQueries()
         self._dialect = DuckDBDialect()
@@ -129,7 +134,7 @@ class Engine:
 
     def _run(self, query: _Query) -> ResultStream:
         def again(stale: StaleSnapshot) -> ResultStream:
-            snapshot = self._store.refresh(stale.source)
+            snapshot = self._store.refresh(_configured(stale.source))
             return self._execute(query, *self._plan(query, snapshot), snapshot)
 
         bound, stages = self._plan_known(query, self._store.snapshot())
@@ -140,7 +145,7 @@ class Engine:
         try:
             return self._plan(query, snapshot)
         except (UnknownName, SourceUnreachable) as failure:
-            lost = failure.source if isinstance(failure, SourceUnreachable) else None
+            lost = _configured(failure.source) if isinstance(failure, SourceUnreachable) else None
             if failure.code != "42P01" and lost is None:
                 raise
             if self._store.refresh_older(RECHECK_SECONDS, lost):
@@ -170,16 +175,17 @@ class Engine:
             timezone=query.settings.timezone or self._engine_settings.timezone,
             parameter_types=tuple(parameters.type_of(value) for value in query.values),
         )
-        dialects = {name: source.dialect for name, source in snapshot.sources.items()}
-        capabilities = {name: source.capabilities for name, source in snapshot.sources.items()}
         bound = watch("bind", lambda: bind(query.statement, tables, allow_all, context))
         recorder = (lambda name, after: steps.append((name, after))) if query.is_explained else None
-        in_place = frozenset(name for name, sheet in capabilities.items() if sheet.embedded)
+        in_place = frozenset(name for name, source in snapshot.sources.items() if source.capabilities.embedded)
         plan = watch("optimize", lambda: optimize(bound.plan, recorder=recorder, embedded=in_place))
+        sources = snapshot.physical() | _routed(plan, snapshot)
+        dialects = {name: source.dialect for name, source in sources.items()}
+        capabilities = {name: source.capabilities for name, source in sources.items()}
         pushdown = query.settings.pushdown == "on"
         shipping = query.settings.key_shipping
         cut = partial(split, pushdown=pushdown, key_shipping=shipping, sizes=Estimator())
-        graph = watch("split", lambda: cut(plan, snapshot.sources))
+        graph = watch("split", lambda: cut(plan, sources))
         graph = watch("optimize", lambda: estimated(graph)) if query.is_explained else graph
         requests = watch("render", lambda: render(graph, dialects, capabilities, self._dialect, bound.columns))
         return bound, explain.Stages(bound.plan, tuple(steps), plan, graph, requests)
@@ -201,9 +207,10 @@ class Engine:
         zone = query.settings.timezone or self._engine_settings.timezone
         report = Report(self._clock.new_id(), zone, stages_ms=query.watch.stages_ms)
         run = Run(
-            connectors=self._connectors,
-            kinds=self._kinds,
-            dialects={name: source.dialect for name, source in snapshot.sources.items()},
+            connectors=self._parts,
+            kinds=self._part_kinds,
+            dialects={name: source.dialect for name, source in snapshot.physical().items()},
+            fan_out={name: source.fan_out_max for name, source in snapshot.sources.items() if source.fan_out_max},
             snapshot_version=snapshot.version,
             dialect=self._dialect,
             parameters=_literals(query.values, bound.parameter_types),
@@ -242,8 +249,8 @@ class Engine:
                     pass
             report = result.report
         if format == "json":
-            return json.dumps(explain.as_dict(stages, self._kinds, report), indent=2, default=str)
-        return explain.as_text(stages, self._kinds, format, report)
+            return json.dumps(explain.as_dict(stages, self._part_kinds, report), indent=2, default=str)
+        return explain.as_text(stages, self._part_kinds, format, report)
 
     def _explained(self, query: _Query) -> ResultStream:
         options = query.statement.options
@@ -298,6 +305,25 @@ class Engine:
 def connect(config: str | Path | Mapping[str, Any] = "hanse.yaml") -> Engine:
     """An engine over the sources of a hanse.yaml, or of a mapping of the same shape; close it after use."""
     return Engine(config)
+
+
+def _parts(connectors: Mapping[str, Connector]) -> dict[str, Connector]:
+    """Every source that a request can go to: the shards in the place of what is sharded."""
+    found: dict[str, Connector] = {}
+    for name, connector in connectors.items():
+        found |= connector.shards if isinstance(connector, Composite) else {name: connector}
+    return found
+
+
+def _configured(source: str | None) -> str | None:
+    """The name in the configuration of a source that may be a shard."""
+    return source.partition("/")[0] if source else None
+
+
+def _routed(plan: Plan, snapshot: Snapshot) -> dict[str, SourceCatalog]:
+    """The sources that stand for a shard which run time finds: any of the shards, for they are alike."""
+    tables = [node.table for node in plans(plan) if isinstance(node, Scan) and node.table.route]
+    return {table.source: snapshot.sources[table.source.partition("/")[0]].shards[0] for table in tables}
 
 
 def _literals(values: tuple[Any, ...], types: tuple[t.Type, ...]) -> tuple[Literal, ...]:

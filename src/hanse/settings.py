@@ -17,7 +17,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -92,9 +92,13 @@ def _config_error(model: type[BaseModel], failure: ValidationError, where: str) 
 
 
 def _keys_at(model: type[BaseModel], path: tuple[int | str, ...]) -> Iterable[str]:
-    for part in path:
+    parts = iter(path)
+    for part in parts:
         field = model.model_fields.get(str(part))
         inner = field.annotation if field else None
+        if get_origin(inner) in (dict, list):
+            inner = get_args(inner)[-1]
+            next(parts, None)  # the key or the place of one of many
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return ()
         model = inner

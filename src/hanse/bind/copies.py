@@ -4,17 +4,11 @@
 operand with a subquery in it would make the same columns twice, which no plan may do.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Callable
 
-from hanse.ir.expr import Column, Ref
-from hanse.ir.plan import Cte, CteScan, Plan
-from hanse.ir.tables import Table
-from hanse.ir.types import Type
-from hanse.ir.walk import expressions, map_expressions, map_subqueries, plans, subqueries, with_inputs
-
-T = TypeVar("T")
+from hanse.ir.copies import copied
+from hanse.ir.plan import Plan
+from hanse.ir.walk import expressions, map_expressions, map_subqueries, subqueries, with_inputs
 
 
 def apart(plan: Plan, fresh: Callable[[], int]) -> Plan:
@@ -29,7 +23,7 @@ def apart(plan: Plan, fresh: Callable[[], int]) -> Plan:
 
     def once(query: Plan) -> Plan:
         if _made(query) & seen:
-            query = _copy(query, fresh)
+            query = copied(query, fresh)
         seen.update(_made(query))
         return visit(query)
 
@@ -39,29 +33,3 @@ def apart(plan: Plan, fresh: Callable[[], int]) -> Plan:
 def _made(plan: Plan) -> set[int]:
     """Ids of the columns of a query, without those of the subqueries in it."""
     return {column.id for column in plan.columns}.union(*map(_made, plan.inputs))
-
-
-def _copy(query: Plan, fresh: Callable[[], int]) -> Plan:
-    inside = list(plans(query))
-    ids = {id: fresh() for id in sorted({column.id for node in inside for column in node.columns})}
-    names = {node.name: f"{node.name}_{fresh()}" for node in inside if isinstance(node, Cte)}
-    return _renumbered(query, ids, names)
-
-
-def _renumbered(value: T, ids: Mapping[int, int], names: Mapping[str, str]) -> T:
-    """The value with other ids in all columns and references below it, and other names of its CTEs."""
-    if isinstance(value, tuple):
-        return tuple(_renumbered(item, ids, names) for item in value)  # type: ignore[return-value]
-    if not is_dataclass(value) or isinstance(value, (type, Table, Type)):
-        return value
-    changed: dict[str, Any] = {}
-    for field in fields(value):
-        old = getattr(value, field.name)
-        new = _renumbered(old, ids, names)
-        if new is not old:
-            changed[field.name] = new
-    if isinstance(value, (Column, Ref)):
-        changed["id"] = ids.get(value.id, value.id)
-    if isinstance(value, (Cte, CteScan)):
-        changed["name"] = names.get(value.name, value.name)
-    return replace(value, **changed) if changed else value

@@ -11,12 +11,14 @@ from hanse.settings import nearest, validated
 from hanse.spi.connector import Connector, Plugin
 
 GROUP = "hanse.connectors"
+SHARDED = EntryPoint("sharded", "hanse.catalog.sharded:plugin", GROUP)
+"""A source that is made of others is no connector of its own: it opens these through here."""
 
 
 @cache
 def kinds() -> Mapping[str, EntryPoint]:
     """The installed kinds of source; nothing is imported before it is used."""
-    return {point.name: point for point in entry_points(group=GROUP)}
+    return {point.name: point for point in (*entry_points(group=GROUP), SHARDED)}
 
 
 def plugin(kind: str, where: str) -> Plugin:

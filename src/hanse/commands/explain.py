@@ -62,10 +62,15 @@ def _fragments(graph: FragmentGraph) -> str:
 
 
 def _sql(requests: RequestGraph, kinds: Mapping[str, str]) -> str:
-    lines = [f"f{r.fragment} @{r.source} {kinds.get(r.source, '')}: {r.sql}" for r in requests.requests]
+    lines = [f"f{r.fragment} @{r.source} {_kind(r, kinds)}: {r.sql}" for r in requests.requests]
     if requests.sql is not None:
         lines.append(f"here duckdb: {requests.sql}")
     return "\n".join(lines)
+
+
+def _kind(request: Request, kinds: Mapping[str, str]) -> str:
+    """The kind of the source; ``sharded`` where run time will choose the shard."""
+    return kinds.get(request.source) or kinds.get(request.source.partition("/")[0], "")
 
 
 def _decision(decision: Decision) -> str:
@@ -107,7 +112,7 @@ def _request(request: Request, kinds: Mapping[str, str], fragment: Fragment, see
     place = "read in place" if request.embedded else "sent"
     expected = f", {fragment.estimate}" if fragment.estimate else ""
     lines = [
-        f"f{request.fragment} @{request.source} ({kinds.get(request.source, '')}), {place}{expected}:",
+        f"f{request.fragment} @{request.source} ({_kind(request, kinds)}), {place}{expected}:",
         f"    {request.sql}",
     ]
     if seen is not None:
@@ -139,7 +144,7 @@ def as_dict(stages: Stages, kinds: Mapping[str, str], report: Report | None = No
             {
                 "fragment": request.fragment,
                 "source": request.source,
-                "kind": kinds.get(request.source, ""),
+                "kind": _kind(request, kinds),
                 "embedded": request.embedded,
                 "sql": str(request.sql),
                 "plan": text.as_dict(stages.graph.fragments[place].plan),

@@ -16,6 +16,7 @@ from hanse.execute.keys import ShippedKeys
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import Report, SourceReport
 from hanse.execute.result import ResultStream
+from hanse.execute.routing import routed
 from hanse.execute.running import RunningQueries
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request, RequestGraph
@@ -44,6 +45,8 @@ class Run:
     """Milliseconds since the query started."""
     dialects: Mapping[str, Dialect] = field(default_factory=dict)
     """Those of the sources, which spell shipped keys."""
+    fan_out: Mapping[str, int] = field(default_factory=dict)
+    """As many shards of each sharded source as the query may ask; what is missing has no limit."""
     running: RunningQueries = field(default_factory=RunningQueries)
     """Where the query is known while it holds anything."""
 
@@ -132,8 +135,9 @@ def execute(graph: RequestGraph, pool: InstancePool, run: Run) -> ResultStream:
 
 
 def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope, held: _Held) -> BatchQueue:
+    graph = routed(graph, run.parameters, run.fan_out)
     reports = {request.fragment: _report(request, run) for request in graph.requests}
-    run.report.sources.extend(reports.values())
+    run.report.sources.extend(reports[request.fragment] for request in graph.requests if not request.idle)
     fetches = {
         request.fragment: Fetch(request, reports[request.fragment], scope, run.elapsed)
         for request in graph.requests
@@ -145,7 +149,7 @@ def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope
     _begin_sessions(graph, pool, run, scope, held)
     scope.check()
     for fetch in fetches.values():
-        held.threads.append(fetch.start(held.sessions[fetch.request.source], run.parameters))
+        held.threads.append(fetch.start(held.sessions.get(fetch.request.source), run.parameters))
     if coordinator is not None and graph.sql is not None:
         coordinator.register(fetches, queue)
         text = statement(graph.sql, run.parameters, run.dialect)
@@ -187,7 +191,7 @@ def _begin_sessions(graph: RequestGraph, pool: InstancePool, run: Run, scope: Ca
     With the instance, which is taken before, nobody can hold what another waits for while he waits for him. Connecting
     itself happens in the requests' threads, at all sources at once.
     """
-    counts = Counter(request.source for request in graph.requests if not request.embedded)
+    counts = Counter(request.source for request in graph.requests if not (request.embedded or request.idle))
     for source in sorted(counts):
         context = ReadContext(
             run.report.query_id,

@@ -50,20 +50,21 @@ class Fetch:
         """Fetch only when these keys are known."""
         self._awaits[keys.hole.id] = (keys, dialect)
 
-    def start(self, session: Session, parameters: tuple[Literal, ...]) -> threading.Thread:
-        """Begin in a thread of its own, which ends with the stream, an error, or the query."""
+    def start(self, session: Session | None, parameters: tuple[Literal, ...]) -> threading.Thread:
+        """Begin in a thread of its own, which ends with the stream, an error, or the query. A request that is idle needs
+        no session."""
         thread = threading.Thread(
             target=self._run, args=(session, parameters), name=f"hanse-fetch-{self.request.source}", daemon=True
         )
         thread.start()
         return thread
 
-    def _run(self, session: Session, parameters: tuple[Literal, ...]) -> None:
+    def _run(self, session: Session | None, parameters: tuple[Literal, ...]) -> None:
         report = self._report
         try:
             request = self._filled()
             report.started_ms = self._elapsed()
-            if request is not None:
+            if request is not None and session is not None:
                 report.sql = str(request.sql) if len(str(request.sql)) <= SQL_SHOWN else report.sql
                 batches = session.read(request, parameters)
                 report.snapshot = session.snapshot
@@ -92,6 +93,8 @@ class Fetch:
 
     def _filled(self) -> Request | None:
         """The request with its keys; None if there are none, so that nothing need be asked."""
+        if self.request.idle:
+            return None
         if not self._awaits:
             return self.request
         found = {id: keys.wait() for id, (keys, _) in self._awaits.items()}

@@ -7,6 +7,7 @@ from typing import Any
 from hanse.errors import InternalError
 from hanse.ir.expr import Column, Parameter
 from hanse.ir.fragment import Hole
+from hanse.ir.sharding import Home, Route
 from hanse.ir.tables import Collation, Table
 from hanse.ir.types import Type
 
@@ -65,6 +66,15 @@ def _shown(part: str | Parameter | KeyHole) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Destination:
+    """What a request is at one of several shards."""
+
+    source: str
+    sql: SqlText
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One statement for one source. Its result has exactly the ``columns``, by position, in their Arrow carriers."""
 
@@ -76,6 +86,13 @@ class Request:
     """The tables that the statement reads."""
     embedded: bool = False
     """The coordinator's own engine runs it: the text stands inside the coordinator's SQL, nothing is shipped."""
+    route: Route | None = None
+    """How run time chooses among ``destinations``, one for each shard; None: the request is for ``source``."""
+    destinations: tuple[Destination, ...] = ()
+    homes: tuple[Home, ...] = ()
+    """Parts of sharded tables without whose rows it yields nothing; only such of which run time may know that."""
+    idle: bool = False
+    """Run time has found that it would yield nothing: it is not sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from hanse.ir.sharding import Home, Route, Sharding
 from hanse.ir.types import Type
 
 
@@ -122,6 +123,12 @@ class Table:
     """The columns of each index by which the source finds rows, in order."""
     statistics: TableStatistics | None = field(default=None, compare=False, repr=False)
     """None: the source has none. Two tables that differ in this alone are the same table."""
+    sharding: Sharding | None = field(default=None, compare=False, repr=False)
+    """Its shards, if the table is a logical one: ``optimize`` puts what is physical in its place."""
+    home: Home | None = field(default=None, compare=False, repr=False)
+    """Which part of a logical table it is; None: it is a whole table."""
+    route: Route | None = field(default=None, compare=False, repr=False)
+    """How run time finds the shard that is meant; None: the table is where ``source`` says."""
 
     def column(self, name: str) -> TableColumn:
         """The column of exactly that name; raises KeyError."""

@@ -6,6 +6,7 @@ from enum import Enum
 from hanse.ir.plan import Plan
 from hanse.optimize.rule import Rule
 from hanse.optimize.rules.convert_outer_join import ConvertOuterJoin
+from hanse.optimize.rules.expand_shards import ExpandShards
 from hanse.optimize.rules.factor_disjunctions import FactorDisjunctions
 from hanse.optimize.rules.infer_constants import InferConstants
 from hanse.optimize.rules.merge_filters import MergeFilters
@@ -87,5 +88,6 @@ PHASES: tuple[Phase, ...] = (
     Phase("order joins", Walk.WHOLE, (OrderJoins(),)),  # all conditions have arrived at their joins
     Phase("order sides", Walk.UP, (SwapOuterJoinSides(),)),
     Phase("prune", Walk.WHOLE, (RemoveUnseenSorts(), PruneColumns())),  # nothing moves between operators any more
+    Phase("shards", Walk.WHOLE, (ExpandShards(),)),  # each shard gets what has been pushed to its table
     Phase("limit", Walk.DOWN, (MergeProjects(), PushLimitThroughProject(), PushLimitIntoUnion())),
 )

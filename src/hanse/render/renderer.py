@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 from hanse.ir import plan as p
 from hanse.ir.expr import Column
@@ -10,6 +11,7 @@ from hanse.ir.request import Request, RequestGraph, SqlText
 from hanse.ir.tables import Table
 from hanse.ir.walk import plans
 from hanse.render.relations import Relation
+from hanse.render.shards import deciding, destinations
 from hanse.render.writer import Writer, write
 from hanse.spi.capabilities import Capabilities
 from hanse.spi.dialect import Dialect
@@ -25,12 +27,9 @@ def render(
     """Everything that execution needs, as text; ``columns`` are those of the answer, by position."""
     feeding = {hole.origin for hole in graph.holes}  # their keys are needed before the coordinator's statement runs
     requests = tuple(
-        Request(
-            fragment.id,
-            fragment.source,
-            write(fragment.plan, dialects[fragment.source]),
-            fragment.columns,
-            _tables(fragment.plan),
+        _request(
+            fragment,
+            dialects[fragment.source],
             capabilities[fragment.source].embedded and fragment.id not in feeding,
         )
         for fragment in graph.fragments
@@ -39,6 +38,24 @@ def render(
     if direct is not None:
         return RequestGraph(requests, columns, None, direct)
     return RequestGraph(requests, columns, _coordinator(graph, requests, dialects, coordinator), holes=graph.holes)
+
+
+def _request(fragment: Fragment, dialect: Dialect, embedded: bool) -> Request:
+    """The request of one fragment."""
+    request = Request(
+        fragment.id,
+        fragment.source,
+        write(fragment.plan, dialect),
+        fragment.columns,
+        _tables(fragment.plan),
+        embedded,
+    )
+    route = next((table.route for table in request.tables if table.route), None)
+    if route is not None:
+        there = destinations(fragment.plan, route, request.sql, dialect)
+        return replace(request, route=route, destinations=there)
+    homes = tuple(dict.fromkeys(deciding(fragment.plan)))
+    return replace(request, homes=homes) if homes and not embedded else request
 
 
 def _tables(plan: p.Plan) -> tuple[Table, ...]:

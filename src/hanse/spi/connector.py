@@ -1,6 +1,6 @@
 """What a source does: describe itself, then answer requests. Calls block; execution gives each its own thread."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -77,6 +77,19 @@ class Connector(Protocol):
 
     def close(self) -> None:
         """Drop every connection. Idempotent."""
+
+
+@runtime_checkable
+class Composite(Protocol):
+    """A connector that is made of others: requests go to these."""
+
+    @property
+    def shards(self) -> "Mapping[str, Connector]":
+        """The parts by their names as sources: ``sales/0``."""
+
+    @property
+    def kinds(self) -> Mapping[str, str]:
+        """The kind of each part."""
 
 
 @runtime_checkable

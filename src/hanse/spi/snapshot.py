@@ -21,6 +21,10 @@ class SourceCatalog:
     """Product and version, for people."""
     default_schema: str = ""
     """The schema whose tables may be named ``source.table`` where several schemas hold that name."""
+    shards: "tuple[SourceCatalog, ...]" = ()
+    """Of a sharded source: its parts, each a source of its own that only plans name (``sales/0``)."""
+    fan_out_max: int | None = None
+    """As many shards as one query may ask; None: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +35,10 @@ class Snapshot:
     sources: Mapping[str, SourceCatalog]
     unavailable: Mapping[str, str] = field(default_factory=dict)
     """Sources whose catalog could not be read, with the reason: naming one of their tables gives that as error."""
+
+    def physical(self) -> dict[str, SourceCatalog]:
+        """Every source that requests may go to, by name: the shards in the place of what is sharded."""
+        found: dict[str, SourceCatalog] = {}
+        for name, source in self.sources.items():
+            found |= {shard.source: shard for shard in source.shards} if source.shards else {name: source}
+        return found

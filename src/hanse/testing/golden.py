@@ -22,8 +22,9 @@ from hanse.bind.binder import BindContext, allow_all, bind
 from hanse.bind.tables import Tables
 from hanse.ir import text
 from hanse.ir.plan import Plan
+from hanse.ir.sharding import Home, Scheme, Sharding
 from hanse.ir.tables import ColumnStatistics, Table, TableColumn, TableStatistics
-from hanse.ir.types import DATE, FLOAT64, INT32, TEXT, Type, decimal
+from hanse.ir.types import DATE, FLOAT64, INT32, TEXT, Kind, Type, decimal
 from hanse.optimize import optimize
 from hanse.parse.parser import parse
 
@@ -45,6 +46,18 @@ def _counted(name: str, columns: str, rows: int, **distinct: int) -> Table:
     return replace(_table(name, columns), statistics=TableStatistics(float(rows), known))
 
 
+def _sharded(name: str, columns: str, key: str = "", method: str = "mod") -> Table:
+    """A table over two shards, by a hash of its key; without a key, every shard has a copy."""
+    whole = _table(name, columns)
+    kind = Kind.INT64
+    scheme = Scheme("hash", kind, 2, function=method, assignment=(0, 1)) if key else None
+    parts = tuple(
+        replace(whole, source=f"{whole.source}/{place}", home=Home(whole.source, place, key, scheme))
+        for place in range(2)
+    )
+    return replace(whole, sharding=Sharding(parts, key, scheme, copies=not key, uniform=True))
+
+
 CATALOG = (
     _table("crm.customers", "id:int! name:text segment:int region:text"),
     _table("crm.notes", "customer_id:int! body:text written:date"),
@@ -55,6 +68,11 @@ CATALOG = (
     _counted("plant.places", "maker_id:int! city:text", 1_000, maker_id=100),
     _counted("trade.parts", "id:int! name:text colour:text", 10_000, colour=20),
     _counted("trade.makers", "id:int! city:text", 100, city=50),
+    _sharded("mall.buyers", "id:int! name:text town:text", "id"),
+    _sharded("mall.sales", "id:int! buyer_id:int! ware:text price:int", "buyer_id"),
+    _sharded("mall.visits", "visitor_id:int day:date", "visitor_id"),
+    _sharded("mall.letters", "buyer_id:int! body:text", "buyer_id", "crc32"),
+    _sharded("mall.towns", "name:text land:text"),
 )
 """The tables that the cases know; ``!`` is NOT NULL. Rows are only counted in plant and trade."""
 _CONTEXT = BindContext(dt.datetime(2026, 1, 1, tzinfo=dt.UTC))

@@ -1,0 +1,116 @@
+"""How a table's rows are spread over shards, and on which shards a value lives.
+
+A *sharded* table is logical: no source has it; each shard has a physical table with some of its rows. A ``Scheme`` says
+where the row of a key lives. Everything here errs to the safe side: a shard too many costs a statement, one too few a row.
+Rows whose key is NULL may be anywhere.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hanse.ir import expr as e
+from hanse.ir.hashes import hasher
+from hanse.ir.types import Kind
+
+if TYPE_CHECKING:
+    from hanse.ir.tables import Table
+
+Shards = frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """Where the row of a key lives. Two tables of one source with equal schemes keep equal keys on the same shard."""
+
+    method: str
+    """``hash``, ``range`` or ``list``."""
+    kind: Kind
+    """That of the key; every integer is INT64 here, since equal numbers live together whatever their width."""
+    count: int
+    """How many shards there are."""
+    function: str = ""
+    assignment: tuple[int, ...] = ()
+    """For hash: the shard of each remainder; as many as the modulus says."""
+    ranges: tuple[tuple[Any, Any, int], ...] = ()
+    """For range: from (included) and to (not included), None where it is open, and the shard."""
+    values: tuple[tuple[Any, int], ...] = ()
+    """For list: each value and its shard."""
+    other: int | None = None
+    """For list: the shard of all values that are not listed; None: there are no others."""
+
+    @property
+    def all(self) -> Shards:
+        """Every shard."""
+        return frozenset(range(self.count))
+
+    def shards_of(self, value: Any) -> Shards:
+        """Where rows with that key can be: at most one shard. ``value`` is the carrier of the key's type, not None."""
+        match self.method:
+            case "hash":
+                number = hasher(self.function, self.kind)(value)
+                return frozenset((self.assignment[number % len(self.assignment)],))
+            case "range":
+                return frozenset(
+                    shard
+                    for low, high, shard in self.ranges
+                    if (low is None or low <= value) and (high is None or value < high)
+                )
+            case _:
+                listed = frozenset(shard for known, shard in self.values if known == value)
+                return listed or (frozenset() if self.other is None else frozenset((self.other,)))
+
+    def shards_within(self, low: Any, high: Any) -> Shards:
+        """Where rows with a key between the two, both included, can be; None is open."""
+        if self.method == "range":
+            return frozenset(
+                shard
+                for start, end, shard in self.ranges
+                if (high is None or start is None or start <= high) and (low is None or end is None or low < end)
+            )
+        if self.method == "list" and self.other is None:
+            return frozenset(
+                shard
+                for value, shard in self.values
+                if (low is None or low <= value) and (high is None or value <= high)
+            )
+        return self.all
+
+
+@dataclass(frozen=True, slots=True)
+class Sharding:
+    """What makes a table a logical one."""
+
+    tables: "tuple[Table, ...]" = field(compare=False, repr=False)
+    """The physical table of each shard, in the shards' order."""
+    key: str = ""
+    """The column by whose value rows are spread; empty where nobody knows."""
+    scheme: Scheme | None = None
+    copies: bool = False
+    """Every shard has all the rows."""
+    uniform: bool = False
+    """All shards are of one kind and version and declare the table alike, so that a plan for one is good for any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Stands at a physical table: which part of what it is."""
+
+    source: str
+    """The sharded source."""
+    shard: int
+    key: str
+    scheme: Scheme | None
+    tests: tuple[e.Expr, ...] = ()
+    """Conditions that all rows pass which matter, over parameters: run time knows whether this shard has any."""
+    ids: Shards = frozenset()
+    """Ids of the columns that hold the key, in ``tests``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Stands at a table of which the one shard is meant where a constant lives that only run time knows."""
+
+    scheme: Scheme
+    value: e.Expr
+    """A parameter, perhaps widened."""
+    tables: "tuple[Table, ...]" = field(compare=False, repr=False)

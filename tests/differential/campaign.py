@@ -14,7 +14,7 @@ from pathlib import Path
 from hanse.engine import Engine
 from hanse.errors import HanseError
 from hanse.testing.differential import Answer, answer, difference
-from tests.differential import load
+from tests.differential import load, spreading
 from tests.differential.choices import Choices, shrunk
 from tests.differential.oracle import PostgresOracle, bytewise_database
 from tests.differential.queries import Generator, Query
@@ -64,10 +64,11 @@ class Tally:
 
 @dataclass
 class World:
-    """The sources of one schema, filled, and the five ways to ask them."""
+    """The sources of one schema, filled, and the ways to ask them."""
 
     tables: list[Table]
     spread: Engine
+    shards: Engine
     together: Engine
     postgres: PostgresOracle
 
@@ -78,6 +79,8 @@ class World:
             ("pushdown off", lambda q: answer(self.spread, q.sql, q.parameters, pushdown="off")),
             ("pushdown on", lambda q: answer(self.spread, q.sql, q.parameters)),
             ("keys shipped", lambda q: answer(self.spread, q.sql, q.parameters, key_shipping="force")),
+            ("over shards", lambda q: answer(self.shards, q.sql, q.parameters)),
+            ("over shards, keys shipped", lambda q: answer(self.shards, q.sql, q.parameters, key_shipping="force")),
             ("one DuckDB with everything", lambda q: answer(self.together, q.sql, q.parameters)),
         ]
 
@@ -117,7 +120,44 @@ def world(seed: int, pg_url: str, mysql_url: str) -> Iterator[World]:
             Engine({"sources": {"all": {"kind": "duckdb", "path": str(folder / "all.duckdb")}}, "engine": small})
         )
         oracle = stack.enter_context(contextlib.closing(PostgresOracle(judge)))
-        yield World(tables, spread, together, oracle)
+        over = {
+            "pgs": _sharded(
+                Choices(seed + 1),
+                of["postgres"],
+                [stack.enter_context(databases.postgres_database(pg_url)) for _ in range(3)],
+                load.postgres,
+                "postgres",
+            ),
+            "mys": _sharded(
+                Choices(seed + 2),
+                of["mysql"],
+                [stack.enter_context(databases.mysql_database(mysql_url)) for _ in range(2)],
+                load.mysql,
+                "mysql",
+            ),
+        }
+        rest = {name: source for name, source in sources.items() if name not in ("pg", "my")}
+        shards = stack.enter_context(Engine({"sources": over | rest, "engine": small}))
+        yield World(tables, spread, shards, together, oracle)
+
+
+def _sharded(
+    choices: Choices,
+    tables: list[Table],
+    places: Sequence[databases.Database],
+    fill: Callable[[databases.Database, Sequence[Table]], None],
+    kind: str,
+) -> dict[str, object]:
+    """The block of a sharded source with these tables, whose shards are filled."""
+    ways = spreading.ways(choices, len(places), tables, kind == "postgres")
+    parts = [ways[table.name].parts(table, len(places), choices) for table in tables]
+    for shard, place in enumerate(places):
+        fill(place, [part[shard] for part in parts])
+    return {
+        "kind": "sharded",
+        "shards": [{"kind": kind, "url": place.url, "connections": 4} for place in places],
+        "tables": {name: way.options for name, way in ways.items()},
+    }
 
 
 def campaign(

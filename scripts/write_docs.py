@@ -206,10 +206,21 @@ def _options(block: Schema, definitions: Schema, prefix: str) -> Iterator[tuple[
             continue
         choices = [option, *option.get("anyOf", ())]
         inner = next((choice["$ref"] for choice in choices if "$ref" in choice), None)
+        path = f"{prefix}{name}."
         if inner is None:
             yield prefix + name, option
-        else:
-            yield from _options(definitions[inner.rpartition("/")[2]], definitions, f"{prefix}{name}.")
+            inner, path = _inside(option, path)
+        if inner is not None:
+            yield from _options(definitions[inner.rpartition("/")[2]], definitions, path)
+
+
+def _inside(option: Schema, path: str) -> tuple[str | None, str]:
+    """The block that each member of a list or map is, and how a path names it."""
+    for key, mark in (("items", "[]."), ("additionalProperties", ".<name>.")):
+        members = option.get(key)
+        if isinstance(members, dict) and "$ref" in members:
+            return str(members["$ref"]), path[:-1] + mark
+    return None, path
 
 
 def _type(option: Schema) -> str:
@@ -220,9 +231,10 @@ def _type(option: Schema) -> str:
     names = {"string": "text", "integer": "integer", "number": "number", "boolean": "`true`, `false`"}
     match option.get("type"):
         case "array":
-            return f"list of {_type(option['items'])}"
+            return f"list of {_type(option['items']) or 'values'}"
         case "object":
-            return f"map of name to {_type(option['additionalProperties'])}"
+            members = option["additionalProperties"]
+            return f"map of name to {_type(members)}".removesuffix(" to ") if isinstance(members, dict) else "block"
         case str() as type:
             return names[type]
     return ""

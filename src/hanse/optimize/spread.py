@@ -82,15 +82,13 @@ def _of_scan(node: p.Scan) -> Spread | None:
 
 
 def _filtered(node: p.Filter, below: Spread | None) -> Spread | None:
-    if below is None or below.copies or below.scheme is None or not below.ids:
+    if below is None:
+        return None
+    tests = list(e.conjuncts(node.predicate))
+    if any(isinstance(test, e.Literal) for test in tests):  # false or NULL: nothing passes
+        return replace(below, shards=frozenset())
+    if below.copies or below.scheme is None or not below.ids:
         return below
-    return narrowed(below, e.conjuncts(node.predicate))
-
-
-def narrowed(below: Spread, conditions: Iterable[e.Expr]) -> Spread:
-    """The same under conditions that every row passes."""
-    tests = list(conditions)
-    assert below.scheme
     shards, later = below.shards, list[e.Expr]()
     for test in tests:
         shards &= concerned(test, below.ids, below.scheme, literal)

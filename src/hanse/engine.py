@@ -43,7 +43,7 @@ from hanse.settings import QuerySettings, load, validated
 from hanse.spi.connector import Composite, Connector, Embedded
 from hanse.spi.duckdb.dialect import DuckDBDialect
 from hanse.spi.snapshot import Snapshot, SourceCatalog
-from hanse.split import split
+from hanse.split import runs_there, split
 
 T = TypeVar("T")
 RECHECK_SECONDS = 1.0
@@ -178,11 +178,13 @@ class Engine:
         bound = watch("bind", lambda: bind(query.statement, tables, allow_all, context))
         recorder = (lambda name, after: steps.append((name, after))) if query.is_explained else None
         in_place = frozenset(name for name, source in snapshot.sources.items() if source.capabilities.embedded)
-        plan = watch("optimize", lambda: optimize(bound.plan, recorder=recorder, embedded=in_place))
+        pushdown = query.settings.pushdown == "on"
+        able = partial(runs_there, sources=snapshot.physical()) if pushdown else lambda _plan: False
+        better = partial(optimize, recorder=recorder, embedded=in_place, runs_there=able)
+        plan = watch("optimize", lambda: better(bound.plan))
         sources = snapshot.physical() | _routed(plan, snapshot)
         dialects = {name: source.dialect for name, source in sources.items()}
         capabilities = {name: source.capabilities for name, source in sources.items()}
-        pushdown = query.settings.pushdown == "on"
         shipping = query.settings.key_shipping
         cut = partial(split, pushdown=pushdown, key_shipping=shipping, sizes=Estimator())
         graph = watch("split", lambda: cut(plan, sources))

@@ -14,7 +14,7 @@ from hanse.ir.expr import Expr
 from hanse.ir.plan import Plan
 from hanse.ir.walk import map_expr, map_expressions, type_of_subquery, with_inputs
 from hanse.optimize.phases import PHASES, Phase, Walk
-from hanse.optimize.rule import Context, Rule
+from hanse.optimize.rule import Context, Rule, RunsThere
 
 REWRITES_MAX = 20_000
 """More rewrites than that in one plan are a cycle of rules, not work."""
@@ -22,10 +22,17 @@ REWRITES_MAX = 20_000
 Recorder = Callable[[str, Plan], None]
 
 
-def optimize(plan: Plan, *, recorder: Recorder | None = None, embedded: frozenset[str] = frozenset()) -> Plan:
+def optimize(
+    plan: Plan,
+    *,
+    recorder: Recorder | None = None,
+    embedded: frozenset[str] = frozenset(),
+    runs_there: RunsThere | None = None,
+) -> Plan:
     """Improve a bound plan. ``recorder`` is told the name of each rule that fired and the whole plan after it;
-    ``embedded`` are the sources whose rows need not move, for they are read in place."""
-    run = _Run(plan, recorder, embedded)
+    ``embedded`` are the sources whose rows need not move, for they are read in place; ``runs_there`` says whether the one
+    source of a plan's tables can run it as a whole (where it is not given, every source can)."""
+    run = _Run(plan, recorder, Context(plan, embedded, runs_there))
     for phase in PHASES:
         run.phase(phase)
     check(run.root)
@@ -35,10 +42,10 @@ def optimize(plan: Plan, *, recorder: Recorder | None = None, embedded: frozense
 class _Run:
     """One optimization: the plan so far, its recorder, and the count of rewrites."""
 
-    def __init__(self, plan: Plan, recorder: Recorder | None, embedded: frozenset[str]) -> None:
+    def __init__(self, plan: Plan, recorder: Recorder | None, context: Context) -> None:
         self.root = plan
         self.recorder = recorder
-        self.context = Context(embedded)
+        self.context = context
         self.counts: Counter[str] = Counter()
         self.around: list[Callable[[Plan], Plan]] = []
         """How to put the operator at hand back into the whole plan, outermost first."""

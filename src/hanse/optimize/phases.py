@@ -5,6 +5,7 @@ from enum import Enum
 
 from hanse.ir.plan import Plan
 from hanse.optimize.rule import Rule
+from hanse.optimize.rules.aggregate_below_union import AggregateBelowUnion
 from hanse.optimize.rules.convert_outer_join import ConvertOuterJoin
 from hanse.optimize.rules.expand_shards import ExpandShards
 from hanse.optimize.rules.factor_disjunctions import FactorDisjunctions
@@ -86,6 +87,7 @@ PHASES: tuple[Phase, ...] = (
     Phase("infer", Walk.WHOLE, (InferConstants(),)),  # sees filters where they ended
     Phase("push inferred filters", Walk.DOWN, PUSH_FILTERS, only_after="infer_constants"),
     Phase("order joins", Walk.WHOLE, (OrderJoins(),)),  # all conditions have arrived at their joins
+    Phase("aggregates", Walk.DOWN, (AggregateBelowUnion(),)),  # sees which joins one source does
     Phase("order sides", Walk.UP, (SwapOuterJoinSides(),)),
     Phase("prune", Walk.WHOLE, (RemoveUnseenSorts(), PruneColumns())),  # nothing moves between operators any more
     Phase("shards", Walk.WHOLE, (ExpandShards(),)),  # each shard gets what has been pushed to its table

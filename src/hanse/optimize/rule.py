@@ -15,23 +15,32 @@ A rule is a class in a file of its own, named in words: verb, object, place. Its
 It is registered by one line in ``phases`` and has a golden file ``tests/golden/rules/<name>.plan``.
 '''
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
-from hanse.ir.expr import Expr, conjunction, conjuncts
+from hanse.ir.expr import Column, Expr, conjunction, conjuncts
 from hanse.ir.plan import Filter, Guard, Plan
 from hanse.ir.properties import is_volatile
-from hanse.ir.walk import children, expressions, subqueries, used
+from hanse.ir.types import Type
+from hanse.ir.walk import children, expressions, plans, subqueries, used
 from hanse.optimize.estimate import Estimator
 
+RunsThere = Callable[[Plan], bool]
 _NONE: frozenset[str] = frozenset()
 
 
 class Context:
     """Facts about parts of the plan, remembered by identity for as long as one optimization runs."""
 
-    def __init__(self, embedded: frozenset[str] = _NONE) -> None:
+    def __init__(
+        self, plan: Plan | None = None, embedded: frozenset[str] = _NONE, runs_there: RunsThere | None = None
+    ) -> None:
+        self._plan = plan
+        self._made = 0
         self.embedded = embedded
         """Sources whose rows the coordinator reads in place: nothing of them moves."""
+        self.runs_there: RunsThere = runs_there or (lambda _plan: True)
+        """Whether the one source of a plan's tables can run it as a whole."""
         self.estimator = Estimator()
         self._kept: list[Any] = []
         """Keeps every node alive whose identity is a key below."""
@@ -41,6 +50,17 @@ class Context:
         self._nested: dict[int, bool] = {}
         self._holding: dict[int, bool] = {}
         self._obligations: dict[int, frozenset[str]] = {}
+
+    def column(self, name: str, type: Type, nullable: bool = True) -> Column:
+        """A new column, whose id no other in the statement has."""
+        if not self._made:
+            self._made = (
+                max((column.id for node in plans(self._plan) for column in node.columns), default=0)
+                if self._plan
+                else 0
+            )
+        self._made += 1
+        return Column(self._made, name, type, nullable)
 
     def reads(self, node: Expr) -> frozenset[int]:
         """Ids of the columns that the expression reads, from here or from around."""

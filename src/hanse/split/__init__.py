@@ -9,4 +9,5 @@ is proven to give Hanse's answer; where it may only be trusted to give too many 
                                                        └─ Fragment: f1
 """
 
+from hanse.split.splitter import runs_there as runs_there
 from hanse.split.splitter import split as split

@@ -60,6 +60,14 @@ def split(
     return graph
 
 
+def runs_there(plan: p.Plan, sources: Mapping[str, SourceCatalog]) -> bool:
+    """Whether one of the sources runs the whole plan, so that its rows are all that moves."""
+    if not sources_of(plan) <= sources.keys():
+        return False
+    placed = _Splitter(plan, sources).place(plan, {column.id for column in plan.columns})
+    return isinstance(placed, Remote) and not placed.residual
+
+
 class _Stays(Exception):
     """While a subplan is tried as a whole: something in it would have to be cut."""
 

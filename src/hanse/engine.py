@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from hanse import parameters
 from hanse.bind.binder import BindContext, BoundQuery, allow_all, bind
 from hanse.bind.coercion import Untyped, coerce
+from hanse.bind.outputs import ROWS_MAX, rows_of
 from hanse.bind.tables import Tables
 from hanse.catalog.browse import Catalog
 from hanse.catalog.plugins import connect as connect_source
@@ -215,7 +216,7 @@ class Engine:
             fan_out={name: source.fan_out_max for name, source in snapshot.sources.items() if source.fan_out_max},
             snapshot_version=snapshot.version,
             dialect=self._dialect,
-            parameters=_literals(query.values, bound.parameter_types),
+            parameters=_literals(query.values, bound),
             timezone=zone,
             batch_rows=query.settings.batch_rows,
             timeout_s=query.settings.statement_timeout,
@@ -328,17 +329,24 @@ def _routed(plan: Plan, snapshot: Snapshot) -> dict[str, SourceCatalog]:
     return {table.source: snapshot.sources[table.source.partition("/")[0]].shards[0] for table in tables}
 
 
-def _literals(values: tuple[Any, ...], types: tuple[t.Type, ...]) -> tuple[Literal, ...]:
-    """The values as literals of the types that binding found for them."""
+def _literals(values: tuple[Any, ...], bound: BoundQuery) -> tuple[Literal, ...]:
+    """The values as literals of the types that binding found for them, then the numbers of rows among them."""
     found: list[Literal] = []
-    for value, type in zip(values, types, strict=True):
+    for value, type in zip(values, bound.parameter_types, strict=True):
         given = parameters.literal(value)
         expr = Untyped(t.TEXT, given) if isinstance(value, str) else given
         typed = Literal(type, None) if value is None else coerce(expr, type, None, "explicit")
         if not isinstance(typed, Literal):
             typed = Literal(given.type, given.value)
         found.append(typed)
-    return tuple(found)
+    return (*found, *(_row_count(found[index], clause) for index, clause in bound.row_counts))
+
+
+def _row_count(given: Literal, clause: str) -> Literal:
+    """A parameter in LIMIT or OFFSET: NULL is as if the clause were not there."""
+    typed = coerce(given, t.INT64, None, "explicit")
+    count = rows_of(typed.value if isinstance(typed, Literal) else None, clause)
+    return Literal(t.INT64, (0 if clause == "OFFSET" else ROWS_MAX) if count is None else count)
 
 
 def _require_zone(name: str) -> None:

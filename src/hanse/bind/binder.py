@@ -14,7 +14,7 @@ from hanse.errors import ResourceLimit, Unsupported
 from hanse.ir.expr import Column, Expr, Parameter
 from hanse.ir.plan import Guard as GuardPlan
 from hanse.ir.plan import Plan, Scan
-from hanse.ir.types import NULL, TEXT, Type
+from hanse.ir.types import INT64, NULL, TEXT, Type
 from hanse.ir.walk import expressions as expressions_of
 from hanse.ir.walk import map_expr, map_expressions, map_plans, walk_expr
 from hanse.ir.walk import plans as plans_of
@@ -38,12 +38,14 @@ class Parsed(Protocol):
 class BoundQuery:
     """A typed plan whose columns are the query's, under the names that a user sees.
 
-    ``parameter_types`` are what each parameter was taken for, by index; text where nothing decided.
+    ``parameter_types`` are what each parameter was taken for, by index; text where nothing decided. ``row_counts`` are
+    further parameters of the plan, after those: a parameter's index and the clause (LIMIT, OFFSET) in which it stands.
     """
 
     plan: Plan
     columns: tuple[Column, ...]
     parameter_types: tuple[Type, ...] = ()
+    row_counts: tuple[tuple[int, str], ...] = ()
 
 
 def allow_all(scan: Scan) -> Plan:
@@ -66,28 +68,33 @@ def bind(statement: Parsed, tables: Tables, guard: Guard, context: BindContext) 
     if not bound.columns:
         raise Unsupported("the query has no columns", position=position(statement.syntax), hint="select something")
     bound = replace(bound, plan=apart(bound.plan, lambda: next(session.ids)))
-    return _with_parameters(bound, statement, context)
+    return _with_parameters(bound, statement, session)
 
 
-def _with_parameters(bound: Bound, statement: Parsed, context: BindContext) -> BoundQuery:
+def _with_parameters(bound: Bound, statement: Parsed, session: Session) -> BoundQuery:
     """Fix each parameter to one type: the declared one, else the first that its surroundings gave it."""
     plan = bound.plan
     if not statement.parameters:
         return BoundQuery(plan, plan.columns)
-    declared = dict(enumerate(context.parameter_types))
+    declared = dict(enumerate(session.context.parameter_types))
     found: dict[int, Type] = {index: type for index, type in declared.items() if type != NULL}
     for node in plans_of(plan):
         for expr in expressions_of(node):
             for part in walk_expr(expr):
                 if isinstance(part, Parameter):
                     found.setdefault(part.index, part.type)
-    types = tuple(found.get(index, TEXT) for index in range(len(statement.parameters)))
+    for index, _ in session.row_counts:
+        found.setdefault(index, INT64)
+    count = len(statement.parameters)
+    types = tuple(found.get(index, TEXT) for index in range(count))
 
     def one_type(part: Expr) -> Expr:
+        if isinstance(part, Parameter) and part.index < 0:
+            return Parameter(part.type, count - 1 - part.index)
         if isinstance(part, Parameter) and part.type != types[part.index]:
             same = Parameter(types[part.index], part.index)
             return coercion.coerce(same, part.type, None, "explicit")
         return part
 
     plan = map_plans(plan, lambda node: map_expressions(node, lambda x: map_expr(x, one_type)))
-    return BoundQuery(plan, plan.columns, types)
+    return BoundQuery(plan, plan.columns, types, tuple(session.row_counts))

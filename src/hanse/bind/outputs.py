@@ -5,18 +5,20 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from hanse.bind import coercion
+from hanse.bind import coercion, constants
 from hanse.bind.coercion import Untyped
 from hanse.bind.place import Bound, Place, Session, pairs, typed
 from hanse.bind.scope import Scope, Source
 from hanse.bind.sorting import sort_key
 from hanse.bind.syntax import malformed, name, only, position
 from hanse.errors import InvalidValue, TypeMismatch, UnknownName
-from hanse.ir.expr import Column, Expr, Literal, Ref, SortKey
+from hanse.ir.expr import Column, Expr, Literal, Parameter, Ref, SortKey
 from hanse.ir.plan import Limit, Plan, Project, Sort, Values
-from hanse.ir.types import INT64, NULL
+from hanse.ir.types import INT64, INTEGERS, NULL, Kind
 
 MODIFIERS = frozenset({"order", "limit", "offset"})
+ROWS_MAX = 2**61 - 1
+"""More rows than there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,26 @@ def _rows(node: exp.Expr, clause: str, session: Session) -> Expr | None:
         message = f"argument of {clause} must not contain variables"
         raise TypeMismatch(message, sqlstate="42P10", position=position(node.find(exp.Column)))
     place = Place(session, Scope(Source(Values((), ((),)))), clause)
-    value = coercion.coerce(place.bind(node), INT64, position(node), "assignment")
-    if isinstance(value, Literal) and value.value is not None and value.value < 0:
-        code = "2201X" if clause == "OFFSET" else "2201W"
-        raise InvalidValue(f"{clause} must not be negative", sqlstate=code, position=position(node))
+    given = place.bind(node)
+    value = constants.folded(coercion.coerce(given, INT64, position(node), "assignment"))
+    plain = given.literal if isinstance(given, Untyped) else given
+    if isinstance(plain, Parameter) and plain.type.kind in (*INTEGERS, Kind.NULL):
+        return session.row_count(plain.index, clause)
+    if isinstance(value, Literal):
+        count = rows_of(value.value, clause, position(node))
+        return None if count is None else Literal(INT64, count)
     return value
+
+
+def rows_of(value: int | None, clause: str, where: int | None = None) -> int | None:
+    """A number of rows as LIMIT or OFFSET takes it; raises InvalidValue (2201W, 2201X) for a negative one. What no table
+    has is cut off, so that the sum of two is no overflow."""
+    if value is not None and value < 0:
+        code = "2201X" if clause == "OFFSET" else "2201W"
+        raise InvalidValue(
+            f"{'LIMIT' if clause == 'FETCH' else clause} must not be negative", sqlstate=code, position=where
+        )
+    return None if value is None else min(value, ROWS_MAX)
 
 
 def project(

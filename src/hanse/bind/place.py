@@ -16,9 +16,9 @@ from hanse.bind.coercion import Untyped, coerce, is_untyped
 from hanse.bind.scope import Scope
 from hanse.bind.syntax import position
 from hanse.bind.tables import Tables
-from hanse.ir.expr import Aggregate, Column, Expr, Literal, WindowCall
+from hanse.ir.expr import Aggregate, Column, Expr, Literal, Parameter, WindowCall
 from hanse.ir.plan import Plan, Scan
-from hanse.ir.types import BOOLEAN, NULL, TEXT, Type
+from hanse.ir.types import BOOLEAN, INT64, NULL, TEXT, Type
 
 Guard = Callable[[Scan], Plan]
 """Turns every scan into what the principal may see of it; the only way in which a table enters a plan."""
@@ -52,10 +52,20 @@ class Session:
     keys: dict[int, frozenset[int]] = field(default_factory=dict)
     """For a column of a table with a primary key, the ids of that key's columns."""
     cte_names: set[str] = field(default_factory=set)
+    row_counts: list[tuple[int, str]] = field(default_factory=list)
+    """Parameters that stand alone in LIMIT or OFFSET, with the clause: each use is a parameter of its own, which is
+    never NULL nor negative (``outputs.rows_of``), so that every source can take it."""
 
     def column(self, name: str, type: Type, nullable: bool = True) -> Column:
         """A new column."""
         return Column(next(self.ids), name, type, nullable)
+
+    def row_count(self, index: int, clause: str) -> Parameter:
+        """What stands for a parameter in LIMIT or OFFSET; until all is bound, its number is negative."""
+        use = (index, clause)
+        if use not in self.row_counts:
+            self.row_counts.append(use)
+        return Parameter(INT64, -1 - self.row_counts.index(use))
 
     def parameter_type(self, index: int) -> Type:
         """The declared type of a parameter, NULL if none is."""

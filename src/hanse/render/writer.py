@@ -178,14 +178,17 @@ class Writer(Joins):
         block = self._ordered_below(plan.input)
         if block.limit or block.branches or block.sealed:
             block = self.wrap(block)
-        count, offset = self._constant(plan.count), self._constant(plan.offset)
+        count, offset = self._row_count(plan.count, "LIMIT"), self._row_count(plan.offset, "OFFSET")
         if plan.with_ties and count is not None and not (self.dialect.with_ties and block.order):
             return self._limit_by_rank(block, count, offset)
         block.limit = self.dialect.limit(count, offset, plan.with_ties)
         return block
 
-    def _constant(self, node: e.Expr | None) -> str | None:
-        return None if node is None else self.expressions.write(node, {}).tight()
+    def _row_count(self, node: e.Expr | None, clause: str) -> str | None:
+        if node is None:
+            return None
+        text = self.expressions.write(node, {}).tight()
+        return text if isinstance(node, e.Literal | e.Parameter) else self.dialect.row_count(text, clause)
 
     def _limit_by_rank(self, block: Block, count: str, offset: str | None) -> Block:
         """WITH TIES by rank(): a row comes along if fewer than offset + count rows sort before it."""

@@ -110,6 +110,8 @@ class Dialect:
     """``limit`` knows WITH TIES; where not, the writer uses rank()."""
     values_lists: ClassVar[bool] = False
     """``(VALUES (1, 'a'), ...) t(x, y)`` is a table; where not, the writer uses UNION ALL."""
+    limit_expressions: ClassVar[bool] = False
+    """LIMIT and OFFSET may be any expression, of which NULL limits nothing and a negative number is an error."""
     empty_from: ClassVar[str] = ""
     """What a SELECT without tables needs when it has a WHERE: ``FROM DUAL``."""
     functions: Rules = {}
@@ -170,9 +172,18 @@ class Dialect:
         """The form of a value in ORDER BY, MIN and MAX that sorts as Hanse does: text by code point, NaN greatest."""
         raise NotImplementedError
 
+    def mixes(self, collations: Sequence[Collation]) -> bool:  # noqa: ARG002  # most sources compare at a comparison only
+        """Whether texts of these collations may stand beside one another, in the branches of a CASE or the sides of a
+        UNION ALL, where nothing compares them."""
+        return True
+
     def sort_term(self, key: str, descending: bool, nulls_first: bool) -> str:
         """One ORDER BY term with an explicit NULL order."""
         return f"{key} {'DESC' if descending else 'ASC'} NULLS {'FIRST' if nulls_first else 'LAST'}"
+
+    def row_count(self, sql: str, clause: str) -> str:  # noqa: ARG002  # most servers test it themselves
+        """A number of rows that is no constant, in LIMIT or OFFSET: NULL is none, a negative one an error."""
+        return sql
 
     def limit(self, count: str | None, offset: str | None, with_ties: bool) -> str:
         """The clause after ORDER BY, or the empty text."""

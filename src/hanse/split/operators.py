@@ -115,7 +115,15 @@ def _limit(node: p.Limit, judge: Judge) -> str:
         reason = reason or _capability(judge, "with_ties")
         if not isinstance(node.input, p.Sort):
             reason = reason or "WITH TIES without an order there"
-    return reason or judge.all_exact(x for x in (node.count, node.offset) if x is not None)[1]
+    numbers = [x for x in (node.count, node.offset) if x is not None]
+    if not judge.dialect.limit_expressions and not all(map(_is_number, numbers)):
+        reason = reason or f"LIMIT takes no expression in {judge.product}"
+    return reason or judge.all_exact(numbers)[1]
+
+
+def _is_number(count: e.Expr) -> bool:
+    """Whether a source is sent a number of rows and nothing else: bind makes parameters of LIMIT such numbers."""
+    return isinstance(count, e.Parameter) or (isinstance(count, e.Literal) and count.value is not None)
 
 
 def _set_operation(node: p.SetOperation, judge: Judge) -> str:
@@ -125,7 +133,8 @@ def _set_operation(node: p.SetOperation, judge: Judge) -> str:
         if not left.type == right.type == output.type:
             return f"column {output.name} is {left.type} on one side and {right.type} on the other"
     if node.all and node.kind is p.SetKind.UNION:
-        return ""
+        pairs = zip(node.left.columns, node.right.columns, strict=True)
+        return next(filter(None, (judge.mixed([judge.operand(a), judge.operand(b)]) for a, b in pairs)), "")
     return judge.group_keys(column.ref() for side in node.inputs for column in side.columns)
 
 

@@ -98,6 +98,10 @@ class Judge:
             return refused(node.type, f"{node.name}: {fact.no_pushdown}")
         return exact(node.type, fact.collation)
 
+    def operand(self, column: e.Column) -> Operand:
+        """A column of a plan as an operand."""
+        return Operand("x", column.type, self.facts.get(column.id, UNKNOWN).collation)
+
     def logic(self, node: e.Call) -> Opinion:
         """AND and OR: as good as the worst of their operands."""
         opinions = [self.expr(arg) for arg in node.args]
@@ -168,12 +172,23 @@ class Judge:
         return exact(node.type)
 
     def case(self, node: e.Case) -> Opinion:
-        """CASE: standard SQL, so its parts decide."""
-        parts = [part for branch in node.branches for part in branch]
+        """CASE: standard SQL, so its parts decide, and whether its results go together."""
+        _, reason = self.all_exact([condition for condition, _ in node.branches])
+        results = [result for _, result in node.branches]
         if node.otherwise is not None:
-            parts.append(node.otherwise)
-        _, reason = self.all_exact(parts)
+            results.append(node.otherwise)
+        if not reason:
+            operands, reason = self.all_exact(results)
+            reason = reason or self.mixed(operands)
         return refused(node.type, reason) if reason else exact(node.type)
+
+    def mixed(self, operands: Iterable[Operand]) -> str:
+        """Why texts may not stand beside one another there, or the empty text."""
+        texts = [o for o in operands if o.type.kind in TEXTS and (o.literal is None or o.literal.value is not None)]
+        if not texts or self.dialect.mixes([o.collation for o in texts]):
+            return ""
+        names = sorted({o.collation.name or "an unknown one" for o in texts})
+        return f"texts of several collations ({', '.join(names)}) do not go together in {self.product}"
 
     def in_list(self, node: e.InList) -> Opinion:
         """By the rule called ``in`` if the dialect has one, else by that of ``=`` for each item."""
@@ -208,7 +223,7 @@ class Judge:
         if reason:
             return refused(node.type, reason)
         for left, column in zip(operands, node.plan.columns, strict=True):
-            right = Operand("x", column.type, self.facts.get(column.id, UNKNOWN).collation)
+            right = self.operand(column)
             if opinion.is_exact:
                 opinion = self.by_rule(self.dialect.functions, node.operator, [left, right], node)
         return opinion if opinion.is_exact else refused(node.type, opinion.reason or "it is not exact there")

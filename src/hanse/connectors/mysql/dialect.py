@@ -1,5 +1,6 @@
 """The dialect of MySQL and MariaDB: the tables of spellings, casts, and the forms in which values group and sort."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from hanse.connectors.mysql import literals
@@ -8,8 +9,9 @@ from hanse.connectors.mysql.catalog import quote
 from hanse.connectors.mysql.functions import EQUAL, PLAIN, Texts, functions
 from hanse.connectors.mysql.options import SORT_BYTES
 from hanse.ir.expr import Literal
+from hanse.ir.tables import Collation
 from hanse.ir.types import INTEGER_DIGITS, INTEGERS, SIGNED, TEXTS, Decimal, Kind, Type
-from hanse.spi.dialect import Dialect, Operand, Rule, Rules
+from hanse.spi.dialect import BYTEWISE, Dialect, Operand, Rule, Rules
 
 MARIADB_EXACT = "utf8mb4_nopad_bin"
 MYSQL_EXACT = "utf8mb4_0900_bin"
@@ -79,6 +81,13 @@ class MysqlDialect(Dialect):
         if arg.type.kind is Kind.BYTES and not _is_short(arg):
             return None
         return arg.sql if arg.type.kind in PLAIN else None
+
+    def mixes(self, collations: Sequence[Collation]) -> bool:
+        """The server makes them one collation, or fails where it cannot (error 1267): those of two columns, and a constant
+        with a column in a character set that may not have its characters."""
+        names = {collation.name for collation in collations}
+        own = names - {BYTEWISE.name}
+        return len(own) < 2 and all(name.startswith("utf8mb4_") or len(names) == 1 for name in own)
 
     def sort_term(self, key: str, descending: bool, nulls_first: bool) -> str:
         """NULLs are the least here; the other order takes a term of its own (trap R15)."""

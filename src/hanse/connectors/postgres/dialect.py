@@ -39,6 +39,7 @@ class PostgresDialect(Dialect):
     materialized_ctes: ClassVar[bool] = False
     with_ties: ClassVar[bool] = True
     values_lists: ClassVar[bool] = True
+    limit_expressions: ClassVar[bool] = True
     aggregates: Rules = AGGREGATES
     windows: Rules = WINDOWS
 

@@ -19,6 +19,8 @@ from hanse.spi.duckdb.spelling import has_null, rules
 from hanse.spi.duckdb.strings import STRINGS
 from hanse.spi.duckdb.tables import TABLES
 
+ROWS_MAX = 2**62
+"""DuckDB refuses a LIMIT beyond it."""
 PARTS: tuple[Rules, ...] = (LOGIC, DATES, NUMBERS, ARRAYS, JSONS, STRINGS, PATTERNS, FORMATS)
 
 
@@ -47,6 +49,7 @@ class DuckDBDialect(Dialect):
     row_subqueries: ClassVar[bool] = False
     materialized_ctes: ClassVar[bool] = True
     values_lists: ClassVar[bool] = True
+    limit_expressions: ClassVar[bool] = True
     functions: Rules = joined()
     aggregates: Rules = AGGREGATES
     windows: Rules = WINDOWS
@@ -71,3 +74,9 @@ class DuckDBDialect(Dialect):
     def order_key(self, arg: Operand) -> str | None:
         """As it is: DuckDB sorts text by code point and NaN greatest; JSON sorts as text."""
         return arg.sql
+
+    def row_count(self, sql: str, clause: str) -> str:
+        """Tested for being negative, for which DuckDB has no SQLSTATE, and kept below the most that it takes."""
+        code = "2201X" if clause == "OFFSET" else "2201W"
+        test = f"CASE WHEN v < 0 THEN error('[{code}] {clause} must not be negative') ELSE least(v, {ROWS_MAX}) END"
+        return f"(SELECT {test} FROM (SELECT {sql}) l(v))"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from hanse.bind import aggregates, functions, literals, special, subqueries, windows
+from hanse.bind.comparisons import row
 from hanse.bind.place import Place
 from hanse.bind.sorting import sort_keys
 from hanse.bind.syntax import name as name_of
@@ -12,7 +13,8 @@ from hanse.bind.syntax import position, unsupported
 from hanse.bind.types import BY_CALL, Target
 from hanse.errors import TypeMismatch, UnknownName, Unsupported
 from hanse.ir.expr import Aggregate, Expr, Ref, WindowCall
-from hanse.ir.types import INT32
+from hanse.ir.expr import Call as CallExpr
+from hanse.ir.types import BYTES, INT32, Kind
 
 
 @dataclass(slots=True)
@@ -163,7 +165,7 @@ def bind_aggregate(found: Call, place: Place) -> Aggregate:
     reads = place.scope.reads
     place.scope.reads = {}
     inner = place.without("an aggregate function's arguments")
-    args = tuple(inner.bind(arg) for arg in found.args)
+    args = _distinct_row(found, inner) or tuple(inner.bind(arg) for arg in found.args)
     order = sort_keys(found.order, inner)
     condition = None
     if found.filter is not None:
@@ -185,6 +187,19 @@ def bind_aggregate(found: Call, place: Place) -> Aggregate:
     )
     order = aggregates.sort_keys(name, cast, order, distinct=found.distinct)
     return Aggregate(type, name, cast, found.distinct, condition, order)
+
+
+def _distinct_row(found: Call, inner: Place) -> tuple[Expr, ...] | None:
+    """The row of ``count(DISTINCT (a, b))``: a value that only counting sees, and never NULL."""
+    parts = row(found.args[0]) if found.name == "count" and found.distinct and len(found.args) == 1 else None
+    if parts is None:
+        return None
+    values = tuple(inner.value(part) for part in parts)
+    for value, part in zip(values, parts, strict=True):
+        if value.type.kind is Kind.JSON:
+            message = "could not identify an equality operator for type json"
+            raise TypeMismatch(message, sqlstate="42883", position=position(part), hint="cast to text")
+    return (CallExpr(BYTES, "row", values),)
 
 
 def _refuse_outer(args: tuple[Expr, ...], own: dict[int, int | None], found: Call) -> None:

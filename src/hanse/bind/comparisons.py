@@ -8,7 +8,7 @@ from hanse.bind import coercion, functions
 from hanse.bind.place import Bound, Place
 from hanse.bind.syntax import malformed, position, unsupported
 from hanse.errors import TypeMismatch, Unsupported
-from hanse.ir.expr import Call, Column, Expr, InList, Literal, Quantified
+from hanse.ir.expr import Call, Column, Expr, InList, Literal, Quantified, Scalar
 from hanse.ir.plan import Plan, Project
 from hanse.ir.types import BOOLEAN, TEXT, Kind, Type
 
@@ -68,6 +68,8 @@ def comparison(node: exp.Expr, place: Place) -> Expr:
     left_row, right_row = row(left), row(right)
     if left_row is not None and right_row is not None:
         return _rows(name, [place.bind(x) for x in left_row], [place.bind(x) for x in right_row], position(node))
+    if left_row is not None and isinstance(right, exp.Subquery) and not name.startswith("is_"):
+        return _with_one_row(name, left_row, right, place)
     return functions.resolve(name, (place.bind(left), place.bind(right)), position(node))
 
 
@@ -119,6 +121,19 @@ def _rows(name: str, left: Sequence[Expr], right: Sequence[Expr], where: int | N
         equal = functions.resolve("=", (one, other), where)
         last = Call(BOOLEAN, "or", (strict, Call(BOOLEAN, "and", (equal, last))))
     return last
+
+
+def _with_one_row(name: str, left: list[exp.Expr], query: exp.Expr, place: Place) -> Expr:
+    """``(a, b) = (SELECT x, y ...)``: the comparison is made in the subquery, so that no row makes it NULL and more than
+    one row is the error that it must be."""
+    values = [place.value(part) for part in left]
+    bound = place.query(query)
+    if len(bound.columns) != len(left):
+        words = "too many" if len(bound.columns) > len(left) else "too few"
+        raise TypeMismatch(f"subquery has {words} columns", sqlstate="42601", position=position(query))
+    test = _rows(name, values, [column.ref() for column in bound.columns], position(query))
+    column = place.session.column("compared", BOOLEAN)
+    return Scalar(BOOLEAN, Project(bound.plan, ((column, test),)))
 
 
 def between(node: exp.Between, place: Place) -> Expr:

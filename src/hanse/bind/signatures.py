@@ -212,6 +212,7 @@ to_char(interval, text) -> text
 to_char(int4>num, text) -> text
 to_char(int8>num, text) -> text
 to_char(num, text) -> text
+to_char(f4, text) -> text
 to_char(f8, text) -> text
 to_date(text, text) -> date
 to_timestamp(f8) -> tstz

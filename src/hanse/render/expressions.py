@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from hanse.errors import InternalError
+from hanse.errors import HanseError, InternalError, Unsupported
 from hanse.ir import expr as e
 from hanse.ir.plan import Plan
 from hanse.ir.properties import VOLATILE as VOLATILE_NAMES
@@ -16,6 +16,7 @@ from hanse.spi.dialect import BYTEWISE, Dialect, Operand, Rule, find
 
 Values = dict[int, Value]
 
+TEMPLATES = "the template must be a constant of patterns that docs/reference/sql.md lists; text in it stands in quotes"
 COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
 
 
@@ -69,8 +70,12 @@ class Expressions:
             raise self.refusal(f"a value of type {value.type} that is {what}")
         return value.keyed(sql)
 
-    def refusal(self, what: str) -> InternalError:
-        """The error for what should have stayed at the coordinator."""
+    def refusal(self, what: str) -> HanseError:
+        """The error for what should have stayed at the coordinator, or what the coordinator itself has not: an argument
+        that must be a constant, a template or a pattern that is not known."""
+        if self.dialect.is_coordinator:
+            hint = TEMPLATES if what.startswith(("to_char(", "to_date(", "to_timestamp(", "to_number(")) else None
+            return Unsupported(f"{what} is not supported with these arguments", hint=hint)
         return InternalError(f"split sent what the dialect {self.dialect.name} cannot spell: {what}")
 
     def spell(self, rule: Rule, args: Sequence[Value], operands: Sequence[Operand]) -> tuple[str, int]:
@@ -221,12 +226,21 @@ class Expressions:
 
     def _row_by_row(self, node: e.Quantified, args: Sequence[Value], sql: str) -> str:
         """The comparison of a row with every row of a subquery, where a comparison with NULL must be NULL."""
-        if node.operator not in ("=", "<>"):
-            raise self.refusal(f"a row {node.operator} {'ALL' if node.every else 'ANY'} (subquery)")
-        word = " AND " if node.operator == "=" else " OR "
-        test = word.join(f"{arg.tight()} {node.operator} m.v{i}" for i, arg in enumerate(args))
+        test = _row_test(node.operator, [(arg.tight(), f"m.v{i}") for i, arg in enumerate(args)])
         names = ", ".join(f"v{i}" for i in range(len(args)))
         unknown = "WHEN bool_or(m.t IS NULL) THEN NULL"
         known = "bool_and(m.t) IS FALSE THEN FALSE" if node.every else "bool_or(m.t) THEN TRUE"
         rows = f"SELECT {test} AS t FROM ({sql}) m({names})"
         return f"(SELECT CASE WHEN {known} {unknown} ELSE {str(node.every).upper()} END FROM ({rows}) m)"
+
+
+def _row_test(operator: str, pairs: list[tuple[str, str]]) -> str:
+    """The comparison of two rows (manual, 9.24.5): by parts for equality, by the first part that differs for order."""
+    if operator in ("=", "<>"):
+        return (" AND " if operator == "=" else " OR ").join(f"{left} {operator} {right}" for left, right in pairs)
+    strict = operator.rstrip("=")
+    (left, right), *before = reversed(pairs)
+    test = f"{left} {operator} {right}"
+    for left, right in before:
+        test = f"{left} {strict} {right} OR ({left} = {right} AND ({test}))"
+    return test

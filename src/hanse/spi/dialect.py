@@ -98,12 +98,16 @@ class Dialect:
 
     name: ClassVar[str] = "ansi"
     identifier_length: ClassVar[int] = 63
+    is_coordinator: ClassVar[bool] = False
+    """Nothing stands behind this dialect: what it cannot spell, the user cannot have."""
     semi_joins: ClassVar[bool] = False
     """Has ``a SEMI JOIN b ON`` and ``ANTI JOIN``, and does them better than EXISTS."""
     subqueries_in_on: ClassVar[bool] = True
     """An outer join's condition may hold a subquery; where not, the writer uses LATERAL."""
     row_subqueries: ClassVar[bool] = True
     """``(a, b) = ANY (subquery)`` is NULL where a NULL decides; where rows compare as values, the writer uses bool_or()."""
+    row_quantifiers: ClassVar[bool] = False
+    """Rows compare with those of a subquery under any operator with ANY and ALL; where not, by IN and NOT IN alone."""
     materialized_ctes: ClassVar[bool] = False
     """Every CTE is written AS MATERIALIZED, so that it is computed once."""
     with_ties: ClassVar[bool] = False

@@ -217,6 +217,10 @@ class Judge:
         operands, reason = self.all_exact(node.args)
         if reason:
             return refused(node.type, reason)
+        plain = (node.operator, node.every) in (("=", False), ("<>", True))
+        if len(operands) > 1 and not plain and not self.dialect.row_quantifiers:
+            word = "ALL" if node.every else "ANY"
+            return refused(node.type, f"rows do not compare by {node.operator} {word} (subquery) in {self.product}")
         opinion = self.nested(node, node.plan, None)
         keys = self.group_keys if node.operator in ("=", "<>") else lambda x: self.sort_keys(map(e.SortKey, x))
         reason = keys(node.args)

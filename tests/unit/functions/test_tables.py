@@ -95,7 +95,9 @@ def test_rows(call: str, postgres, coordinator: duckdb.DuckDBPyConnection) -> No
 
 
 def test_every_signature_has_a_rule_and_every_rule_a_signature() -> None:
-    assert {name for name in DuckDBDialect.functions if not name.startswith(functions.QUANTIFIED)} == functions.names()
+    made_by_binding = {"row"}
+    spelt = {name for name in DuckDBDialect.functions if not name.startswith(functions.QUANTIFIED)}
+    assert spelt - made_by_binding == functions.names()
     assert set(DuckDBDialect.aggregates) == aggregates.names()
     assert set(DuckDBDialect.windows) == set(aggregates.WINDOW)
     assert {name for name in DuckDBDialect.table_functions if " with " not in name} == set(functions.TABLE)

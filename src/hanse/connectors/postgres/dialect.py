@@ -40,6 +40,7 @@ class PostgresDialect(Dialect):
     with_ties: ClassVar[bool] = True
     values_lists: ClassVar[bool] = True
     limit_expressions: ClassVar[bool] = True
+    row_quantifiers: ClassVar[bool] = True
     aggregates: Rules = AGGREGATES
     windows: Rules = WINDOWS
 

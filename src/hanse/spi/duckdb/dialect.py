@@ -31,7 +31,11 @@ def _null(args: Sequence[Operand]) -> str:
 
 def joined() -> Rules:
     """All scalar rules; where several parts know an operator, all their rules for it, in order."""
-    found: dict[str, tuple[Rule, ...]] = {"gen_random_uuid": rules("CAST(uuid() AS VARCHAR)"), "||": ARRAYS["||"]}
+    found: dict[str, tuple[Rule, ...]] = {
+        "gen_random_uuid": rules("CAST(uuid() AS VARCHAR)"),
+        "row": rules("row({*})"),
+        "||": ARRAYS["||"],
+    }
     for part in PARTS:
         for name, some in part.items():
             found[name] = (*found.get(name, ()), *some) if name != "||" else found[name]
@@ -44,12 +48,14 @@ class DuckDBDialect(Dialect):
 
     name: ClassVar[str] = "duckdb"
     identifier_length: ClassVar[int] = 1_000_000
+    is_coordinator: ClassVar[bool] = True
     semi_joins: ClassVar[bool] = True
     subqueries_in_on: ClassVar[bool] = False
     row_subqueries: ClassVar[bool] = False
     materialized_ctes: ClassVar[bool] = True
     values_lists: ClassVar[bool] = True
     limit_expressions: ClassVar[bool] = True
+    row_quantifiers: ClassVar[bool] = True
     functions: Rules = joined()
     aggregates: Rules = AGGREGATES
     windows: Rules = WINDOWS

@@ -320,7 +320,7 @@ def _read(type_name: str) -> Spell:
 
 MOMENTS = (dates.STAMPS, frozenset({Kind.TEXT}))
 FORMATS: Rules = {
-    "to_char": rules(Rule(_write, MOMENTS, when=_can_write), numberformats.RULE),
+    "to_char": rules(Rule(_write, MOMENTS, when=_can_write), *numberformats.RULES),
     "to_date": rules(Rule(_read("DATE"), when=_can_read)),
     "to_timestamp": rules(dates.FROM_EPOCH, Rule(_read("TIMESTAMPTZ"), when=_can_read)),
 }

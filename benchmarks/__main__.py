@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import memory, planning, points, scans, spill
+from benchmarks import keys, memory, planning, points, scans, spill
 from benchmarks.federated import run as federated
 
 ALL: dict[str, Callable[[], None]] = {
@@ -11,6 +11,7 @@ ALL: dict[str, Callable[[], None]] = {
     "memory": memory.run,
     "spill": spill.run,
     "planning": planning.run,
+    "keys": keys.run,
 }
 WITH_OPTIONS: dict[str, Callable[[Sequence[str]], None]] = {"federated": federated.run, "points": points.run}
 

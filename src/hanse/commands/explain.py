@@ -105,7 +105,8 @@ def _hole(hole: Hole, graph: FragmentGraph) -> str:
     """Where the keys of a hole come from: ``keys k0 <- f0.id, at most 50,000, then their range or none``."""
     origin = next(fragment for fragment in graph.fragments if fragment.id == hole.origin)
     name = next(column.name for column in origin.columns if column.id == hole.column)
-    return f"keys k{hole.id} <- f{hole.origin}.{name}, at most {hole.keys_max:,}; of more, their range or none"
+    more = "an error" if hole.caps.fails else "their range or none"
+    return f"keys k{hole.id} <- f{hole.origin}.{name}, at most {hole.keys_max:,}; of more, {more}"
 
 
 def _request(request: Request, kinds: Mapping[str, str], fragment: Fragment, seen: SourceReport | None) -> list[str]:

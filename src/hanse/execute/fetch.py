@@ -2,21 +2,21 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
 from hanse.errors import HanseError, InternalError, SourceError
+from hanse.execute.batches import Filling, filled, refusal
 from hanse.execute.cancel import CancelScope
 from hanse.execute.keys import ShippedKeys
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import SourceReport
 from hanse.ir.expr import Literal
-from hanse.ir.request import KeyHole, Request
+from hanse.ir.request import Request
 from hanse.spi.arrow import wire_schema
 from hanse.spi.connector import Session
-from hanse.spi.dialect import Dialect, Operand
+from hanse.spi.dialect import Dialect
 
 SQL_SHOWN = 2000
 """A statement with keys that is longer than that is reported with their holes."""
@@ -66,6 +66,7 @@ class Fetch:
             report.started_ms = self._elapsed()
             if request is not None and session is not None:
                 report.sql = str(request.sql) if len(str(request.sql)) <= SQL_SHOWN else report.sql
+                report.statements = len(request.statements)
                 batches = session.read(request, parameters)
                 report.snapshot = session.snapshot
                 self._pass_on(batches)
@@ -97,16 +98,17 @@ class Fetch:
             return None
         if not self._awaits:
             return self.request
-        found = {id: keys.wait() for id, (keys, _) in self._awaits.items()}
-        self._report.keys = [len(keys) if isinstance(keys, tuple) else None for keys in found.values()]
-        if () in found.values():
+        found = {id: Filling(keys.hole, keys.wait()) for id, (keys, _) in self._awaits.items()}
+        for keys, _ in self._awaits.values():
+            if keys.is_over_cap:
+                raise refusal(f"keys_max, more than {keys.hole.keys_max:,}", self.request.source)
+        if any(filling.keys == () for filling in found.values()):
+            self._report.keys = [len(f.keys) if isinstance(f.keys, tuple) else None for f in found.values()]
             return None
-
-        def spell(part: KeyHole) -> str:
-            operand = Operand(part.operand, part.type, part.collation)
-            return f"({self._awaits[part.hole][1].keys(operand, found[part.hole])})"
-
-        return replace(self.request, sql=self.request.sql.filled(spell))
+        _, dialect = next(iter(self._awaits.values()))
+        request = filled(self.request, found, dialect)
+        self._report.keys = [len(f.keys) if isinstance(f.keys, tuple) else None for f in found.values()]
+        return request
 
     def _put(self, batch: pa.RecordBatch) -> None:
         """Hand a batch on. While keys are collected the reader may be waiting for a fragment that waits for them, so the

@@ -6,16 +6,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hanse.execute.batches import RANGED
 from hanse.execute.cancel import CancelScope
 from hanse.ir.fragment import Hole
 from hanse.ir.request import KeyRange
-from hanse.ir.types import Kind, Type
+from hanse.ir.types import Type
 from hanse.spi.arrow import carrier
 
-RANGED = frozenset(
-    {Kind.INT8, Kind.INT16, Kind.INT32, Kind.INT64, Kind.UINT8, Kind.UINT16, Kind.UINT32, Kind.UINT64, Kind.DATE}
-)
-"""Types of which the least and the greatest key are sent when there are too many."""
+UNCOUNTED = 65_536
+"""As many values as may wait to be counted, or as many as there are keys: counting looks at all."""
 
 
 class ShippedKeys:
@@ -28,12 +27,18 @@ class ShippedKeys:
         self._scope = scope
         self._changed = threading.Condition()
         self._found: pa.Array = pa.array([], carrier(type))
+        self._waiting: list[pa.Array] = []
         self._low: Any = None
         self._high: Any = None
         self._is_whole = True
         self._decided = False
         self._given_up = False
         scope.on_end(self._wake)
+
+    @property
+    def is_over_cap(self) -> bool:
+        """Whether there were more keys than the configuration allows, and that is to be refused."""
+        return not self._is_whole and self.hole.caps.fails and self.hole.keys_max == self.hole.caps.keys_max
 
     @property
     def decided(self) -> bool:
@@ -53,7 +58,14 @@ class ShippedKeys:
             return
         if fresh.type != self._found.type:
             fresh = _fitting(fresh, self._found.type)
-        self._found = pc.unique(pa.concat_arrays([self._found, fresh]))
+        self._waiting.append(fresh)
+        if sum(map(len, self._waiting)) >= max(len(self._found), min(UNCOUNTED, self.hole.keys_max)):
+            self._count()
+
+    def _count(self) -> None:
+        """Keep one of each; whoever has too many sends no list."""
+        self._found = pc.unique(pa.concat_arrays([self._found, *self._waiting]))
+        self._waiting.clear()
         if len(self._found) > self.hole.keys_max:
             self._is_whole = False
             if self._type.kind not in RANGED:
@@ -61,6 +73,8 @@ class ShippedKeys:
 
     def finish(self) -> None:
         """The origin has no more rows."""
+        if self._is_whole and not self._decided:
+            self._count()
         self._decide()
 
     def give_up(self) -> None:

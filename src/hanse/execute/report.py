@@ -24,6 +24,8 @@ class SourceReport:
     bytes: int = 0
     """Size of the Arrow batches that arrived."""
     batches: int = 0
+    statements: int = 0
+    """Statements that were sent: none where no keys were found, several where they did not fit one."""
     started_ms: float | None = None
     connected_ms: float | None = None
     first_row_ms: float | None = None

@@ -46,6 +46,18 @@ class Fragment:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyCaps:
+    """What the configuration allows of the keys of one join into one source; None is no cap."""
+
+    keys_max: int | None = None
+    bytes_max: int | None = None
+    """Of the conditions on keys, as SQL."""
+    batches_max: int | None = None
+    fails: bool = False
+    """Whether more than that is refused; else the fragment is read by the keys' range, or whole."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hole:
     """Keys that run time ships: the distinct values of ``column`` of the finished fragment ``origin`` fill every
     ``InKeys`` condition of this ``id`` in the fragment ``target``."""
@@ -57,6 +69,10 @@ class Hole:
     target_column: int
     keys_max: int
     """With more distinct keys than that, their range is sent, or nothing: the whole is then cheaper."""
+    caps: KeyCaps = KeyCaps()
+    """Those of the target's source."""
+    divisible: bool = False
+    """Whether the target's rows may be asked for in several statements, each with a part of the keys."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,14 @@ class Request:
     """Parts of sharded tables without whose rows it yields nothing; only such of which run time may know that."""
     idle: bool = False
     """Run time has found that it would yield nothing: it is not sent."""
+    more: tuple[SqlText, ...] = ()
+    """Further statements of the same shape, under the same snapshot, whose rows follow: keys in several batches. Only for
+    sources whose dialect says ``KeyCosts.batches``."""
+
+    @property
+    def statements(self) -> tuple[SqlText, ...]:
+        """All of its statements."""
+        return (self.sql, *self.more)
 
 
 @dataclass(frozen=True, slots=True)

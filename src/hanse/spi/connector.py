@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+from typing import Literal as OneOf
 
 import pyarrow as pa
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from hanse.ir.expr import Literal
+from hanse.ir.fragment import KeyCaps
 from hanse.ir.request import Request
 from hanse.spi.snapshot import SourceCatalog
 
@@ -118,6 +120,26 @@ class Plugin:
     connect: Callable[[str, Any, Path], Connector]
 
 
+class KeyShipping(BaseModel):
+    """How many keys of other sources may be sent to a source for one table; without a cap, as many as are worth it."""
+
+    model_config = {"extra": "forbid", "frozen": True}
+    keys_max: int | None = Field(default=None, ge=1)
+    """How many distinct keys, for one join."""
+    bytes_max: int | None = Field(default=None, ge=1)
+    """How many bytes of SQL the keys may be, for one join."""
+    batches_max: int | None = Field(default=None, ge=1)
+    """Into how many statements keys may be divided that are too many for one."""
+    over: OneOf["scan", "fail"] = "scan"
+    """What becomes of more than a cap: scan reads by the keys' range, or the whole; fail refuses the query, and as long as
+    the caps are kept keys are sent even where a scan seems cheaper."""
+
+    @property
+    def caps(self) -> KeyCaps:
+        """The same for the planner."""
+        return KeyCaps(self.keys_max, self.bytes_max, self.batches_max, self.over == "fail")
+
+
 class TableFilter(BaseModel):
     """The options that every source has: which schemas and tables to show, as shell patterns; empty shows all."""
 
@@ -126,3 +148,10 @@ class TableFilter(BaseModel):
     """Shell patterns of the schemas to show; by default all."""
     tables: list[str] = []
     """Shell patterns of the tables to show, as ``table`` or ``schema.table``; by default all."""
+
+
+class ServerOptions(TableFilter):
+    """The options of sources that are asked in SQL."""
+
+    key_shipping: KeyShipping = KeyShipping()
+    """Caps on the keys that joins send to the source."""

@@ -13,6 +13,10 @@ from hanse.ir.expr import Literal
 from hanse.ir.request import KeyRange
 from hanse.ir.tables import Collation, Verdict
 from hanse.ir.types import INTEGERS, NUMBERS, TEXTS, Kind, Type
+from hanse.spi.keys import KeyCosts, runs
+
+DENSE = frozenset(INTEGERS | {Kind.DATE})
+"""Types whose values follow upon one another, so that keys may be ranges."""
 
 BYTEWISE = Collation("bytewise", equal_is_bytewise=True, order_is_codepoint=True)
 
@@ -147,10 +151,17 @@ class Dialect:
         """The conversion, if this source's is PostgreSQL's; None keeps it here."""
         raise NotImplementedError
 
-    keys_max: ClassVar[int] = 10_000
-    """As many keys as one statement of this source should hold."""
+    keys_max: ClassVar[int] = 500_000
+    """As many keys as may ever be sent for one fragment: they are kept here until all are known."""
     key_kinds: ClassVar[frozenset[Kind]] = KEYS
     """Types of which keys may be shipped to this source."""
+    key_costs: KeyCosts = KeyCosts()
+    clusters: ClassVar[bool] = False
+    """Tables lie in the order of their primary key."""
+
+    def takes_keys(self, type: Type) -> bool:
+        """Whether keys of that type may be shipped to this source: every one of them is spelt, or no value there."""
+        return type.kind in self.key_kinds
 
     def keys(self, arg: Operand, keys: Sequence[Any] | KeyRange | None) -> str:
         """The condition that ``arg`` is among the keys, or in their range; it may hold for more rows, never for fewer."""
@@ -159,13 +170,34 @@ class Dialect:
         if isinstance(keys, KeyRange):
             low, high = self.key(arg.type, keys.low), self.key(arg.type, keys.high)
             return f"{arg.sql} BETWEEN {low} AND {high}"
-        return f"{arg.sql} IN ({', '.join(self.key(arg.type, value) for value in keys)})" if keys else "1 = 0"
+        ranges = runs(keys) if keys and arg.type.kind in DENSE else None
+        if ranges is not None:
+            return " OR ".join(self._range(arg, low, high) for low, high in ranges)
+        return self.key_list(arg, keys) if keys else "1 = 0"
 
-    def key(self, type: Type, value: Any) -> str:
-        """One key; plain where the source gives a plain constant the type of what it is compared with."""
+    def _range(self, arg: Operand, low: Any, high: Any) -> str:
+        first, last = self.key(arg.type, low), self.key(arg.type, high)
+        return f"{arg.sql} = {first}" if low == high else f"{arg.sql} BETWEEN {first} AND {last}"
+
+    def key_list(self, arg: Operand, keys: Sequence[Any]) -> str:
+        """The condition that ``arg`` is one of the keys, of which there are some."""
+        spelt = [text for value in keys if (text := self.key(arg.type, value)) is not None]
+        if not spelt:
+            return "1 = 0"
+        return f"{arg.sql} = {spelt[0]}" if len(spelt) == 1 else f"{arg.sql} IN ({', '.join(spelt)})"
+
+    def key(self, type: Type, value: Any) -> str | None:
+        """One key; plain where the source gives a plain constant the type of what it is compared with. None if no value
+        of the source can equal it."""
         if type.kind in INTEGERS:
             return str(value)
-        return str(self.literal(Literal(type, value)))
+        return self.literal(Literal(type, value))
+
+    def key_part(self, arg: Operand, low: Any, high: Any) -> str | None:  # noqa: ARG002  # none is needed here
+        """A condition beside ``keys`` under which a row belongs to one part of the keys only, that from ``low`` to ``high``
+        in our order: where several keys are equal to the source, each of their parts would yield the same row. The empty
+        text where only equal values are equal; None if the keys must not be parted."""
+        return "" if arg.type.kind not in TEXTS or arg.collation.equal_is_bytewise else None
 
     def group_key(self, arg: Operand) -> str | None:
         """The form of a value in GROUP BY, DISTINCT, set operations and join keys, under which only equal values are

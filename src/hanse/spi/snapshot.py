@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hanse.ir.fragment import KeyCaps
 from hanse.ir.tables import Table
 from hanse.spi.capabilities import Capabilities
 from hanse.spi.dialect import Dialect
@@ -25,6 +26,8 @@ class SourceCatalog:
     """Of a sharded source: its parts, each a source of its own that only plans name (``sales/0``)."""
     fan_out_max: int | None = None
     """As many shards as one query may ask; None: all."""
+    key_caps: KeyCaps = KeyCaps()
+    """What the configuration allows of shipped keys."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,10 @@ from dataclasses import dataclass, replace
 from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.fragment import Fragment, FragmentGraph, Hole
+from hanse.ir.tables import Table
 from hanse.ir.types import BOOLEAN, INTEGERS, Type
 from hanse.ir.walk import plans
+from hanse.spi.dialect import Dialect
 from hanse.spi.snapshot import SourceCatalog
 from hanse.split.estimate import Rough, Sizes
 
@@ -32,10 +34,25 @@ NARROWS_LEFT = frozenset({p.JoinKind.INNER, p.JoinKind.SEMI, p.JoinKind.RIGHT})
 NARROWS_RIGHT = frozenset({p.JoinKind.INNER, p.JoinKind.SEMI, p.JoinKind.LEFT, p.JoinKind.ANTI})
 INTO_LEFT = frozenset({p.JoinKind.INNER, p.JoinKind.LEFT, p.JoinKind.SEMI, p.JoinKind.ANTI})
 INTO_RIGHT = frozenset({p.JoinKind.INNER, p.JoinKind.RIGHT})
-WORTH = 0.5
-"""Keys are shipped from a fragment that has, by estimate, at most this part of the other's rows."""
 WORTH_IN_PLACE = 0.1
-"""The same for a fragment that would else be read in place: read first by itself, it is read by one thread."""
+"""Keys are shipped from a fragment that would else be read in place if it has, by estimate, at most this part of the other's
+rows: read first by itself, it is read by one thread."""
+IN_ORDER = 0.9
+"""A column with at least that correlation has the rows of neighbouring keys beside one another."""
+REPEATABLE = (
+    p.Scan,
+    p.Filter,
+    p.Guard,
+    p.Project,
+    p.Join,
+    p.Aggregate,
+    p.Distinct,
+    p.SetOperation,
+    p.Values,
+)
+"""Operators that yield the same rows each time in one snapshot. A limit or a window over equals does not."""
+SETTLED = frozenset({"count", "sum", "min", "max", "avg", "bool_and", "bool_or"})
+"""Aggregates that do not depend on the order of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +86,39 @@ class _Shipping:
         scans = [node.fragment for node in plans(graph.coordinator) if isinstance(node, p.FragmentScan)]
         self.read_once = {id for id in scans if scans.count(id) == 1}
 
+    # the crossover, in rows of a whole scan: see spi.keys.KeyCosts
+
+    def worth(self, target: _Place) -> int:
+        """With how many keys reading the target by keys would take as long as reading all of it."""
+        plan, rows = self.fragments[target.fragment].plan, self.rows[target.fragment]
+        distinct = self.sizes.distinct(plan, target.column)
+        return self.dialect(target).key_costs.worth(rows, distinct, not self.is_scattered(target))
+
+    def is_scattered(self, target: _Place) -> bool:
+        """Whether rows are looked up one by one, and not where the one before was."""
+        found = _stored(self.fragments[target.fragment].plan, target.column)
+        if found is None:
+            return True
+        table, column = found
+        is_in_key_order = self.dialect(target).clusters and table.primary_key[:1] == (column,)
+        if is_in_key_order or not _is_indexed(table, column):
+            return False
+        known = table.statistics.columns.get(column) if table.statistics else None
+        return known is None or known.correlation is None or abs(known.correlation) < IN_ORDER
+
+    def dialect(self, place: _Place) -> Dialect:
+        """That of a fragment's source."""
+        return self.sources[self.fragments[place.fragment].source].dialect
+
     def run(self) -> FragmentGraph:
         """Find the edges, keep those that pay and make no circle, and put their conditions into the fragments."""
         holes: list[Hole] = []
         for origin, target in dict.fromkeys(self.edges()):
             if self.pays(origin, target) and not _reaches(holes, target.fragment, origin.fragment):
                 edge = (origin.fragment, origin.column, target.fragment, target.column)
-                holes.append(Hole(len(holes), *edge, self.keys_max(target)))
+                caps = self.sources[self.fragments[target.fragment].source].key_caps
+                divisible = self.is_divisible(target)
+                holes.append(Hole(len(holes), *edge, self.keys_max(target), caps, divisible))
                 self.fragments[target.fragment] = _narrowed(self.fragments[target.fragment], target.column, holes[-1])
         fragments = tuple(self.fragments[fragment.id] for fragment in self.graph.fragments)
         return replace(self.graph, fragments=fragments, holes=tuple(holes)) if holes else self.graph
@@ -109,27 +152,85 @@ class _Shipping:
         if there.capabilities.embedded or not there.capabilities.filters:
             return False
         one, other = self.type_of(origin), self.type_of(target)
-        if other.kind not in there.dialect.key_kinds or not (one == other or {one.kind, other.kind} <= INTEGERS):
+        if not there.dialect.takes_keys(other) or not (one == other or {one.kind, other.kind} <= INTEGERS):
             return False
-        few = self.sizes.distinct(self.fragments[origin.fragment].plan, origin.column) <= there.dialect.keys_max
+        found = _stored(self.fragments[target.fragment].plan, target.column)
+        if found is not None and found[0].column(found[1]).no_pushdown:
+            return False
+        return self.force or self.is_cheaper(origin, target)
+
+    def is_cheaper(self, origin: _Place, target: _Place) -> bool:
+        """Whether waiting for the origin and reading by its keys takes less than reading everything meanwhile."""
+        keys = self.sizes.distinct(self.fragments[origin.fragment].plan, origin.column)
+        all_rows, first = self.rows[target.fragment], self.rows[origin.fragment]
         in_place = self.sources[self.fragments[origin.fragment].source].capabilities.embedded
-        worth = (WORTH_IN_PLACE if in_place else WORTH) * self.rows[target.fragment]
-        return self.force or (few and self.rows[origin.fragment] <= worth)
+        if keys > self.keys_max(target) or (in_place and first > WORTH_IN_PLACE * all_rows):
+            return False
+        return first + keys / self.worth(target) * all_rows <= all_rows
 
     def type_of(self, place: _Place) -> Type:
         """The type of a fragment's column."""
         return next(c.type for c in self.fragments[place.fragment].columns if c.id == place.column)
 
     def keys_max(self, target: _Place) -> int:
-        """The most keys that are worth sending."""
-        most = self.sources[self.fragments[target.fragment].source].dialect.keys_max
-        return most if self.force else max(1, min(most, int(self.rows[target.fragment] * WORTH)))
+        """The most keys that are worth sending, or allowed."""
+        caps = self.sources[self.fragments[target.fragment].source].key_caps
+        most = self.dialect(target).keys_max
+        if not (self.force or caps.fails):
+            most = min(most, self.worth(target))
+            if not self.is_divisible(target):
+                most = min(most, self.dialect(target).key_costs.keys)
+        return most if caps.keys_max is None else caps.keys_max if caps.fails else min(most, caps.keys_max)
+
+    def is_divisible(self, target: _Place) -> bool:
+        """Whether several statements yield together what one would, and none of them scans what the others scan."""
+        plan = self.fragments[target.fragment].plan
+        found = _stored(plan, target.column)
+        is_lookup = self.force or (found is not None and _is_indexed(*found))
+        return is_lookup and all(map(_is_repeatable, plans(plan)))
+
+
+def _stored(plan: p.Plan, column: int) -> tuple[Table, str] | None:
+    """The table's column that a plan's column is; None for what is computed."""
+    for node in plans(plan):
+        if isinstance(node, p.Scan):
+            for found, name in node.outputs:
+                if found.id == column:
+                    return node.table, name
+    return None
+
+
+def _is_indexed(table: Table, column: str) -> bool:
+    """Whether the source finds the column's values without looking at every row; where it does not say, it may."""
+    known = (table.primary_key, *table.unique_keys, *table.indexes)
+    return not any(known) or any(index[:1] == (column,) for index in known)
+
+
+def _is_repeatable(node: p.Plan) -> bool:
+    match node:
+        case p.Distinct(on=on):
+            return not on
+        case p.Aggregate(calls=calls):
+            return all(call.name in SETTLED for _, call in calls)
+    return isinstance(node, REPEATABLE)
 
 
 def _narrowed(fragment: Fragment, column: int, hole: Hole) -> Fragment:
-    """The fragment with the condition of a hole above all that it does."""
+    """The fragment with the condition of a hole, which speaks of its final rows, as near to the tables as that is the same:
+    a source tests groups only when it has computed all of them."""
     ref = next(c.ref() for c in fragment.columns if c.id == column)
-    return replace(fragment, plan=p.Filter(fragment.plan, e.InKeys(BOOLEAN, ref, hole.id)))
+    return replace(fragment, plan=_filtered(fragment.plan, ref, hole.id))
+
+
+def _filtered(plan: p.Plan, ref: e.Ref, hole: int) -> p.Plan:
+    match plan:
+        case p.Project() if (below := _passed(plan, ref.id)) is not None:
+            return replace(plan, input=_filtered(plan.input, replace(ref, id=below), hole))
+        case p.Filter() | p.Sort():
+            return replace(plan, input=_filtered(plan.input, ref, hole))
+        case p.Distinct() | p.Aggregate() if _keeps_groups(plan, ref.id):
+            return replace(plan, input=_filtered(plan.input, ref, hole))
+    return p.Filter(plan, e.InKeys(BOOLEAN, ref, hole))
 
 
 def _reaches(holes: Sequence[Hole], start: int, end: int) -> bool:

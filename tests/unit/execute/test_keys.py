@@ -9,7 +9,7 @@ from hanse.errors import Cancelled
 from hanse.execute.cancel import CancelScope
 from hanse.execute.keys import ShippedKeys
 from hanse.ir import types as t
-from hanse.ir.fragment import Hole
+from hanse.ir.fragment import Hole, KeyCaps
 from hanse.ir.request import KeyRange
 
 
@@ -74,3 +74,21 @@ def test_the_end_of_the_query_wakes_who_waits() -> None:
     threading.Timer(0.1, scope.end).start()
     with pytest.raises(Cancelled):
         keys.wait()
+
+
+def test_keys_are_counted_now_and_then() -> None:
+    keys = shipped(t.INT64, keys_max=100_000)
+    for start in range(0, 50_000, 500):
+        keys.add(pa.array(range(start, start + 1000), pa.int64()))
+    keys.finish()
+    assert keys.wait() == tuple(range(50_500))
+
+
+def test_more_than_the_cap_is_known_where_it_is_to_be_refused() -> None:
+    keys = ShippedKeys(Hole(0, 0, 1, 1, 2, 3, KeyCaps(keys_max=3, fails=True)), t.TEXT, CancelScope())
+    keys.add(pa.array(["a", "b", "c"]))
+    assert not keys.is_over_cap
+    keys.add(pa.array(["d"]))
+    keys.finish()
+    assert keys.is_over_cap
+    assert keys.wait() is None

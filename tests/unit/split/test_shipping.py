@@ -6,8 +6,10 @@ import pytest
 
 from hanse.ir import expr as e
 from hanse.ir import plan as p
-from hanse.ir.fragment import FragmentGraph
+from hanse.ir.fragment import FragmentGraph, Hole, KeyCaps
+from hanse.ir.tables import ColumnStatistics, TableStatistics
 from hanse.ir.types import FLOAT64, INT64
+from hanse.spi.keys import KeyCosts
 from hanse.split import split
 from tests.unit.plans import ALL, COUNT, SOURCES, Plans, call, col, eq, join, ref, shape, source
 
@@ -59,7 +61,7 @@ def test_the_smaller_side_gives_its_keys_to_the_larger(make: Plans) -> None:
     a, b = sized(make.scan("crm.a"), 1_000_000), sized(make.scan("sales.b"), 10)
     plan = join(a, b, eq(ref(a, "id"), ref(b, "id")))
     assert holes(plan, "on") == ["b.id -> a.id"]
-    assert graph_of(plan, "on").holes[0].keys_max == 10_000
+    assert graph_of(plan, "on").holes[0].keys_max == 76_923
     assert holes(plan, "off") == []
 
 
@@ -155,3 +157,72 @@ def test_without_pushdown_there_is_no_shipping(make: Plans) -> None:
     a, b = make.scan("crm.a"), make.scan("sales.b")
     plan = join(a, b, eq(ref(a, "id"), ref(b, "id")))
     assert split(plan, SOURCES, pushdown=False, key_shipping="force").holes == ()
+
+
+# -- how many keys, and how they are asked for
+
+
+def stored(plan: p.Scan, **facts: object) -> p.Scan:
+    return replace(plan, table=replace(plan.table, **facts))
+
+
+def hole_into(make: Plans, target: p.Plan, key_shipping: str = "on", sources: dict | None = None) -> Hole:
+    small = sized(make.scan("sales.b"), 10)
+    graph = split(
+        join(small, target, eq(ref(small, "id"), ref(target, "id")), "left"),
+        sources or dict(SOURCES),
+        key_shipping=key_shipping,
+    )
+    return graph.holes[0]
+
+
+def test_keys_in_the_order_of_rows_are_worth_more(make: Plans) -> None:
+    table = stored(make.scan("crm.a"), row_count=1_000_000)
+    in_order = TableStatistics(columns={"id": ColumnStatistics(correlation=-0.99)})
+    scattered = TableStatistics(columns={"id": ColumnStatistics(correlation=0.2)})
+    assert hole_into(make, stored(table, indexes=(("id",),), statistics=in_order)).keys_max == 200_000
+    assert hole_into(make, stored(table, indexes=(("id",),), statistics=scattered)).keys_max == 76_923
+
+
+def test_without_an_index_one_statement_scans(make: Plans) -> None:
+    table = stored(make.scan("crm.a"), row_count=1_000_000, indexes=(("x",),))
+    hole = hole_into(make, table)
+    assert (hole.divisible, hole.keys_max) == (False, KeyCosts().keys)
+    assert hole_into(make, table, "force").divisible
+
+
+def test_what_may_differ_from_time_to_time_is_not_divided(make: Plans) -> None:
+    table = make.scan("crm.a")
+    first = p.Limit(table, e.Literal(INT64, 10), None)
+    assert hole_into(make, table, "force").divisible
+    assert not hole_into(make, first, "force").divisible
+
+
+def test_caps_of_the_configuration(make: Plans) -> None:
+    table = stored(make.scan("crm.a"), row_count=1_000_000)
+
+    def most(**caps: int) -> int:
+        sources = dict(SOURCES)
+        sources["crm"] = replace(sources["crm"], key_caps=KeyCaps(**caps))
+        return hole_into(make, table, sources=sources).keys_max
+
+    assert most(keys_max=100) == 100
+    assert most(keys_max=10**9) == 76_923
+    assert most(keys_max=100_000, fails=True) == 100_000
+
+
+def test_what_a_source_may_not_decide_is_not_narrowed(make: Plans) -> None:
+    table = make.scan("crm.a")
+    columns = tuple(replace(c, no_pushdown="in doubt") for c in table.table.columns)
+    a, b = stored(table, columns=columns), make.scan("sales.b")
+    assert holes(join(a, b, eq(ref(a, "id"), ref(b, "id")))) == ["a.id -> b.id"]
+    assert holes(join(b, a, eq(ref(b, "id"), ref(a, "id")), "left")) == []
+
+
+def test_groups_are_tested_before_they_are_made(make: Plans) -> None:
+    a, b = make.scan("crm.a"), make.scan("sales.b")
+    plan = join(a, make.groups(b, "id", n=COUNT), eq(ref(a, "id"), ref(b, "id")), "left")
+    graph = graph_of(plan)
+    narrowed = next(f for f in graph.fragments if f.id == graph.holes[0].target)
+    assert shape(narrowed.plan).startswith("aggregate")
+    assert "(filter " in shape(narrowed.plan)

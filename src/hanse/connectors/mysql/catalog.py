@@ -59,6 +59,13 @@ def server(connection: Connection) -> Server:
     return Server("mariadb" in text.lower(), numbers, text)
 
 
+def packet_bytes(connection: Connection) -> int:
+    """How long a statement may be."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT @@max_allowed_packet")
+        return int(cursor.fetchone()[0])
+
+
 def tables(connection: Connection, source: str, options: Options) -> tuple[Table, ...]:
     """All tables and views that the options let through; raises PyMySQL's errors."""
     chosen = _schemas(connection, options)

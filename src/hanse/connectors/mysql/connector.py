@@ -40,14 +40,16 @@ class MysqlConnector:
         try:
             server = catalog.server(connection)
             tables = catalog.tables(connection, self._source, self._options)
+            packet = catalog.packet_bytes(connection)
         except FAILURES as failure:
             raise translate(failure, self._source) from None
         finally:
             connection.close()
-        self._dialect = MysqlDialect(server.is_mariadb)
+        self._dialect = MysqlDialect(server.is_mariadb, packet)
         facts = capabilities(server.is_mariadb, server.version)
         home = database(self._options)
-        return SourceCatalog(self._source, "mysql", tables, self._dialect, facts, str(server), home)
+        caps = self._options.key_shipping.caps
+        return SourceCatalog(self._source, "mysql", tables, self._dialect, facts, str(server), home, key_caps=caps)
 
     def begin(self, context: ReadContext) -> MysqlSession:
         """Open a session for one query."""
@@ -70,7 +72,8 @@ class MysqlConnector:
             raise translate(failure, self._source) from None
         try:
             with connection.cursor() as cursor:
-                cursor.execute(session_settings(self._options, catalog.server(connection).is_mariadb))
+                server = catalog.server(connection)
+                cursor.execute(session_settings(self._options, server.is_mariadb, server.version))
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         except FAILURES as failure:
             connection.close()

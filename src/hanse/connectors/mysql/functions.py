@@ -47,6 +47,11 @@ def _is_indexable(left: Operand, right: Operand) -> bool:
     return name.startswith(CHARSETS) and (right.literal is not None or right.collation.name == name)
 
 
+def is_indexable(arg: Operand) -> bool:
+    """Whether a plain comparison of the text with constants is a superset of the exact one, and can use an index."""
+    return arg.collation.name.startswith(CHARSETS)
+
+
 class Texts:
     """The rules for text, under the collation that the server has for exact comparisons."""
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from hanse.errors import ConfigError
-from hanse.spi.connector import TableFilter
+from hanse.spi.connector import ServerOptions
 
 PORT = 3306
 SCHEMES = ("mysql", "mariadb")
@@ -28,7 +28,7 @@ class Tls(BaseModel):
     """File of our certificate's key."""
 
 
-class Options(TableFilter):
+class Options(ServerOptions):
     """The options of a MySQL or MariaDB source. Times are in seconds, 0 is no limit."""
 
     url: SecretStr
@@ -114,12 +114,15 @@ def _path(name: str | None, folder: Path) -> str | None:
     return None if name is None else str(folder / name)
 
 
-def session_settings(options: Options, is_mariadb: bool) -> str:
+def session_settings(options: Options, is_mariadb: bool, version: tuple[int, int, int] = (0, 0, 0)) -> str:
     """The statement that fixes everything on which the meaning of our SQL or of an answer depends.
 
     NO_BACKSLASH_ESCAPES leaves the doubled quote as the only escape in a literal; without PAD_CHAR_TO_FULL_LENGTH a
     CHAR is blank-trimmed; ERROR_FOR_DIVISION_BY_ZERO makes a division by zero a warning, which ends a request as an
-    error (``wire``). A client may read as slowly as it likes: the server's patience with it is a day, not a minute.
+    error (``wire``). A long list of keys stays a list: MariaDB would join it as a temporary table, MySQL would read the
+    whole table when its optimizer's memory for ranges is spent.
+
+    A client may read as slowly as it likes: the server's patience with it is a day, not a minute.
     """
     modes = "STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES,ERROR_FOR_DIVISION_BY_ZERO"
     sets = {
@@ -133,11 +136,16 @@ def session_settings(options: Options, is_mariadb: bool) -> str:
     }
     if is_mariadb:
         sets["max_statement_time"] = f"{options.statement_timeout:g}"
+        if version >= KEEPS_LISTS:
+            sets["in_predicate_conversion_threshold"] = "0"
     else:
         sets["max_execution_time"] = str(round(options.statement_timeout * 1000))
+        sets["range_optimizer_max_mem_size"] = "0"
     return "SET " + ", ".join(f"SESSION {name} = {value}" for name, value in sets.items())
 
 
+KEEPS_LISTS = (10, 4, 8)
+"""The first MariaDB of which every release can be told so."""
 SORT_BYTES = 16_384
 """``max_sort_length``: sorts, and groups that are found by sorting, look at no more bytes of a value. Longer text is
 never sorted or grouped at the source (1024 by default, which merges groups: 'b' and 'c' after 1100 equal letters)."""

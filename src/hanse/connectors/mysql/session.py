@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -51,8 +51,8 @@ class Running:
 class MysqlSession:
     """The session of ``spi.connector`` for MySQL and MariaDB.
 
-    A single request has a connection to itself: one statement sees one snapshot. Several requests share a transaction
-    WITH CONSISTENT SNAPSHOT on one connection and take turns (``Lanes``).
+    A single statement has a connection to itself: it sees one snapshot. Several share a transaction WITH CONSISTENT
+    SNAPSHOT on one connection and take turns (``Lanes``).
     """
 
     def __init__(self, door: Door, context: ReadContext) -> None:
@@ -80,19 +80,20 @@ class MysqlSession:
 
     def read(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
         """Run the request and yield its batches, decoded."""
-        sql = f"/* hanse:{self._context.query_id} */ {self._spelled(request.sql, parameters)}"
+        mark = f"/* hanse:{self._context.query_id} */"
+        texts = [f"{mark} {self._spelled(sql, parameters)}" for sql in request.statements]
         decoder = Decoder(request.columns, request.tables, self._door.policy)
         engines = {value.lower() for table in request.tables for name, value in table.details if name == "engine"}
         self._is_snapshot = self._is_snapshot and engines <= SNAPSHOT_ENGINES
-        return self._counted(sql, decoder)
+        return self._counted(texts, decoder)
 
-    def _counted(self, sql: str, decoder: Decoder) -> Iterator[pa.RecordBatch]:
+    def _counted(self, texts: Sequence[str], decoder: Decoder) -> Iterator[pa.RecordBatch]:
         """The answer; after the last one others may have the connection, however long the query goes on."""
         try:
-            if self._context.requests > 1:
-                yield from self._lanes.read(lambda: self._turn(sql, decoder))
+            if self._context.requests > 1 or len(texts) > 1:
+                yield from self._lanes.read(lambda: self._turn(texts, decoder))
             else:
-                yield from self._alone(sql, decoder)
+                yield from self._alone(texts[0], decoder)
         finally:
             with self._lock:
                 self._answered += 1
@@ -161,25 +162,30 @@ class MysqlSession:
 
     # several requests: turns in one transaction
 
-    def _turn(self, sql: str, decoder: Decoder) -> Iterator[pa.RecordBatch]:
+    def _turn(self, texts: Sequence[str], decoder: Decoder) -> Iterator[pa.RecordBatch]:
         """One answer, in its turn. Leaving it early ends its statement and keeps the transaction."""
         try:
             running = self._transaction()
-            rows = Rows(running.connection, sql, self._context.batch_rows)
-            try:
-                yield from self._batches(running, rows, decoder)
-            except GeneratorExit:
-                self._skip(running, rows)
-                raise
-            except FAILURES as raised:
-                self._cause = translate(raised, self._door.source, self._ended)
-                self._doom(running)
-                raise
-            except BaseException:
-                self._doom(running)
-                raise
+            for sql in texts:
+                yield from self._answer(running, sql, decoder)
         except FAILURES as raised:
             raise translate(raised, self._door.source, self._ended) from None
+
+    def _answer(self, running: Running, sql: str, decoder: Decoder) -> Iterator[pa.RecordBatch]:
+        """The rows of one statement of the transaction."""
+        rows = Rows(running.connection, sql, self._context.batch_rows)
+        try:
+            yield from self._batches(running, rows, decoder)
+        except GeneratorExit:
+            self._skip(running, rows)
+            raise
+        except FAILURES as raised:
+            self._cause = translate(raised, self._door.source, self._ended)
+            self._doom(running)
+            raise
+        except BaseException:
+            self._doom(running)
+            raise
 
     def _skip(self, running: Running, rows: Rows) -> None:
         """End one statement of the transaction, whose rest nobody wants, and keep the transaction for the others."""

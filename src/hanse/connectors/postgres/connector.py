@@ -69,6 +69,7 @@ class PostgresConnector:
             CAPABILITIES,
             f"PostgreSQL {server.version_text}",
             server.default_schema,
+            key_caps=self._options.key_shipping.caps,
         )
 
     def _prologue(self) -> str:

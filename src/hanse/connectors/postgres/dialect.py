@@ -1,13 +1,15 @@
 """PostgreSQL's dialect: the tables of spellings, casts, and the forms in which values group and sort."""
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from hanse.connectors.postgres import functions, literals
 from hanse.connectors.postgres.aggregates import AGGREGATES, WINDOWS
 from hanse.connectors.postgres.functions import holds_text, in_c
 from hanse.ir.expr import Literal
 from hanse.ir.types import DATETIMES, FLOATS, SIGNED, TEXTS, Kind, Type
-from hanse.spi.dialect import Dialect, Operand, Rule, Rules
+from hanse.spi.dialect import KEYS, Dialect, Operand, Rule, Rules
+from hanse.spi.keys import KeyCosts
 
 INTEGERS = SIGNED - {Kind.INT8}
 UNGROUPED = frozenset({Kind.JSON, Kind.INTERVAL})
@@ -43,6 +45,10 @@ class PostgresDialect(Dialect):
     row_quantifiers: ClassVar[bool] = True
     aggregates: Rules = AGGREGATES
     windows: Rules = WINDOWS
+    key_kinds: ClassVar[frozenset[Kind]] = KEYS | {Kind.UUID}
+    key_costs: KeyCosts = KeyCosts(near=2.5, far=12.0, row=0.5, keys=500_000, bytes=64 << 20, batches=True)
+    """Of 1 M rows, of which a scan takes 0.75 to 1.2 s: 200,000 keys in the table's order 0.46 s, 50,000 scattered texts 0.6
+    to 0.9 s, 50,000 keys that find ten rows each 0.7 s. One array is better than several: without an index each statement would scan, with one the planner has a choice."""
 
     def __init__(self, is_unicode: bool = True) -> None:
         """``is_unicode``: the database's encoding is UTF-8, so that its bytes sort as code points do."""
@@ -66,6 +72,20 @@ class PostgresDialect(Dialect):
         name = self.type_name(target)
         known = arg.type.kind is Kind.NULL or (arg.type.kind, target.kind) in CASTS
         return None if safe or name is None or not known else Rule(f"CAST({{0}} AS {name})")
+
+    def key_list(self, arg: Operand, keys: Sequence[Any]) -> str:
+        """As one constant, an array: the server looks it up in a hash table, and plans it without regard to its length.
+        Lists and VALUES of 200,000 keys took twice as long, a semi-join with ``unnest`` three times."""
+        if len(keys) == 1:
+            return super().key_list(arg, keys)
+        return f"{arg.sql} = ANY ({literals.key_array(arg.type, keys)})"
+
+    def key_part(self, arg: Operand, low: Any, high: Any) -> str | None:
+        """By code point where the column's collation calls different texts equal."""
+        if arg.type.kind not in TEXTS or arg.collation.equal_is_bytewise:
+            return ""
+        first, last = self.key(arg.type, low), self.key(arg.type, high)
+        return f"{in_c(arg)} BETWEEN {first} AND {last}" if self._is_unicode and first and last else None
 
     def group_key(self, arg: Operand) -> str | None:
         """Text under a collation that tells apart what differs; PostgreSQL's own equality for the rest."""

@@ -1,13 +1,14 @@
 """Constants in PostgreSQL's words, with exactly their value and type; needs standard_conforming_strings, which is pinned."""
 
+import datetime
 import decimal
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal as Number
 from typing import Any
 
 from hanse.ir.expr import Interval, Literal
-from hanse.ir.types import Array, Decimal, Kind, Type
+from hanse.ir.types import INTEGERS, Array, Decimal, Kind, Type
 
 TYPE_NAMES: dict[Kind, str] = {
     Kind.BOOLEAN: "boolean",
@@ -62,6 +63,25 @@ def literal(constant: Literal) -> str | None:
 def _array(item: Type, values: tuple[Any, ...], name: str) -> str | None:
     spelt = [literal(Literal(item, value)) for value in values]
     return None if None in spelt else f"ARRAY[{', '.join(map(str, spelt))}]::{name}"
+
+
+def key_array(type: Type, keys: Sequence[Any]) -> str:
+    """The keys as one array constant; left out is text with a NUL, which no value of the server has.
+
+    See the manual, section 8.15.2: in double quotes an item holds anything, with a backslash before both marks.
+    """
+    name = "numeric" if isinstance(type, Decimal) else stored_name(type)
+    if type.kind in INTEGERS:
+        return f"'{{{','.join(map(str, keys))}}}'::{name}[]"
+    held = [text for text in map(_key_text, keys) if "\0" not in text]
+    items = "\0".join(held).replace("\\", "\\\\").replace('"', '\\"').replace("'", "''").replace("\0", '","')
+    return f"'{{{chr(34) + items + chr(34) if held else ''}}}'::{name}[]"
+
+
+def _key_text(value: Any) -> str:
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(sep=" ")
+    return f"{value:f}" if isinstance(value, Number) else str(value)
 
 
 def quoted(value: str) -> str | None:

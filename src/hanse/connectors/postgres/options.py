@@ -9,7 +9,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from hanse.ir.types import Decimal, decimal
-from hanse.spi.connector import TableFilter
+from hanse.spi.connector import ServerOptions
 
 NUMERIC = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 KEEPALIVE = {"keepalives": "1", "keepalives_idle": "15", "keepalives_interval": "5", "keepalives_count": "3"}
@@ -30,7 +30,7 @@ class Tls(BaseModel):
     """File of our certificate's key."""
 
 
-class Options(TableFilter):
+class Options(ServerOptions):
     """The options of a PostgreSQL source. Times are in seconds, 0 is no limit."""
 
     model_config = {"extra": "forbid", "hide_input_in_errors": True}

@@ -40,8 +40,9 @@ class Running:
             self._statement.execute_update()
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
-        """Run one query; raises what the driver raises."""
+        """Run one query, after the one before was read to its end; raises what the driver raises."""
         with self._inside:
+            self._close_reader()
             self._statement.set_sql_query(sql)
             handle, _ = self._statement.execute_query()
             self._reader = AdbcRecordBatchReader._import_from_c(handle.address)  # it keeps the SQLSTATE of late errors
@@ -57,7 +58,7 @@ class Running:
 
     def finish(self) -> Any:
         """End the transaction of a statement that was read to its end; returns the connection, clean."""
-        self._reader.close()
+        self._close_reader()
         self.script("ROLLBACK")
         with self._handle:
             self._statement.close()
@@ -77,6 +78,7 @@ class Running:
     def _close_reader(self) -> None:
         if self._reader is not None:
             self._reader.close()
+            self._reader = None
 
     def _cancel(self) -> None:
         self._statement.cancel()

@@ -85,13 +85,14 @@ class PostgresSession:
     def _batches(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
         """The answer, on a connection that the session may use."""
         labels = [label(column, request.tables) for column in request.columns]
-        sql = statement(self._spelled(request.sql, parameters), request.columns, labels)
+        spelt = [self._spelled(sql, parameters) for sql in request.statements]
         decoder = Decoder(self._server.source, request.columns, labels)
         running = self._start()
         finished = False
         try:
-            for batch in running.batches(sql):
-                yield from self._slices(decoder.decode(batch))
+            for sql in spelt:
+                for batch in running.batches(statement(sql, request.columns, labels)):
+                    yield from self._slices(decoder.decode(batch))
             self._check(running)
             self._give_back(running)
             finished = True

@@ -42,7 +42,8 @@ class SQLiteConnector:
             self._schema_version = version
         tables = tuple(table for table, _ in found.values())
         server = f"SQLite {sqlite3.sqlite_version}"
-        return SourceCatalog(self._source, "sqlite", tables, DIALECT, CAPABILITIES, server, default_schema=SCHEMA)
+        caps = self._options.key_shipping.caps
+        return SourceCatalog(self._source, "sqlite", tables, DIALECT, CAPABILITIES, server, SCHEMA, key_caps=caps)
 
     def begin(self, context: ReadContext) -> Session:
         """A session; the file is opened with the first read."""

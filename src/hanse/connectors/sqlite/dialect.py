@@ -6,12 +6,13 @@ Not here, because SQLite differs: arithmetic (overflow becomes REAL, x / 0 NULL)
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from hanse.connectors.sqlite.types import REAL_DIGITS
 from hanse.ir.expr import Literal
 from hanse.ir.types import INTEGERS, TEXTS, Decimal, Kind, Type
 from hanse.spi.dialect import Dialect, Operand, Rule, Rules
+from hanse.spi.keys import KeyCosts
 
 BINARY = "{} COLLATE BINARY"
 TIMES = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP})
@@ -221,6 +222,19 @@ class SQLiteDialect(Dialect):
     no_columns = frozenset({Kind.ARRAY, Kind.INTERVAL})
     functions: Rules = FUNCTIONS
     aggregates: Rules = AGGREGATES
+    clusters: ClassVar[bool] = True
+    key_costs: KeyCosts = KeyCosts(near=3.0, far=8.0, keys=20_000, bytes=500_000, batches=True)
+    """A statement has at most 1,000,000 bytes (SQLITE_MAX_LENGTH as it is built by default)."""
+
+    def takes_keys(self, type: Type) -> bool:
+        """Not decimals that are kept as text, in several spellings."""
+        return type.kind in self.key_kinds & VALUES and is_exact(Operand("", type))
+
+    def key(self, type: Type, value: Any) -> str | None:
+        """Text with a NUL by its bytes: no text constant holds one."""
+        if isinstance(value, str) and "\0" in value:
+            return f"CAST(x'{value.encode().hex()}' AS TEXT)"
+        return super().key(type, value)
 
     def literal(self, literal: Literal) -> str | None:
         """The constant in the form that SQLite keeps such values in."""

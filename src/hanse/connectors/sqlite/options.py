@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from hanse.spi.connector import TableFilter
+from hanse.spi.connector import ServerOptions
 
 
-class SQLiteOptions(TableFilter):
+class SQLiteOptions(ServerOptions):
     """Options of a source of kind ``sqlite``."""
 
     path: str

@@ -50,14 +50,15 @@ class SQLiteSession:
 
     def read(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
         """Run the request; batches of ``wire_schema(request.columns)``."""
-        text = statement(request.sql, parameters)
+        texts = [statement(sql, parameters) for sql in request.statements]
         connection = self._enter()
         try:
             self._test_again(connection, request.tables)
-            batches = self._bulk(text, request) if self._is_bulk(text, request.tables) else None
-            yield from batches if batches is not None else self._rows(connection, text, request)
+            for text in texts:
+                batches = self._bulk(text, request) if self._is_bulk(text, request.tables) else None
+                yield from batches if batches is not None else self._rows(connection, text, request)
         except (sqlite3.Error, adbc_driver_manager.Error, pa.ArrowException, OSError) as failure:
-            raise self._explain(failure, connection, request.tables, text) from None
+            raise self._explain(failure, connection, request.tables, texts[0]) from None
         finally:
             self._leave()
 

@@ -48,7 +48,8 @@ class PostgresDialect(Dialect):
     key_kinds: ClassVar[frozenset[Kind]] = KEYS | {Kind.UUID}
     key_costs: KeyCosts = KeyCosts(near=2.5, far=12.0, row=0.5, keys=500_000, bytes=64 << 20, batches=True)
     """Of 1 M rows, of which a scan takes 0.75 to 1.2 s: 200,000 keys in the table's order 0.46 s, 50,000 scattered texts 0.6
-    to 0.9 s, 50,000 keys that find ten rows each 0.7 s. One array is better than several: without an index each statement would scan, with one the planner has a choice."""
+    to 0.9 s, 50,000 keys that find ten rows each 0.7 s.
+    One array is better than several: without an index each statement would scan, with one the planner has a choice."""
 
     def __init__(self, is_unicode: bool = True) -> None:
         """``is_unicode``: the database's encoding is UTF-8, so that its bytes sort as code points do."""

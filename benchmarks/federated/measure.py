@@ -13,8 +13,9 @@ from benchmarks.federated.link import LOOPBACK, Network
 from benchmarks.federated.loading import Source
 from benchmarks.federated.peers.base import Opener, Peer, Unavailable
 from benchmarks.federated.proxy import Proxy, Upstream, proxy
+from benchmarks.federated.splits import BY_SIZE
 
-WARM_UP = "SELECT count(*) FROM region JOIN part ON p_partkey = r_regionkey"
+WARM_UP = "SELECT count(*) FROM {0}"
 LONG_SECONDS = 20.0
 """A cell that has taken so long is not repeated."""
 
@@ -156,5 +157,6 @@ def open_peers(
 def _warm(opener: Callable[[Sequence[Source]], Peer], sources: Sequence[Source], stack: contextlib.ExitStack) -> Peer:
     peer = opener(sources)
     stack.callback(peer.close)
-    peer.ask(WARM_UP, 60.0)
+    for source in sources:
+        peer.ask(WARM_UP.format(min(source.tables, key=BY_SIZE.index)), 60.0)
     return peer

@@ -6,6 +6,7 @@ Source: Accio: Bolt-on Query Federation, PVLDB 18(7), 2025, whose ten queries ar
 from dataclasses import dataclass
 
 TABLES = ("customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier")
+BY_SIZE = ("region", "nation", "supplier", "customer", "part", "partsupp", "orders", "lineitem")
 QUERIES = (3, 5, 7, 8, 9, 10, 12, 14, 18, 19)
 """Those of Accio."""
 PRIMARY_KEYS = {

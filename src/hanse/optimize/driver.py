@@ -53,7 +53,7 @@ class _Run:
 
     def phase(self, phase: Phase) -> None:
         """Run one phase over the whole plan."""
-        if phase.only_after and not self.counts[phase.only_after]:
+        if phase.only_after and not any(self.counts[name] for name in phase.only_after):
             return
         if phase.walk is Walk.WHOLE:
             for rule in phase.rules:

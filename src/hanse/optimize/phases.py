@@ -7,6 +7,7 @@ from hanse.ir.plan import Plan
 from hanse.optimize.rule import Rule
 from hanse.optimize.rules.aggregate_below_union import AggregateBelowUnion
 from hanse.optimize.rules.convert_outer_join import ConvertOuterJoin
+from hanse.optimize.rules.derive_from_disjunctions import DeriveFromDisjunctions
 from hanse.optimize.rules.expand_shards import ExpandShards
 from hanse.optimize.rules.factor_disjunctions import FactorDisjunctions
 from hanse.optimize.rules.infer_constants import InferConstants
@@ -25,6 +26,7 @@ from hanse.optimize.rules.push_filter_through_window import PushFilterThroughWin
 from hanse.optimize.rules.push_join_condition import PushJoinCondition
 from hanse.optimize.rules.push_limit_into_union import PushLimitIntoUnion
 from hanse.optimize.rules.push_limit_through_project import PushLimitThroughProject
+from hanse.optimize.rules.push_semi_join_to_source import PushSemiJoinToSource
 from hanse.optimize.rules.remove_unseen_sorts import RemoveUnseenSorts
 from hanse.optimize.rules.simplify_predicates import SimplifyPredicates
 from hanse.optimize.rules.swap_outer_join_sides import SwapOuterJoinSides
@@ -46,8 +48,8 @@ class Phase:
     name: str
     walk: Walk
     rules: tuple[Rule, ...]
-    only_after: str = ""
-    """The rule without whose firing there is nothing to do."""
+    only_after: tuple[str, ...] = ()
+    """Rules without whose firing there is nothing to do."""
     index: dict[type[Plan], list[Rule]] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -84,8 +86,9 @@ PHASES: tuple[Phase, ...] = (
         ),
     ),
     Phase("push filters", Walk.DOWN, PUSH_FILTERS),
-    Phase("infer", Walk.WHOLE, (InferConstants(),)),  # sees filters where they ended
-    Phase("push inferred filters", Walk.DOWN, PUSH_FILTERS, only_after="infer_constants"),
+    Phase("infer", Walk.WHOLE, (DeriveFromDisjunctions(), InferConstants())),  # see filters where they ended
+    Phase("push inferred filters", Walk.DOWN, PUSH_FILTERS, only_after=("derive_from_disjunctions", "infer_constants")),
+    Phase("semi joins", Walk.DOWN, (PushSemiJoinToSource(),)),
     Phase("order joins", Walk.WHOLE, (OrderJoins(),)),  # all conditions have arrived at their joins
     Phase("aggregates", Walk.DOWN, (AggregateBelowUnion(),)),  # sees which joins one source does
     Phase("order sides", Walk.UP, (SwapOuterJoinSides(),)),

@@ -45,7 +45,7 @@ class Trino:
             "connection-url": URLS[source.kind].format(host=parts.hostname, port=parts.port, database=database),
             "connection-user": parts.username,
             "connection-password": parts.password,
-            "metadata.statistics-cache-ttl": "1h",
+            "metadata.statistics.cache-ttl": "1h",
             "metadata.cache-ttl": "1h",
         }
         spelled = ", ".join(f"\"{name}\" = '{value}'" for name, value in options.items())

@@ -11,7 +11,7 @@ from functools import reduce
 from typing import Any
 
 from hanse.bind import textual
-from hanse.bind.moments import session_zone
+from hanse.bind.moments import Far, FieldRange, UnknownZone, session_zone
 from hanse.errors import InvalidValue, TypeMismatch
 from hanse.ir import arithmetic
 from hanse.ir.expr import Cast, Expr, Literal, Parameter
@@ -167,8 +167,15 @@ def from_text(text: str | None, type: Type, position: int | None) -> Expr:
         raise InvalidValue(
             f'value "{text}" is out of range for type {type}', sqlstate="22003", position=position
         ) from None
+    except FieldRange:
+        message = f'date/time field value out of range: "{text}"'
+        raise InvalidValue(message, sqlstate="22008", position=position) from None
+    except UnknownZone as error:
+        raise InvalidValue(f'time zone "{error}" not recognized', sqlstate="22023", position=position) from None
     except (ValueError, OverflowError):
         raise _invalid(text, type, position) from None
+    if isinstance(value, Far):
+        return Cast(type, Literal(TEXT, value.text))
     if value is textual.LATER:
         return Cast(type, Literal(TEXT, text))
     return Literal(type, value)

@@ -1,15 +1,18 @@
 """Dates, times, timestamps and intervals in the spellings that PostgreSQL reads (manual, appendix B.1; DateStyle MDY).
 
-Each function gives the value, None where the text is good but Python has no such value (``infinity``, BC, year 10000) or
-it is relative to the run (``now``, ``today``), and raises ValueError where PostgreSQL refuses the text.
+Each function gives the value, ``Far`` where Python has no such year (BC, year 10000), None where the text is ``infinity``
+or relative to the run (``now``, ``today``), and raises ValueError where PostgreSQL refuses the text.
 """
 
 import datetime as dt
 import re
 from contextvars import ContextVar
+from dataclasses import dataclass
 from fractions import Fraction
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from hanse.bind.abbreviations import OFFSETS
 from hanse.ir.expr import Interval
 
 session_zone: ContextVar[str] = ContextVar("session_zone", default="UTC")
@@ -20,7 +23,7 @@ DAYS = r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+"
 DATES = tuple(
     re.compile(pattern)
     for pattern in (
-        r"(?P<y>\d{4,6})-(?P<m>\d{1,2})-(?P<d>\d{1,2})",
+        r"(?P<y>\d{4,7})-(?P<m>\d{1,2})-(?P<d>\d{1,2})",
         r"(?P<y>\d{4})/(?P<m>\d{1,2})/(?P<d>\d{1,2})",
         r"(?P<y>\d{4})\.(?P<m>\d{1,2})\.(?P<d>\d{1,2})",
         r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})",
@@ -30,34 +33,94 @@ DATES = tuple(
         rf"(?P<y>\d{{4}})[\s-]+(?P<name>{MONTH})[\s-]+(?P<d>\d{{1,2}})",
     )
 )
-TIME = re.compile(r"(?P<h>\d{1,2}):(?P<mi>\d{2})(?::(?P<s>\d{2})(?P<f>\.\d*)?)?\s*(?P<half>am|pm)?")
+TIME = re.compile(r"(?P<h>\d{1,2}):(?P<mi>\d{2})(?::(?P<s>\d{2})(?P<f>\.\d*)?)?\s*(?:(?P<half>am|pm)(?![a-z]))?")
 ZONE = re.compile(
     r"\s*(?:(?P<z>z|utc|gmt|zulu)|(?P<sign>[+-])(?P<oh>\d{1,2})(?::?(?P<om>\d{2}))?(?::?(?P<os>\d{2}))?)$"
 )
 RUN_TIME = {"infinity", "-infinity", "+infinity", "now", "today", "tomorrow", "yesterday"}
 EPOCH = dt.datetime.combine(dt.date(1970, 1, 1), dt.time())
+MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+FIRST_DAY = (-4713, 11, 24)
+"""The first day of the Julian calendar, PostgreSQL's first; years before 1 count 0, -1 ... here."""
+LAST_YEAR = 294_246
+"""The last whole year of timestamps of 64 bits since 1970; PostgreSQL's end in 294276."""
 
 
-def date(text: str) -> dt.date | None:
+class FieldRange(ValueError):
+    """The text has the form, but no such day or time exists, or none that can be held (22008)."""
+
+
+class UnknownZone(ValueError):
+    """There is no time zone of that name (22023)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Far:
+    """A moment that Python cannot hold, in the spelling that the cast of a text reads at run time."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a text says: the day, the time since its midnight, the zone behind it."""
+
+    day: tuple[int, int, int]
+    clock: dt.timedelta
+    zone: dt.tzinfo | None
+
+    @property
+    def is_far(self) -> bool:
+        return not 1 <= self.day[0] <= 9999
+
+    @property
+    def naive(self) -> dt.datetime:
+        """Without the zone; OverflowError for midnight after the last day."""
+        return dt.datetime.combine(dt.date(*self.day), dt.time()) + self.clock
+
+    def far(self, clock: bool = False, zone: bool = False) -> Far:
+        """The spelling of a moment in a far year."""
+        year, month, day = self.day
+        text = f"{year if year > 0 else 1 - year:04}-{month:02}-{day:02}"
+        if clock:
+            if self.clock >= dt.timedelta(days=1) or year > LAST_YEAR:
+                raise FieldRange(text)
+            text += f" {(EPOCH + self.clock).time().isoformat()}"
+        if zone and self.zone is not None:
+            offset = self.zone.utcoffset(None)
+            if offset is None:
+                raise FieldRange("a zone of that name has no offset in such a year")
+            minutes = int(offset.total_seconds()) // 60
+            text += f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+        return Far(text if year > 0 else f"{text} BC")
+
+
+def date(text: str) -> dt.date | Far | None:
     """A date; a time after it is read and dropped."""
     found = _split(text)
-    return None if found is None else found[0].date()
+    if found is None or found.is_far:
+        return None if found is None else found.far()
+    return found.naive.date()
 
 
-def timestamp(text: str) -> dt.datetime | None:
+def timestamp(text: str) -> dt.datetime | Far | None:
     """A timestamp without zone; an offset after it is read and dropped."""
     found = _split(text)
-    return None if found is None else found[0]
+    if found is None or found.is_far:
+        return None if found is None else found.far(clock=True)
+    return found.naive
 
 
-def instant(text: str) -> dt.datetime | None:
-    """An instant in UTC; without an offset in the text it is read in the session's zone."""
+def instant(text: str) -> dt.datetime | Far | None:
+    """An instant in UTC; without a zone in the text it is read in the session's zone."""
     found = _split(text)
-    if found is None:
-        return None
-    naive, zone = found
+    if found is None or found.is_far:
+        return None if found is None else found.far(clock=True, zone=True)
     try:
-        return (local(naive, session_zone.get()) if zone is None else naive.replace(tzinfo=zone)).astimezone(dt.UTC)
+        if found.zone is None or isinstance(found.zone, ZoneInfo):
+            zone = session_zone.get() if found.zone is None else found.zone.key
+            return local(found.naive, zone).astimezone(dt.UTC)
+        return found.naive.replace(tzinfo=found.zone).astimezone(dt.UTC)
     except OverflowError:
         return None
 
@@ -79,25 +142,29 @@ def time(text: str) -> dt.time | None:
     lowered = text.strip().lower()
     if re.fullmatch(r"24:00(:00(\.0*)?)?", lowered):
         return None
-    match = TIME.match(lowered.removeprefix("t"))
+    clocked = lowered.removeprefix("t")
+    match = TIME.match(clocked)
     compact = re.fullmatch(r"(\d{2})(\d{2})(\d{2})", lowered)
     if compact:
-        return dt.time(int(compact[1]), int(compact[2]), int(compact[3]))
-    if not match or (match.end() != len(lowered.removeprefix("t")) and not ZONE.match(lowered, match.end())):
+        match = TIME.match(":".join(compact.groups()))
+    elif match and match.end() != len(clocked) and isinstance(_zone(clocked[match.end() :]), ZoneInfo):
+        raise ValueError(text)
+    if not match:
         raise ValueError(text)
     clock, carry = _clock(match)
     if carry:
-        raise ValueError(text)
+        raise FieldRange(text)
     return (EPOCH + clock).time()
 
 
-def _split(text: str) -> tuple[dt.datetime, dt.timezone | None] | None:
+def _split(text: str) -> _Read | None:
     lowered = " ".join(text.strip().lower().split())
     if lowered == "epoch":
-        return EPOCH, dt.UTC
-    if lowered in RUN_TIME or lowered.endswith((" bc", "bc")):
+        return _Read((1970, 1, 1), dt.timedelta(), dt.UTC)
+    if lowered in RUN_TIME:
         return None
-    day, rest = _day(lowered)
+    era = re.search(r"(?<=[\d\s])\s*bc$", lowered)
+    day, rest = _day(lowered[: era.start()].rstrip() if era else lowered, bool(era))
     rest = rest.removeprefix("t") if rest.startswith("t") and rest[1:2].isdigit() else rest.lstrip()
     clock, zone = dt.timedelta(), None
     if rest:
@@ -105,23 +172,30 @@ def _split(text: str) -> tuple[dt.datetime, dt.timezone | None] | None:
         clock, _ = _clock(match) if match else (clock, False)
         rest = rest[match.end() :] if match else " " + rest
         zone = _zone(rest) if rest else None
-    try:
-        return None if day is None else (dt.datetime.combine(day, dt.time()) + clock, zone)
-    except OverflowError:
-        return None
+    return _Read(day, clock, zone)
 
 
-def _day(text: str) -> tuple[dt.date | None, str]:
+def _day(text: str, before_christ: bool) -> tuple[tuple[int, int, int], str]:
+    """Year, month and day at the start of the text, and what follows; the year before 1 is 0."""
     for pattern in DATES:
         match = pattern.match(text)
         if match and not text[match.end() : match.end() + 1].isdigit():
             parts = match.groupdict()
             month = MONTHS.index(parts["name"][:3]) + 1 if parts.get("name") else int(parts["m"])
             year = int(parts["y"])
-            if year > 9999:
-                return None, text[match.end() :]
-            return dt.date(year, month, int(parts["d"])), text[match.end() :]
+            found = (1 - year if before_christ else year, month, int(parts["d"]))
+            if year == 0 or not _exists(*found):
+                raise FieldRange(text)
+            return found, text[match.end() :]
     raise ValueError(text)
+
+
+def _exists(year: int, month: int, day: int) -> bool:
+    """Whether there is such a day, and timestamps reach it."""
+    if not 1 <= month <= 12 or not 1 <= day <= MONTH_DAYS[month - 1]:
+        return False
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return (leap or (month, day) != (2, 29)) and (year, month, day) >= FIRST_DAY and year <= LAST_YEAR
 
 
 def _clock(match: re.Match[str]) -> tuple[dt.timedelta, bool]:
@@ -130,24 +204,42 @@ def _clock(match: re.Match[str]) -> tuple[dt.timedelta, bool]:
     micros = round(Fraction("0" + (match["f"] or ".").rstrip(".") or "0") * 1_000_000)
     if match["half"]:
         if not 1 <= hours <= 12:
-            raise ValueError(match.string)
+            raise FieldRange(match.string)
         hours = hours % 12 + (12 if match["half"] == "pm" else 0)
     value = dt.timedelta(hours=hours, minutes=minutes, seconds=seconds, microseconds=micros)
     if minutes > 59 or seconds > 60 or value > dt.timedelta(days=1):
-        raise ValueError(match.string)
+        raise FieldRange(match.string)
     return value, value >= dt.timedelta(days=1)
 
 
-def _zone(text: str) -> dt.timezone:
+def _zone(text: str) -> dt.tzinfo:
+    """An offset, an abbreviation or a zone by its name, in lower case."""
     match = ZONE.match(text)
     if not match:
-        raise ValueError(text)
+        return _named_zone(text.strip())
     if match["z"]:
         return dt.UTC
     offset = dt.timedelta(hours=int(match["oh"]), minutes=int(match["om"] or 0), seconds=int(match["os"] or 0))
     if offset > dt.timedelta(hours=15, minutes=59, seconds=59):
-        raise ValueError(text)
+        raise FieldRange(text)
     return dt.timezone(-offset if match["sign"] == "-" else offset)
+
+
+def _named_zone(name: str) -> dt.tzinfo:
+    if name in OFFSETS:
+        return dt.timezone(dt.timedelta(seconds=OFFSETS[name]))
+    key = _zone_names().get(name)
+    if key is not None:
+        return ZoneInfo(key)
+    if re.fullmatch(r"[a-z_]+/[a-z_/+-]+", name):
+        raise UnknownZone(name)
+    raise ValueError(name)
+
+
+@cache
+def _zone_names() -> dict[str, str]:
+    """The names of all time zones by their lower case."""
+    return {name.lower(): name for name in available_timezones()}
 
 
 UNITS: dict[str, tuple[str, Fraction]] = {

@@ -1,8 +1,8 @@
 """Text to values, as PostgreSQL reads it: what a quoted literal means once its type is known.
 
 ``parse(text, type)`` gives the Python carrier of ``type``, or ``LATER`` where the text is good for PostgreSQL but has no
-carrier or depends on the run (infinite dates, years beyond 9999, JSON): then the cast is left to run time. ValueError
-means that PostgreSQL refuses the text too.
+carrier or depends on the run (infinite dates, JSON): then the cast is left to run time, as it is of a ``moments.Far``.
+ValueError means that PostgreSQL refuses the text too.
 """
 
 import json
@@ -197,7 +197,7 @@ def _list(tokens: list[tuple[str, str]], type: Array) -> tuple[Any, list[tuple[s
         if not tokens or tokens[0][0] not in (",", "}"):
             break
         if tokens[0][0] == "}":
-            return (LATER if LATER in items else tuple(items)), tokens[1:]
+            return (LATER if any(x is LATER or isinstance(x, moments.Far) for x in items) else tuple(items)), tokens[1:]
         tokens = tokens[1:]
     raise ValueError("malformed array literal")
 

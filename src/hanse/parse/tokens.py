@@ -8,6 +8,8 @@
 - a comma with nothing after it, letters glued to a number, a second statement and too deep a nesting are errors
 """
 
+import re
+
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hanse.errors import ResourceLimit, SyntaxFailure
@@ -22,7 +24,18 @@ _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.CASE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.END})
 _PREFIXES = frozenset({TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.RLIKE})
 _NESTING = _OPENING | _CLOSING | _PREFIXES
-_SPECIAL = frozenset({TokenType.INTERVAL, TokenType.COLON, TokenType.PARAMETER, TokenType.NUMBER, TokenType.JOIN})
+_SPECIAL = frozenset(
+    {
+        TokenType.HEX_STRING,
+        TokenType.BIT_STRING,
+        TokenType.IDENTIFIER,
+        TokenType.INTERVAL,
+        TokenType.COLON,
+        TokenType.PARAMETER,
+        TokenType.NUMBER,
+        TokenType.JOIN,
+    }
+)
 _FIELDS = frozenset({"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"})
 _NOT_AFTER_COMMA = frozenset(
     {
@@ -50,6 +63,33 @@ _JOIN_WORDS = frozenset(
 _OPERANDS = frozenset(
     {TokenType.VAR, TokenType.IDENTIFIER, TokenType.NUMBER, TokenType.STRING, TokenType.R_PAREN, TokenType.R_BRACKET}
 )
+
+
+_BASES = frozenset({TokenType.HEX_STRING, TokenType.BIT_STRING})
+_NUMBER_PARTS = frozenset({TokenType.VAR, TokenType.DOT, TokenType.NUMBER})
+_GROUPED = re.compile(r"\d+(_\d+)*(\.(\d+(_\d+)*)?)?(e[+-]?\d+(_\d+)*)?", re.IGNORECASE)
+_OCTAL = re.compile(r"0[oO](_?[0-7])+")
+_BASED = re.compile(r"0x(_?[0-9a-fA-F])+|0b(_?[01])+")
+
+
+def _decimal(text: str) -> str:
+    """A whole number with a base, as plain digits."""
+    return str(int(text, 0))
+
+
+def _is_integer(token: Token) -> bool:
+    """Whether a hexadecimal or binary token is written 0x1F, not x'1F'."""
+    return token.end - token.start + 1 == len(token.text) + 2
+
+
+def _is_bare(token: Token) -> bool:
+    """Whether a name is written without quotes."""
+    return token.end - token.start + 1 == len(token.text)
+
+
+def _junk(text: str, token: Token) -> SyntaxFailure:
+    message = f'trailing junk after numeric literal at or near "{text}"'
+    return SyntaxFailure(message, position=token.start)
 
 
 def near(token: Token) -> str:
@@ -93,6 +133,10 @@ class Preparation:
                 self._numbered_parameter()
             elif kind is TokenType.NUMBER:
                 self._number()
+            elif kind in _BASES and _is_integer(token):
+                self._based(token)
+            elif kind is TokenType.IDENTIFIER and token.text[:1].isdigit() and _is_bare(token):
+                raise _junk(token.text, token)
             elif kind is TokenType.JOIN:
                 self._join(token)
             else:
@@ -150,17 +194,29 @@ class Preparation:
         self._plain(token)
 
     def _number(self) -> None:
+        """A number; sqlglot cuts it up where it holds underscores."""
         token = self.tokens[self._at]
-        following = self._peek(1)
-        text = token.text
-        if following is not None and following.start == token.end + 1 and following.token_type is TokenType.VAR:
-            if not (following.text.startswith("_") and following.text.replace("_", "").isdigit()):
-                raise SyntaxFailure(
-                    f'trailing junk after numeric literal at or near "{text}{following.text}"', position=token.start
-                )
-            text += following.text
-            self._at += 1
-        self.done.append(token if text == token.text else _copy(token, TokenType.NUMBER, text.replace("_", "")))
+        text, end = token.text, token.end
+        self._at += 1
+        if self._is(0, TokenType.VAR):
+            while (part := self._peek()) is not None and part.start == end + 1 and part.token_type in _NUMBER_PARTS:
+                text, end = text + part.text, part.end
+                self._at += 1
+        if text == token.text:
+            self.done.append(token)
+        elif _GROUPED.fullmatch(text):
+            self.done.append(_copy(token, TokenType.NUMBER, text.replace("_", "")))
+        elif _OCTAL.fullmatch(text):
+            self.done.append(_copy(token, TokenType.NUMBER, _decimal(text)))
+        else:
+            raise _junk(text, token)
+
+    def _based(self, token: Token) -> None:
+        """``0x1F`` and ``0b11``: whole numbers, where PostgreSQL's ``x'1F'`` is a bit string."""
+        letter = "0x" if token.token_type is TokenType.HEX_STRING else "0b"
+        if not _BASED.fullmatch(letter + token.text):
+            raise _junk(letter + token.text, token)
+        self.done.append(_copy(token, TokenType.NUMBER, _decimal(letter + token.text)))
         self._at += 1
 
     def _interval(self) -> None:

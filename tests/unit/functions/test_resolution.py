@@ -100,7 +100,7 @@ def test_errors_name_what_is_near_and_where() -> None:
         functions.resolve("+", (column(t.TEXT), column(t.INT32)), PLACE)
     with pytest.raises(InvalidValue) as invalid:
         functions.resolve("=", (column(t.DATE), text("1994-13-01")), PLACE)
-    assert (invalid.value.code, invalid.value.position) == ("22007", PLACE)
+    assert (invalid.value.code, invalid.value.position) == ("22008", PLACE)
     with pytest.raises(InvalidValue) as number:
         coercion.coerce(text("12x"), t.INT32, PLACE)
     assert number.value.code == "22P02"

@@ -55,7 +55,9 @@ def test_an_interval_keeps_its_text():
 
 
 def test_numbers_may_have_underscores():
-    assert [x.this for x in parse("SELECT 1_000, 1_0.5_0").syntax.expressions][:1] == ["1000"]
+    numbers = "1_000, 1_0.5_0, 1_0., 1_0e1_0, 1.5_0, 0x_1F, 0o17, 0b1_1, 0x1f"
+    found = [x.this for x in parse(f"SELECT {numbers}").syntax.expressions]
+    assert found == ["1000", "10.50", "10.", "10e10", "1.50", "31", "15", "3", "31"]
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,8 @@ def _whole(field: str, arg: Operand) -> str:
         if field in spans:
             return f"CAST(trunc({years} / {spans[field]}) AS BIGINT)"
         return f"datepart('month', {x}) // 3 + 1" if field == "quarter" else f"datepart('{field}', {x})"
+    if field in ("year", "isoyear"):  # PostgreSQL has no year 0
+        return let([f"datepart('{field}', {x})"], lambda y: f"CASE WHEN {y} > 0 THEN {y} ELSE {y} - 1 END", "y")
     if field == "decade":
         return f"CAST(floor(datepart('year', {x}) / 10) AS BIGINT)"
     return f"datepart('{field}', {x})"

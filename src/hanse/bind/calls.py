@@ -116,6 +116,8 @@ def _special(found: Call, place: Place) -> Expr | None:
         return subqueries.array(args[0], place)
     if name in special.MOMENT_CALLS and all(isinstance(arg, exp.Literal) for arg in args):
         return special.moment(name, place, found.position, int(args[0].name) if args else None)
+    if name == "pg_typeof" and len(args) == 1:
+        return special.type_name(place.bind(args[0]))
     if name in BY_CALL and len(args) == 1 and not functions.is_function(name):
         return special.convert(place.bind(args[0]), Target(BY_CALL[name]), found.position)
     if name == "row":
@@ -135,9 +137,6 @@ def _rows(found: Call, place: Place) -> Expr:
         raise Unsupported(f"{found.name} yields several columns", position=found.position, hint="put it in FROM")
     known = next((c for name, a, c in place.collector.rows if (name, a) == (found.name, args)), None)
     if known is None:
-        if place.collector.rows:
-            hint = "put the functions in FROM"
-            raise Unsupported("several set-returning functions in one select list", position=found.position, hint=hint)
         known = place.session.column(*columns[0])
         place.collector.rows.append((found.name, args, known))
     return known.ref()

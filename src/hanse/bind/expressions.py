@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from hanse.bind import calls, comparisons, functions, literals, special, subqueries
+from hanse.bind import calls, comparisons, functions, literals, periods, special, subqueries
 from hanse.bind.place import Place
 from hanse.bind.syntax import name, position, unsupported
 from hanse.bind.tables import Name
@@ -169,6 +169,7 @@ HANDLERS: dict[type[exp.Expr], Handler] = {
     exp.Between: comparisons.between,
     exp.Is: comparisons.is_test,
     exp.In: comparisons.inside,
+    exp.Overlaps: periods.overlaps,
     exp.Case: special.case,
     exp.Cast: special.cast,
     exp.TryCast: special.cast,

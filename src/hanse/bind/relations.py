@@ -6,17 +6,17 @@ from typing import Any
 
 from sqlglot import exp
 
-from hanse.bind import ctes, functions, joins
+from hanse.bind import ctes, functions, joins, rowlists
 from hanse.bind.joins import combine, cross
 from hanse.bind.place import Place, Session
 from hanse.bind.scope import Relation, Scope, Source
 from hanse.bind.syntax import alias, name, only, position, unsupported
 from hanse.errors import TypeMismatch
-from hanse.ir.expr import Column
+from hanse.ir.expr import Column, Expr
 from hanse.ir.plan import Plan, Scan, TableFunction, Values
-from hanse.ir.types import INT64
+from hanse.ir.types import INT64, Type
 
-_TABLE = frozenset({"this", "db", "catalog", "alias", "joins", "ordinality"})
+_TABLE = frozenset({"this", "db", "catalog", "alias", "joins", "ordinality", "rows_from"})
 NOTHING = Values((), ((),))
 """The one row without columns under a SELECT without FROM."""
 
@@ -103,6 +103,8 @@ class FromBinder:
 
     def _table(self, node: exp.Table, before: Source | None) -> Source:
         only(node, _TABLE, "FROM")
+        if node.args.get("rows_from"):
+            return self._with_joins(node, self._rows_from(node, before), before)
         if isinstance(node.this, exp.Anonymous):
             call = node.this
             ordinality = bool(node.args.get("ordinality"))
@@ -160,20 +162,45 @@ class FromBinder:
             source.relations[0] = Relation(relation.name, (*relation.columns[:-1], last))
         return source
 
+    def _rows_from(self, node: exp.Table, before: Source | None) -> Source:
+        """``ROWS FROM (f(...), g(...)) [WITH ORDINALITY]``: functions side by side."""
+        parts: list[Expr] = []
+        names: list[tuple[str, Type]] = []
+        for item in node.args["rows_from"]:
+            call = item.this if isinstance(item, exp.Table) else item
+            if not isinstance(call, exp.Anonymous | exp.Unnest) or alias(item) is not None:
+                raise unsupported(item, "in ROWS FROM stand functions alone, without column definitions")
+            label = "unnest" if isinstance(call, exp.Unnest) else name(call.this)
+            bound, types = self._bound(label, call.expressions, position(call), before)
+            parts += rowlists.arrays(label, bound, types, position(call))
+            names += types
+        return self._rows(node, "unnest", tuple(parts), names, bool(node.args.get("ordinality")))
+
+    def _bound(
+        self, label: str, args: list[exp.Expr], where: int | None, before: Source | None
+    ) -> tuple[tuple[Expr, ...], functions.Columns]:
+        place = Place(self.session, self.scope(before or Source(NOTHING)), "functions in FROM")
+        return functions.table_function(label, tuple(place.bind(arg) for arg in args), where)
+
     def _function(
         self, node: exp.Expr, label: str, args: list[exp.Expr], ordinality: bool, before: Source | None
     ) -> Source:
-        scope = self.scope(before or Source(NOTHING))
-        place = Place(self.session, scope, "functions in FROM")
         where = position(node.this) if isinstance(node.this, exp.Expr) else position(node)
-        bound, types = functions.table_function(label, tuple(place.bind(arg) for arg in args), where)
+        bound, types = self._bound(label, args, where, before)
         given = alias(node)
         called = name(given.this) if given is not None and given.this is not None else label
         names = [(called if len(types) == 1 and column == label else column, type) for column, type in types]
         if ordinality:
-            names.append(("ordinality", INT64))
-        columns = tuple(self.session.column(*pair) for pair in names)
-        source = self._relation(TableFunction(label, bound, columns, ordinality), columns, node, label)
+            bound, label = rowlists.arrays(label, bound, types, where), "unnest"
+        return self._rows(node, label, bound, names, ordinality)
+
+    def _rows(
+        self, node: exp.Expr, label: str, args: tuple[Expr, ...], names: list[tuple[str, Type]], ordinality: bool
+    ) -> Source:
+        """The rows of a bound function as a relation."""
+        every = [*names, ("ordinality", INT64)] if ordinality else names
+        columns = tuple(self.session.column(*pair) for pair in every)
+        source = self._relation(TableFunction(label, args, columns, ordinality), columns, node, names[0][0])
         source.may_be_lateral = True
         source.relations[0].is_scalar = len(columns) == 1
         return source

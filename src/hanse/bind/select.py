@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from hanse.bind import outputs
+from hanse.bind import outputs, rowlists
 from hanse.bind.coercion import Untyped
 from hanse.bind.grouping import AboveGroups, Groups
 from hanse.bind.names import output_name
@@ -248,10 +248,17 @@ class Block:
             self.plan = p.Filter(self.plan, qualify)
 
     def _rows(self) -> None:
-        """A set-returning function of the select list, as a lateral join."""
-        for label, args, column in self.collector.rows:
-            function = p.TableFunction(label, args, (column,))
-            self.plan = p.Join(p.JoinKind.INNER, self.plan, function, TRUE, lateral=True)
+        """The set-returning functions of the select list, side by side, as a lateral join."""
+        calls = self.collector.rows
+        if not calls:
+            return
+        label, args, _ = calls[0]
+        if len(calls) > 1:
+            label, where = "unnest", position(self.node)
+            each = [rowlists.arrays(name, given, ((c.name, c.type),), where) for name, given, c in calls]
+            args = tuple(one for some in each for one in some)
+        function = p.TableFunction(label, args, tuple(column for _, _, column in calls))
+        self.plan = p.Join(p.JoinKind.INNER, self.plan, function, TRUE, lateral=True)
 
     def _finish(self, order: list[tuple[int, SortKey]], on: list[int] | None) -> Bound:
         """Projection, DISTINCT, ORDER BY, LIMIT; hidden outputs go last."""

@@ -209,9 +209,30 @@ MOMENTS: dict[type[exp.Expr], str] = {
     exp.Localtime: "localtime",
     exp.Localtimestamp: "localtimestamp",
 }
-MOMENT_CALLS = frozenset({*MOMENTS.values(), "now", "transaction_timestamp", "statement_timestamp"})
+MOMENT_CALLS = frozenset({*MOMENTS.values(), "now", "transaction_timestamp", "statement_timestamp", "clock_timestamp"})
+"""``clock_timestamp()`` too is the statement's start: sources have clocks of their own."""
 
 
 def moment_node(node: exp.Expr, place: Place) -> Expr:
     """CURRENT_DATE and the others without parentheses."""
     return moment(MOMENTS[type(node)], place, position(node))
+
+
+TYPE_NAMES = {
+    t.Kind.DECIMAL: "numeric",
+    t.Kind.TIMESTAMP: "timestamp without time zone",
+    t.Kind.TIMESTAMPTZ: "timestamp with time zone",
+    t.Kind.TIME: "time without time zone",
+    t.Kind.NULL: "unknown",
+}
+
+
+def type_name(value: Expr) -> Expr:
+    """``pg_typeof(x)``, which needs no run."""
+    return Literal(t.TEXT, "unknown" if isinstance(value, Untyped) else _called(value.type))
+
+
+def _called(type: t.Type) -> str:
+    if isinstance(type, t.Array):
+        return f"{_called(type.item)}[]"
+    return TYPE_NAMES.get(type.kind, "text" if type.kind is t.Kind.ENUM else str(type))

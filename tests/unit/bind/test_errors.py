@@ -155,7 +155,12 @@ CASES = [
     ("SELECT (1, 2)", "0A000", "1", "values of a row type are not supported"),
     ("SELECT x'ff'", "0A000", "x'", "bit strings are not supported"),
     ("SELECT current_time", "0A000", None, "time with time zone is not supported"),
-    ("SELECT generate_series(1, 2), unnest(ARRAY[1])", "0A000", "unnest", None),
+    ("SELECT generate_series(1, 2), regexp_matches('a', 'a')", "0A000", None, None),
+    ("SELECT generate_series(1, 2), json_each('{}')", "0A000", "json_each", "json_each yields several columns"),
+    ("SELECT * FROM ROWS FROM (generate_series(1, 2) AS x)", "0A000", None, None),
+    ("SELECT (1, 2) OVERLAPS (3, 4)", "42883", None, "OVERLAPS does not take integer"),
+    ("SELECT (born, name) OVERLAPS (born, born) FROM customers", "42804", None, None),
+    ("SELECT born OVERLAPS born FROM customers", "42601", None, None),
     ("SELECT 1 FROM customers WHERE unnest(ARRAY[1]) = 1", "0A000", "unnest", None),
     ("SELECT ?", "42601", None, None),
 ]

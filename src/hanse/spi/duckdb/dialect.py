@@ -17,11 +17,11 @@ from hanse.spi.duckdb.numbers import NUMBERS
 from hanse.spi.duckdb.patterns import PATTERNS
 from hanse.spi.duckdb.spelling import has_null, rules
 from hanse.spi.duckdb.strings import STRINGS
-from hanse.spi.duckdb.tables import TABLES
+from hanse.spi.duckdb.tables import ROW_LISTS, TABLES
 
 ROWS_MAX = 2**62
 """DuckDB refuses a LIMIT beyond it."""
-PARTS: tuple[Rules, ...] = (LOGIC, DATES, NUMBERS, ARRAYS, JSONS, STRINGS, PATTERNS, FORMATS)
+PARTS: tuple[Rules, ...] = (LOGIC, DATES, NUMBERS, ARRAYS, JSONS, STRINGS, PATTERNS, FORMATS, ROW_LISTS)
 
 
 def _null(args: Sequence[Operand]) -> str:

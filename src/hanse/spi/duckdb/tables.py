@@ -1,4 +1,5 @@
-"""Functions in FROM, each as a subquery whose columns stand in the order that ``bind`` states."""
+"""Functions in FROM, each as a subquery whose columns stand in the order that ``bind`` states, and the same as lists of
+their rows, one for each column (``bind.rowlists``)."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +14,8 @@ INTEGERS = frozenset({Kind.INT8, Kind.INT16, Kind.INT32, Kind.INT64})
 EXACT = frozenset({Kind.DECIMAL})
 MOMENTS = frozenset({Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
 NO_STEP = fail("22023", "step size cannot equal zero")
-Spell = Callable[[Sequence[Operand]], str]
+Lists = Callable[[Sequence[Operand]], tuple[str, ...]]
+"""The rows of a call: a list for each column."""
 
 
 def _rows(*lists: str) -> str:
@@ -27,14 +29,19 @@ def _integers(args: Sequence[Operand]) -> str:
     bounds = f"{args[0].sql}, {args[1].sql}, {step}"
     if all(arg.literal is not None and value(arg) is not None for arg in args) and (len(args) < 3 or value(args[2])):
         return f"(SELECT CAST(generate_series AS {name}) FROM generate_series({bounds}))"
+    return _rows(*_integer_list(args))
+
+
+def _integer_list(args: Sequence[Operand]) -> tuple[str, ...]:
+    step = args[2].sql if len(args) > 2 else "1"
     series = let(
         [args[0], args[1], step],
         lambda a, b, s: f"CASE WHEN {s} = 0 THEN {NO_STEP} ELSE generate_series({a}, {b}, {s}) END",
     )
-    return _rows(f"list_transform({series}, lambda i: CAST(i AS {name}))")
+    return (f"list_transform({series}, lambda i: CAST(i AS {type_name(args[0].type)}))",)
 
 
-def _exact(args: Sequence[Operand]) -> str:
+def _exact(args: Sequence[Operand]) -> tuple[str, ...]:
     type = args[0].type
     step = args[2].sql if len(args) > 2 else "1"
     scale = type.scale if isinstance(type, Decimal) else 0
@@ -47,17 +54,17 @@ def _exact(args: Sequence[Operand]) -> str:
         items = f"list_transform(generate_series(0, {count}), lambda i: CAST({a} + i * {s} AS {type_name(type)}))"
         return f"CASE WHEN {s} = 0 THEN {NO_STEP} WHEN {within} THEN {items} END"
 
-    return _rows(let([args[0], args[1], step], body))
+    return (let([args[0], args[1], step], body),)
 
 
-def _moments(args: Sequence[Operand]) -> str:
-    return _rows(
+def _moments(args: Sequence[Operand]) -> tuple[str, ...]:
+    return (
         let(
             args,
             lambda a, b, s: (
                 f"CASE WHEN {s} = to_microseconds(0) THEN {NO_STEP} ELSE generate_series({a}, {b}, {s}) END"
             ),
-        )
+        ),
     )
 
 
@@ -87,12 +94,12 @@ def _elements(j: str) -> str:
     return f"CASE WHEN json_type({j}) <> 'ARRAY' THEN {bad} WHEN {json.odd(j)} THEN {exact} ELSE {plain} END"
 
 
-def _array_elements(args: Sequence[Operand]) -> str:
-    return _rows(let(args, _elements))
+def _array_elements(args: Sequence[Operand]) -> tuple[str, ...]:
+    return (let(args, _elements),)
 
 
-def _array_texts(args: Sequence[Operand]) -> str:
-    return _rows(f"list_transform({let(args, _elements)}, lambda e: {json.as_text('e')})")
+def _array_texts(args: Sequence[Operand]) -> tuple[str, ...]:
+    return (f"list_transform({let(args, _elements)}, lambda e: {json.as_text('e')})",)
 
 
 def _keys(j: str) -> str:
@@ -106,18 +113,18 @@ def _values(j: str) -> str:
     return f"CASE WHEN {json.odd(j)} THEN {exact} ELSE {plain} END"
 
 
-def _each(as_text: bool) -> Spell:
-    def spell(args: Sequence[Operand]) -> str:
+def _each(as_text: bool) -> Lists:
+    def spell(args: Sequence[Operand]) -> tuple[str, ...]:
         values = let(args, _values)
         if as_text:
             values = f"list_transform({values}, lambda e: {json.as_text('e')})"
-        return _rows(let(args, _keys), values)
+        return let(args, _keys), values
 
     return spell
 
 
-def _object_keys(args: Sequence[Operand]) -> str:
-    return _rows(let(args, _keys))
+def _object_keys(args: Sequence[Operand]) -> tuple[str, ...]:
+    return (let(args, _keys),)
 
 
 def _all_matches(args: Sequence[Operand]) -> str:
@@ -135,40 +142,66 @@ def _all_matches(args: Sequence[Operand]) -> str:
     return _rows(let([args[0]], body))
 
 
-def _listed(functions: Rules, name: str) -> tuple[Rule, ...]:
-    """The rows of a function that makes an array."""
-
-    def rows(rule: Rule) -> Rule:
-        return Rule(lambda args: _rows(rule.spell(args)), rule.kinds, when=rule.when)
-
-    return tuple(rows(rule) for rule in functions[name])
+def _subscripts(args: Sequence[Operand]) -> tuple[str, ...]:
+    return (f"list_transform(generate_series(1, len({args[0].sql})), lambda i: CAST(i AS INTEGER))",)
 
 
+def _listed(functions: Rules, name: str) -> tuple[tuple[Lists, Rule], ...]:
+    """The rows of a function that makes an array, under the conditions of its rules."""
+
+    def lists(rule: Rule) -> Lists:
+        return lambda args: (rule.spell(args),)
+
+    return tuple((lists(rule), rule) for rule in functions[name])
+
+
+ANY = Rule("")
+LISTS: dict[str, tuple[tuple[Lists, Rule], ...]] = {
+    "generate_series": (
+        (_integer_list, Rule("", (INTEGERS,))),
+        (_exact, Rule("", (EXACT,))),
+        (_moments, Rule("", (MOMENTS, MOMENTS, frozenset({Kind.INTERVAL})))),
+    ),
+    **dict.fromkeys(("json_each", "jsonb_each"), ((_each(as_text=False), ANY),)),
+    **dict.fromkeys(("json_each_text", "jsonb_each_text"), ((_each(as_text=True), ANY),)),
+    **dict.fromkeys(("json_array_elements", "jsonb_array_elements"), ((_array_elements, ANY),)),
+    **dict.fromkeys(("json_array_elements_text", "jsonb_array_elements_text"), ((_array_texts, ANY),)),
+    **dict.fromkeys(("json_object_keys", "jsonb_object_keys"), ((_object_keys, ANY),)),
+    "regexp_split_to_table": _listed(patterns.PATTERNS, "regexp_split_to_array"),
+    "string_to_table": _listed(STRINGS, "string_to_array"),
+    "generate_subscripts": ((_subscripts, Rule("", when=lambda args: value(args[1]) == 1)),),
+}
+"""Each function as lists, with a rule that says for which arguments."""
+COLUMNS = dict.fromkeys(("json_each", "jsonb_each", "json_each_text", "jsonb_each_text"), 2)
+
+
+def _as_rows(lists: Lists, when: Rule) -> Rule:
+    return Rule(lambda args: _rows(*lists(args)), when.kinds, when=when.when)
+
+
+def _as_list(lists: Lists, when: Rule, place: int) -> Rule:
+    return Rule(lambda args: lists(args)[place], when.kinds, when=when.when)
+
+
+def _row_lists() -> Rules:
+    """The lists as functions, by the names that ``bind.rowlists`` gives them."""
+    found: dict[str, tuple[Rule, ...]] = {}
+    for name, pairs in LISTS.items():
+        count = COLUMNS.get(name, 1)
+        for place in range(count):
+            label = f"rows of {name}" if count == 1 else f"rows of {name} {place + 1}"
+            found[label] = tuple(_as_list(lists, when, place) for lists, when in pairs)
+    return found
+
+
+ROW_LISTS: Rules = _row_lists()
 TABLES: Rules = {
-    "generate_series": rules(
+    **{name: tuple(_as_rows(*pair) for pair in pairs) for name, pairs in LISTS.items()},
+    "generate_series": (
         Rule(_integers, (INTEGERS,)),
-        Rule(_exact, (EXACT,)),
-        Rule(_moments, (MOMENTS, MOMENTS, frozenset({Kind.INTERVAL}))),
+        *(_as_rows(*pair) for pair in LISTS["generate_series"][1:]),
     ),
     "unnest": rules(_unnest),
     "unnest with ordinality": rules(_unnest_counted),
-    "json_each": rules(_each(as_text=False)),
-    "jsonb_each": rules(_each(as_text=False)),
-    "json_each_text": rules(_each(as_text=True)),
-    "jsonb_each_text": rules(_each(as_text=True)),
-    "json_array_elements": rules(_array_elements),
-    "jsonb_array_elements": rules(_array_elements),
-    "json_array_elements_text": rules(_array_texts),
-    "jsonb_array_elements_text": rules(_array_texts),
-    "json_object_keys": rules(_object_keys),
-    "jsonb_object_keys": rules(_object_keys),
-    "regexp_split_to_table": _listed(patterns.PATTERNS, "regexp_split_to_array"),
     "regexp_matches": rules(Rule(_all_matches, when=patterns.PATTERNS["regexp_match"][0].when)),
-    "string_to_table": _listed(STRINGS, "string_to_array"),
-    "generate_subscripts": rules(
-        Rule(
-            lambda args: _rows(f"list_transform(generate_series(1, len({args[0].sql})), lambda i: CAST(i AS INTEGER))"),
-            when=lambda args: value(args[1]) == 1,
-        )
-    ),
 }

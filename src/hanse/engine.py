@@ -178,12 +178,13 @@ class Engine:
         )
         bound = watch("bind", lambda: bind(query.statement, tables, allow_all, context))
         recorder = (lambda name, after: steps.append((name, after))) if query.is_explained else None
-        in_place = frozenset(name for name, source in snapshot.sources.items() if source.capabilities.embedded)
         pushdown = query.settings.pushdown == "on"
-        able = partial(runs_there, sources=snapshot.physical()) if pushdown else lambda _plan: False
+        sources = _Known({**snapshot.sources, **snapshot.physical()})
+        in_place = frozenset(name for name, source in sources.items() if source.capabilities.embedded)
+        able = partial(runs_there, sources=sources) if pushdown else lambda _plan: False
         better = partial(optimize, recorder=recorder, embedded=in_place, runs_there=able)
         plan = watch("optimize", lambda: better(bound.plan))
-        sources = snapshot.physical() | _routed(plan, snapshot)
+        sources |= _routed(plan, sources)
         dialects = {name: source.dialect for name, source in sources.items()}
         capabilities = {name: source.capabilities for name, source in sources.items()}
         shipping = query.settings.key_shipping
@@ -323,10 +324,18 @@ def _configured(source: str | None) -> str | None:
     return source.partition("/")[0] if source else None
 
 
-def _routed(plan: Plan, snapshot: Snapshot) -> dict[str, SourceCatalog]:
-    """The sources that stand for a shard which run time finds: any of the shards, for they are alike."""
+class _Known(dict[str, SourceCatalog]):
+    """Every source by name, what is sharded and its shards. What stands for a shard that run time finds (``sales/$1``) is
+    like any of them."""
+
+    def __missing__(self, name: str) -> SourceCatalog:
+        return self[name.partition("/")[0]].shards[0]
+
+
+def _routed(plan: Plan, known: _Known) -> dict[str, SourceCatalog]:
+    """The sources in the plan that stand for a shard which run time finds."""
     tables = [node.table for node in plans(plan) if isinstance(node, Scan) and node.table.route]
-    return {table.source: snapshot.sources[table.source.partition("/")[0]].shards[0] for table in tables}
+    return {table.source: known[table.source] for table in tables}
 
 
 def _literals(values: tuple[Any, ...], bound: BoundQuery) -> tuple[Literal, ...]:

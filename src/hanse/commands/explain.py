@@ -106,7 +106,8 @@ def _hole(hole: Hole, graph: FragmentGraph) -> str:
     origin = next(fragment for fragment in graph.fragments if fragment.id == hole.origin)
     name = next(column.name for column in origin.columns if column.id == hole.column)
     more = "an error" if hole.caps.fails else "their range or none"
-    return f"keys k{hole.id} <- f{hole.origin}.{name}, at most {hole.keys_max:,}; of more, {more}"
+    whose = " that live on this shard" if hole.home else ""
+    return f"keys k{hole.id} <- f{hole.origin}.{name}{whose}, at most {hole.keys_max:,}; of more, {more}"
 
 
 def _request(request: Request, kinds: Mapping[str, str], fragment: Fragment, seen: SourceReport | None) -> list[str]:

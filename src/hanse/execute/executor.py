@@ -12,7 +12,7 @@ from hanse.execute.coordinator import Coordinator, statement
 from hanse.execute.failures import translate
 from hanse.execute.fetch import Fetch
 from hanse.execute.instances import Instance, InstancePool
-from hanse.execute.keys import ShippedKeys
+from hanse.execute.keys import Located, ShippedKeys
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import Report, SourceReport
 from hanse.execute.result import ResultStream
@@ -20,6 +20,7 @@ from hanse.execute.routing import routed
 from hanse.execute.running import RunningQueries
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request, RequestGraph
+from hanse.ir.sharding import Scheme
 from hanse.spi.connector import Connector, Embedded, ReadContext, Session
 from hanse.spi.dialect import Dialect
 
@@ -160,10 +161,13 @@ def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope
 
 def _ship(graph: RequestGraph, fetches: Mapping[int, Fetch], run: Run, scope: CancelScope) -> None:
     """Connect fetches along the holes: the origin's keys are collected, and the target waits for them."""
+    located: dict[tuple[int, int, Scheme], Located] = {}
     for hole in graph.holes:
         origin, target = fetches[hole.origin], fetches[hole.target]
         kept = next(c for c in target.request.columns if c.id == hole.target_column)
-        shipped = ShippedKeys(hole, kept.type, scope)
+        scheme = hole.home.scheme if hole.home else None
+        shared = located.setdefault((hole.origin, hole.column, scheme), Located(scheme)) if scheme else None
+        shipped = ShippedKeys(hole, kept.type, scope, shared)
         origin.feed(shipped)
         target.await_keys(shipped, run.dialects[target.request.source])
 

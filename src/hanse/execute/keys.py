@@ -1,6 +1,7 @@
 """The distinct keys of a fragment while it arrives, and what is to be sent of them into another fragment's query."""
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from hanse.execute.batches import RANGED
 from hanse.execute.cancel import CancelScope
 from hanse.ir.fragment import Hole
 from hanse.ir.request import KeyRange
+from hanse.ir.sharding import Scheme
 from hanse.ir.types import Type
 from hanse.spi.arrow import carrier
 
@@ -17,12 +19,34 @@ UNCOUNTED = 65_536
 """As many values as may wait to be counted, or as many as there are keys: counting looks at all."""
 
 
+class Located:
+    """Which keys of one column live on which shard; found once for all shards that they are sent to."""
+
+    def __init__(self, scheme: Scheme) -> None:
+        """Nothing is looked for yet."""
+        self._scheme = scheme
+        self._lock = threading.Lock()
+        self._found: dict[int, list[Any]] | None = None
+
+    def on(self, shard: int, keys: Sequence[Any]) -> tuple[Any, ...]:
+        """Those of all the keys that can live on the shard, in their order."""
+        with self._lock:
+            if self._found is None:
+                self._found = {}
+                for key in keys:
+                    for place in self._scheme.shards_of(key):
+                        self._found.setdefault(place, []).append(key)
+            return tuple(self._found.get(shard, ()))
+
+
 class ShippedKeys:
     """One hole being filled: one thread adds, another waits. Undecided until the origin is finished or there is too much."""
 
-    def __init__(self, hole: Hole, type: Type, scope: CancelScope) -> None:
-        """Keys of ``type``, that of the column which they narrow; ending the scope wakes who waits."""
+    def __init__(self, hole: Hole, type: Type, scope: CancelScope, located: Located | None = None) -> None:
+        """Keys of ``type``, that of the column which they narrow; ending the scope wakes who waits. ``located`` is shared
+        with the same keys' other holes, and given if the hole is for a part of a sharded table."""
         self.hole = hole
+        self._located = located
         self._type = type
         self._scope = scope
         self._changed = threading.Condition()
@@ -97,7 +121,10 @@ class ShippedKeys:
             return None
         if not self._is_whole:
             return None if self._low is None else KeyRange(self._low, self._high)
-        return tuple(pc.take(self._found, pc.sort_indices(self._found)).to_pylist())
+        keys = pc.take(self._found, pc.sort_indices(self._found)).to_pylist()
+        if self._located is not None and self.hole.home is not None:
+            return self._located.on(self.hole.home.shard, keys)
+        return tuple(keys)
 
     def _wake(self) -> None:
         with self._changed:

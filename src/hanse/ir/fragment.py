@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from hanse.ir.expr import Column
 from hanse.ir.plan import Plan
+from hanse.ir.sharding import Home
 from hanse.ir.tables import Verdict
 
 
@@ -73,6 +74,8 @@ class Hole:
     """Those of the target's source."""
     divisible: bool = False
     """Whether the target's rows may be asked for in several statements, each with a part of the keys."""
+    home: Home | None = None
+    """The part of a sharded table whose keys these are: only those that live there are sent. None: all are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from hanse.optimize.rules.merge_filters import MergeFilters
 from hanse.optimize.rules.merge_projects import MergeProjects
 from hanse.optimize.rules.order_joins import OrderJoins
 from hanse.optimize.rules.prune_columns import PruneColumns
+from hanse.optimize.rules.push_distinct_into_union import PushDistinctIntoUnion
 from hanse.optimize.rules.push_filter_below_aggregate import PushFilterBelowAggregate
 from hanse.optimize.rules.push_filter_through_distinct import PushFilterThroughDistinct
 from hanse.optimize.rules.push_filter_through_guard import PushFilterThroughGuard
@@ -94,5 +95,7 @@ PHASES: tuple[Phase, ...] = (
     Phase("order sides", Walk.UP, (SwapOuterJoinSides(),)),
     Phase("prune", Walk.WHOLE, (RemoveUnseenSorts(), PruneColumns())),  # nothing moves between operators any more
     Phase("shards", Walk.WHOLE, (ExpandShards(),)),  # each shard gets what has been pushed to its table
-    Phase("limit", Walk.DOWN, (MergeProjects(), PushLimitThroughProject(), PushLimitIntoUnion())),
+    Phase(
+        "limit", Walk.DOWN, (MergeProjects(), PushLimitThroughProject(), PushLimitIntoUnion(), PushDistinctIntoUnion())
+    ),
 )

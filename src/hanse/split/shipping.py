@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.fragment import Fragment, FragmentGraph, Hole
+from hanse.ir.sharding import Home
 from hanse.ir.tables import Table
 from hanse.ir.types import BOOLEAN, INTEGERS, Type
 from hanse.ir.walk import plans
@@ -117,8 +118,8 @@ class _Shipping:
             if self.pays(origin, target) and not _reaches(holes, target.fragment, origin.fragment):
                 edge = (origin.fragment, origin.column, target.fragment, target.column)
                 caps = self.sources[self.fragments[target.fragment].source].key_caps
-                divisible = self.is_divisible(target)
-                holes.append(Hole(len(holes), *edge, self.keys_max(target), caps, divisible))
+                limits = (self.keys_max(target), caps, self.is_divisible(target))
+                holes.append(Hole(len(holes), *edge, *limits, self.home(target)))
                 self.fragments[target.fragment] = _narrowed(self.fragments[target.fragment], target.column, holes[-1])
         fragments = tuple(self.fragments[fragment.id] for fragment in self.graph.fragments)
         return replace(self.graph, fragments=fragments, holes=tuple(holes)) if holes else self.graph
@@ -166,7 +167,21 @@ class _Shipping:
         in_place = self.sources[self.fragments[origin.fragment].source].capabilities.embedded
         if keys > self.keys_max(target) or (in_place and first > WORTH_IN_PLACE * all_rows):
             return False
-        return first + keys / self.worth(target) * all_rows <= all_rows
+        return first + keys * self.share(target) / self.worth(target) * all_rows <= all_rows
+
+    def home(self, target: _Place) -> Home | None:
+        """The part of a sharded table that a column is the key of, if so: then keys are known to live there or not."""
+        for scan in plans(self.fragments[target.fragment].plan):
+            if isinstance(scan, p.Scan) and (home := scan.table.home) is not None and home.scheme is not None:
+                for column, name in scan.outputs:
+                    if column.id == target.column and name == home.key:
+                        return home
+        return None
+
+    def share(self, target: _Place) -> float:
+        """The part of all keys that will go there: the others live on other shards."""
+        home = self.home(target)
+        return 1.0 / home.scheme.count if home and home.scheme else 1.0
 
     def type_of(self, place: _Place) -> Type:
         """The type of a fragment's column."""

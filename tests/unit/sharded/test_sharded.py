@@ -167,6 +167,12 @@ def test_groups_by_the_key_are_whole_on_their_shard(engine: Engine) -> None:
         assert result.report.rows_moved == 40
 
 
+def test_different_rows_come_once_from_each_shard(engine: Engine) -> None:
+    with engine.query("SELECT DISTINCT status FROM orders") as result:
+        assert sorted(result.fetchall()) == [("a",), ("b",)]
+        assert result.report.rows_moved == 2 * SHARDS
+
+
 def test_no_more_shards_than_allowed(folder: Path) -> None:
     with hanse.connect(config(folder, fan_out_max=2)) as engine:
         assert asked(engine, "SELECT count(*) FROM orders WHERE customer_id IN (1, 2)")[0] == [(6,)]
@@ -288,3 +294,20 @@ def test_show_and_describe(engine: Engine) -> None:
         "shards": "4 (0, 1, 2, 3), by hash mod, modulus 4 of customer_id"
     }
     assert engine.catalog.table("orders").row_count == 120
+
+
+def test_keys_go_only_where_they_live(folder: Path, tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "crm.db")) as crm, crm:
+        crm.execute("CREATE TABLE chosen (customer INTEGER, why TEXT)")
+        crm.executemany("INSERT INTO chosen VALUES (?, 'x')", [(1,), (5,), (5,), (2,), (None,), (99,)])
+    both = config(folder)
+    both["sources"]["crm"] = {"kind": "sqlite", "path": str(tmp_path / "crm.db")}
+    sql = "SELECT o.id FROM chosen c JOIN sales.orders o ON o.customer_id = c.customer WHERE c.why = 'x' ORDER BY 1"
+    with hanse.connect(both) as engine, engine.query(sql, settings={"key_shipping": "force"}) as result:
+        assert [row[0] for row in result.fetchall()] == [3, 4, 5, 6, 7, 8, *(i for i in (15, 16, 17) for _ in range(2))]
+        keys = {one.source: one.keys for one in result.report.sources if one.keys}
+        moved = {one.source: one.rows for one in result.report.sources}
+    assert keys == {"sales/0": [0], "sales/1": [2], "sales/2": [1], "sales/3": [1]}
+    assert moved == {"crm": 6, "sales/0": 0, "sales/1": 6, "sales/2": 3, "sales/3": 0}
+    asked_of_nobody = next(one for one in result.report.sources if one.source == "sales/0")
+    assert ":k" in asked_of_nobody.sql

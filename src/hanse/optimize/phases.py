@@ -95,6 +95,7 @@ PHASES: tuple[Phase, ...] = (
     Phase("order sides", Walk.UP, (SwapOuterJoinSides(),)),
     Phase("prune", Walk.WHOLE, (RemoveUnseenSorts(), PruneColumns())),  # nothing moves between operators any more
     Phase("shards", Walk.WHOLE, (ExpandShards(),)),  # each shard gets what has been pushed to its table
+    Phase("aggregates over shards", Walk.DOWN, (AggregateBelowUnion(),), only_after="expand_shards"),
     Phase(
         "limit", Walk.DOWN, (MergeProjects(), PushLimitThroughProject(), PushLimitIntoUnion(), PushDistinctIntoUnion())
     ),

@@ -157,3 +157,36 @@ def test_a_routed_request_speaks_of_each_database_by_its_name(mysql_database: Da
             with engine.query("SELECT x FROM t WHERE id = $1", [parity]) as result:
                 assert result.fetchall() == [(parity,)]
             assert [one.source for one in result.report.sources] == [f"s/{parity}"]
+
+
+@pytest.mark.postgres
+def test_groups_over_sixteen_shards_move_as_many_rows_as_there_are_groups_on_each(
+    pg_database: DatabaseFactory,
+) -> None:
+    place = pg_database()
+    for shard in range(16):
+        place.run(
+            f"CREATE SCHEMA s{shard}",
+            f"CREATE TABLE s{shard}.orders (customer_id bigint, status text, total integer)",
+            f"INSERT INTO s{shard}.orders SELECT {shard} + 16 * i, 's' || i % 5, i FROM generate_series(0, 999) AS g(i)",
+            f"ANALYZE s{shard}.orders",
+        )
+    orders = {"key": "customer_id", "method": "hash", "function": "mod"}
+    shards = [{"url": place.url, "schemas": [f"s{shard}"], "connections": 1} for shard in range(16)]
+    with hanse.connect(
+        {"sources": {"sales": {"kind": "sharded", "shards": shards, "tables": {"orders": orders}}}}
+    ) as engine:
+        sql = "SELECT status, count(*), sum(total), avg(total), min(customer_id) FROM orders WHERE total >= {} GROUP BY status"
+        for query, params in ((sql.format(0), None), (sql.format("$1"), [0])):
+            with engine.query(query, params) as result:
+                rows = sorted(result.fetchall())
+            sums = [sum(range(group, 1000, 5)) for group in range(5)]
+            assert rows == [(f"s{g}", 3200, 16 * sums[g], sums[g] / 200, 16 * g) for g in range(5)]
+            assert len(result.report.sources) == 16
+            assert result.report.rows_moved <= 5 * 16
+        with engine.query("SELECT count(*), sum(total) FROM orders") as result:
+            assert result.fetchall() == [(16000, 16 * sum(range(1000)))]
+        assert result.report.rows_moved == 16
+        with engine.query("SELECT status FROM orders WHERE customer_id = 35") as result:
+            assert result.fetchall() == [("s2",)]
+        assert len(result.report.sources) == 1

@@ -311,3 +311,10 @@ def test_keys_go_only_where_they_live(folder: Path, tmp_path: Path) -> None:
     assert moved == {"crm": 6, "sales/0": 0, "sales/1": 6, "sales/2": 3, "sales/3": 0}
     asked_of_nobody = next(one for one in result.report.sources if one.source == "sales/0")
     assert ":k" in asked_of_nobody.sql
+
+
+def test_beside_another_source(engine: Engine) -> None:
+    sql = "SELECT x, count(*) FROM (SELECT status FROM orders UNION ALL SELECT name FROM country) u(x) GROUP BY x"
+    assert sorted(asked(engine, sql)[0]) == [("France", 1), ("Germany", 1), ("a", 80), ("b", 40)]
+    routed = "SELECT count(*), max(n) FROM (SELECT id FROM orders WHERE customer_id = $1 UNION ALL SELECT 7) u(n)"
+    assert asked(engine, routed, [5])[0] == [(4, 17)]

@@ -22,7 +22,6 @@ Order    after filters, inferred constants and joins have found their places, an
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
 
 from hanse.ir import plan as p
 from hanse.ir.copies import copied
@@ -30,6 +29,7 @@ from hanse.ir.expr import Column, Expr
 from hanse.ir.routing import parameter
 from hanse.ir.sharding import Route, Scheme
 from hanse.ir.tables import Table
+from hanse.ir.types import BOOLEAN
 from hanse.ir.walk import map_expressions, map_plans, map_subqueries, plans, with_inputs
 from hanse.optimize.rule import Context
 from hanse.optimize.spread import Spread, spread
@@ -45,16 +45,15 @@ class ExpandShards:
         """Expand every sharded table of the whole plan."""
         if not any(isinstance(part, p.Scan) and part.table.sharding for part in plans(node)):
             return None
-        return _Expansion(node, context).outside(node)
+        return _Expansion(context).outside(node)
 
 
 class _Expansion:
     """One plan; where its parts are is found bottom-up and remembered."""
 
-    def __init__(self, root: p.Plan, context: Context) -> None:
+    def __init__(self, context: Context) -> None:
         self.context = context
-        ids = count(1 + max((column.id for node in plans(root) for column in node.columns), default=0))
-        self.fresh: Callable[[], int] = lambda: next(ids)
+        self.fresh: Callable[[], int] = lambda: context.column("", BOOLEAN).id
         self.known: dict[int, Spread | None] = {}
         self.routes: dict[tuple[str, Scheme, int], str] = {}
 

@@ -82,12 +82,12 @@ def _of_scan(node: p.Scan) -> Spread | None:
 
 
 def _filtered(node: p.Filter, below: Spread | None) -> Spread | None:
-    if below is None:
-        return None
+    if below is None or below.copies:
+        return below  # a whole table: count(*) over none of its rows is still a row
     tests = list(e.conjuncts(node.predicate))
     if any(isinstance(test, e.Literal) for test in tests):  # false or NULL: nothing passes
         return replace(below, shards=frozenset())
-    if below.copies or below.scheme is None or not below.ids:
+    if below.scheme is None or not below.ids:
         return below
     shards, later = below.shards, list[e.Expr]()
     for test in tests:

@@ -313,6 +313,11 @@ def test_keys_go_only_where_they_live(folder: Path, tmp_path: Path) -> None:
     assert ":k" in asked_of_nobody.sql
 
 
+def test_nothing_of_a_copy_is_still_counted(engine: Engine) -> None:
+    assert asked(engine, "SELECT count(*) FROM country WHERE false")[0] == [(0,)]
+    assert asked(engine, "SELECT count(*) FROM orders WHERE false")[0] == [(0,)]
+
+
 def test_beside_another_source(engine: Engine) -> None:
     sql = "SELECT x, count(*) FROM (SELECT status FROM orders UNION ALL SELECT name FROM country) u(x) GROUP BY x"
     assert sorted(asked(engine, sql)[0]) == [("France", 1), ("Germany", 1), ("a", 80), ("b", 40)]

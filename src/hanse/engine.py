@@ -19,6 +19,7 @@ from hanse.bind.binder import BindContext, BoundQuery, allow_all, bind
 from hanse.bind.coercion import Untyped, coerce
 from hanse.bind.outputs import ROWS_MAX, rows_of
 from hanse.bind.tables import Tables
+from hanse.cache import PlanCache, PlanKey
 from hanse.catalog.browse import Catalog
 from hanse.catalog.plugins import connect as connect_source
 from hanse.catalog.store import CatalogStore
@@ -28,17 +29,19 @@ from hanse.commands.set import changed
 from hanse.errors import HanseError, InternalError, SourceUnreachable, StaleSnapshot, UnknownName, UserError
 from hanse.execute.executor import Run, execute
 from hanse.execute.instances import InstancePool
-from hanse.execute.report import Report
+from hanse.execute.report import PlanUse, Report
 from hanse.execute.result import ResultStream
 from hanse.execute.running import RunningQueries
 from hanse.ir import types as t
 from hanse.ir.expr import Column, Literal
-from hanse.ir.plan import Plan, Scan
+from hanse.ir.plan import Plan, Scan, Values
+from hanse.ir.request import RequestGraph
+from hanse.ir.shape import fingerprint, shape
 from hanse.ir.walk import plans
 from hanse.optimize import optimize
 from hanse.optimize.estimate import Estimator, estimated
 from hanse.parse.parser import parse
-from hanse.parse.statements import Statement
+from hanse.parse.statements import QUERY, Statement, query_text
 from hanse.render import render
 from hanse.settings import QuerySettings, load, validated
 from hanse.spi.connector import Composite, Connector, Embedded
@@ -49,6 +52,9 @@ from hanse.split import runs_there, split
 T = TypeVar("T")
 RECHECK_SECONDS = 1.0
 """A table that is not known is looked for again at the sources, if their catalogs are older than this."""
+RUN_ONLY = frozenset({"statement_timeout", "batch_rows", "plan_cache", "timezone"})
+"""Settings that planning does not read, and the zone, which it reads with the engine's as default."""
+NOTHING = Values((), ((),))
 
 
 @dataclass(slots=True)
@@ -79,9 +85,20 @@ class _Query:
     statement: Statement
     values: tuple[Any, ...]
     settings: QuerySettings
+    context: BindContext
     watch: _Watch
     is_explained: bool = False
     """Whether the steps of the optimizer are kept; recording them costs a third of its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What running a plan needs; frozen all through, so that threads share a kept one."""
+
+    bound: BoundQuery
+    requests: RequestGraph
+    snapshot: Snapshot
+    fingerprint: str
 
 
 class Engine:
@@ -105,6 +122,7 @@ class Engine:
         self._running = RunningQueries()
         self._dialect = DuckDBDialect()
         self._tables: tuple[int, Tables] = (0, Tables(()))
+        self._plans = PlanCache[_Planned](settings.engine.plan_cache, settings.engine.plan_cache_bytes)
         self.catalog = Catalog(self._store, self._kinds)
 
     def query(
@@ -129,19 +147,56 @@ class Engine:
 
     def _query(self, sql: str, params: parameters.Given, settings: Mapping[str, Any] | None) -> _Query:
         watch = _Watch(self._clock)
-        statement = watch("parse", lambda: parse(sql))
-        chosen = validated(QuerySettings, {**self.settings.model_dump(), **(settings or {})}, "settings")
-        return _Query(statement, parameters.ordered(params, statement.parameters), chosen, watch)
+        chosen = self.settings
+        if settings:
+            chosen = validated(QuerySettings, {**chosen.model_dump(), **settings}, "settings")
+        known = self._plans.parameters(query_text(sql)) if chosen.plan_cache == "on" else None
+        if known is None:
+            statement = watch("parse", lambda: parse(sql))
+        else:
+            statement = Statement(QUERY, sql, parameters=known)
+        values = parameters.ordered(params, statement.parameters)
+        return _Query(statement, values, chosen, self._context(values, chosen), watch)
 
     def _run(self, query: _Query) -> ResultStream:
         def again(stale: StaleSnapshot) -> ResultStream:
-            snapshot = self._store.refresh(_configured(stale.source))
-            return self._execute(query, *self._plan(query, snapshot), snapshot)
+            self._plans.drop(self._key(query, planned.snapshot))
+            fresh = self._store.refresh(_configured(stale.source))
+            return self._execute(query, self._plan(query, fresh)[0], cached=False)
 
-        bound, stages = self._plan_known(query, self._store.snapshot())
-        return self._execute(query, bound, stages, self._store.snapshot()).on_stale(again)
+        snapshot = self._store.snapshot()
+        kept = query.watch("cache", lambda: self._kept(query, snapshot))
+        planned = kept or self._plan_known(query, snapshot)[0]
+        return self._execute(query, planned, cached=kept is not None).on_stale(again)
 
-    def _plan_known(self, query: _Query, snapshot: Snapshot) -> tuple[BoundQuery, explain.Stages]:
+    def _kept(self, query: _Query, snapshot: Snapshot) -> _Planned | None:
+        """The plan of an earlier query that this one would have too."""
+        if query.settings.plan_cache == "off":
+            return None
+        found = self._plans.get(self._key(query, snapshot))
+        return found if found and found.bound.holds_at(query.context) else None
+
+    def _keep(self, query: _Query, planned: _Planned) -> None:
+        """Let later queries have the plan, unless the clock makes it this one's alone."""
+        if query.settings.plan_cache == "on" and not planned.bound.is_momentary:
+            key = self._key(query, planned.snapshot)
+            alone = replace(planned, bound=replace(planned.bound, plan=NOTHING))
+            self._plans.put(key, query.statement.parameters, alone, len(key.text) + planned.requests.size())
+
+    def _key(self, query: _Query, snapshot: Snapshot) -> PlanKey:
+        context = query.context
+        chosen = (f"{name}={value}" for name, value in query.settings if name not in RUN_ONLY)
+        settings = (context.timezone, *chosen)
+        return PlanKey(query.statement.query_text, context.parameter_types, snapshot.version, settings)
+
+    def _context(self, values: tuple[Any, ...], settings: QuerySettings) -> BindContext:
+        return BindContext(
+            now=dt.datetime.fromtimestamp(self._clock.now(), dt.UTC),
+            timezone=settings.timezone or self._engine_settings.timezone,
+            parameter_types=tuple(parameters.type_of(value) for value in values),
+        )
+
+    def _plan_known(self, query: _Query, snapshot: Snapshot) -> tuple[_Planned, explain.Stages]:
         """Plan; what is not known, or did not answer, is looked for once more: sources change and come back."""
         try:
             return self._plan(query, snapshot)
@@ -153,7 +208,7 @@ class Engine:
                 return self._plan_again(query)
             raise self._cause(failure) from None
 
-    def _plan_again(self, query: _Query) -> tuple[BoundQuery, explain.Stages]:
+    def _plan_again(self, query: _Query) -> tuple[_Planned, explain.Stages]:
         try:
             return self._plan(query, self._store.snapshot())
         except SourceUnreachable as failure:
@@ -168,15 +223,12 @@ class Engine:
             cause.message, sqlstate=cause.code, source=failure.source, position=failure.position, hint=cause.hint
         )
 
-    def _plan(self, query: _Query, snapshot: Snapshot) -> tuple[BoundQuery, explain.Stages]:
+    def _plan(self, query: _Query, snapshot: Snapshot) -> tuple[_Planned, explain.Stages]:
         watch, steps = query.watch, list[tuple[str, Plan]]()
-        tables = self._tables_of(snapshot)
-        context = BindContext(
-            now=dt.datetime.fromtimestamp(self._clock.now(), dt.UTC),
-            timezone=query.settings.timezone or self._engine_settings.timezone,
-            parameter_types=tuple(parameters.type_of(value) for value in query.values),
-        )
-        bound = watch("bind", lambda: bind(query.statement, tables, allow_all, context))
+        tables, context, statement = self._tables_of(snapshot), query.context, query.statement
+        if statement.syntax is None:  # its text is known from a plan for other types, or of an older snapshot
+            statement = watch("parse", lambda: parse(query.statement.text))
+        bound = watch("bind", lambda: bind(statement, tables, allow_all, context))
         recorder = (lambda name, after: steps.append((name, after))) if query.is_explained else None
         pushdown = query.settings.pushdown == "on"
         sources = _Known({**snapshot.sources, **snapshot.physical()})
@@ -192,7 +244,12 @@ class Engine:
         graph = watch("split", lambda: cut(plan, sources))
         graph = watch("optimize", lambda: estimated(graph)) if query.is_explained else graph
         requests = watch("render", lambda: render(graph, dialects, capabilities, self._dialect, bound.columns))
-        return bound, explain.Stages(bound.plan, tuple(steps), plan, graph, requests)
+        planned = _Planned(bound, requests, snapshot, fingerprint(shape(graph)))
+        if query.is_explained:
+            use = PlanUse(planned.fingerprint, self._kept(query, snapshot) is not None)
+            return planned, explain.Stages(bound.plan, tuple(steps), plan, graph, requests, use)
+        self._keep(query, planned)
+        return planned, explain.Stages(bound.plan, (), plan, graph, requests)
 
     def _tables_of(self, snapshot: Snapshot) -> Tables:
         """The snapshot's tables by name; the index is kept as long as the snapshot is."""
@@ -207,9 +264,10 @@ class Engine:
             self._tables = (snapshot.version, tables)
         return tables
 
-    def _execute(self, query: _Query, bound: BoundQuery, stages: explain.Stages, snapshot: Snapshot) -> ResultStream:
+    def _execute(self, query: _Query, planned: _Planned, cached: bool) -> ResultStream:
         zone = query.settings.timezone or self._engine_settings.timezone
-        report = Report(self._clock.new_id(), zone, stages_ms=query.watch.stages_ms)
+        snapshot, use = planned.snapshot, PlanUse(planned.fingerprint, cached)
+        report = Report(self._clock.new_id(), zone, stages_ms=query.watch.stages_ms, plan=use)
         run = Run(
             connectors=self._parts,
             kinds=self._part_kinds,
@@ -217,7 +275,7 @@ class Engine:
             fan_out={name: source.fan_out_max for name, source in snapshot.sources.items() if source.fan_out_max},
             snapshot_version=snapshot.version,
             dialect=self._dialect,
-            parameters=_literals(query.values, bound),
+            parameters=_literals(query.values, planned.bound),
             timezone=zone,
             batch_rows=query.settings.batch_rows,
             timeout_s=query.settings.statement_timeout,
@@ -225,7 +283,7 @@ class Engine:
             elapsed=query.watch.elapsed_ms,
             running=self._running,
         )
-        return execute(stages.requests, self._pool, run)
+        return execute(planned.requests, self._pool, run)
 
     def explain(
         self,
@@ -245,10 +303,10 @@ class Engine:
         if query.statement.kind not in ("query", "explain"):
             raise UserError("only queries can be explained", sqlstate="42601")
         query = replace(query, is_explained=True)
-        bound, stages = self._plan_known(query, self._store.snapshot())
+        planned, stages = self._plan_known(query, self._store.snapshot())
         report = None
         if analyze:
-            with self._execute(query, bound, stages, self._store.snapshot()) as result:
+            with self._execute(query, planned, cached=False) as result:
                 for _ in result:
                     pass
             report = result.report

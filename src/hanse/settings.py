@@ -40,6 +40,8 @@ class EngineSettings(BaseModel):
     instance_wait: float = Field(30.0, gt=0, description="Seconds that a query waits for one of them.")
     timezone: str = Field("UTC", description="The zone in which timestamptz is shown and cut.")
     catalog_ttl: float = Field(300.0, ge=0, description="Seconds until a source's catalog is read again.")
+    plan_cache: int = Field(1000, ge=0, description="Plans kept for queries that come again; 0: none.")
+    plan_cache_bytes: int = Field(67_108_864, ge=0, description="Memory that these plans take, at most, estimated.")
 
 
 class Config(BaseModel):
@@ -58,6 +60,7 @@ class QuerySettings(BaseModel):
     key_shipping: Literal["on", "off", "force"] = Field(
         "on", description="Send a small side's keys to a larger one: where it pays, never, or wherever it is right."
     )
+    plan_cache: Literal["on", "off"] = Field("on", description="off: plan every query anew.")
     timezone: str | None = Field(None, description="The zone of the session; None: the engine's.")
     statement_timeout: float = Field(0, ge=0, description="Seconds until the query is cancelled; 0: never.")
     batch_rows: int = Field(65_536, ge=1, le=1_048_576, description="Rows per Arrow batch, at most.")

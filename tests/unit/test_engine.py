@@ -113,7 +113,7 @@ def test_the_report_says_who_sent_what(engine: Engine) -> None:
     by_name = {source["source"]: source for source in told["sources"]}
     assert by_name["ref"]["rows"] == 2 and by_name["ref"]["sql"].startswith("SELECT") and by_name["ref"]["bytes"] > 0
     assert by_name["wh"]["embedded"] and told["rows_moved"] >= 2
-    assert set(told["stages_ms"]) == {"parse", "bind", "optimize", "split", "render"}
+    assert set(told["stages_ms"]) == {"cache", "parse", "bind", "optimize", "split", "render"}
 
 
 def test_closing_early_ends_the_query(engine: Engine) -> None:

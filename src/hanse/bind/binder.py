@@ -7,14 +7,15 @@ from sqlglot import exp
 
 from hanse.bind import coercion, expressions, queries
 from hanse.bind.copies import apart
-from hanse.bind.place import BindContext, Bound, Guard, Session
+from hanse.bind.place import BindContext, Bound, Guard, Moment, Session
+from hanse.bind.special import moment_at
 from hanse.bind.syntax import position
 from hanse.bind.tables import Tables
 from hanse.errors import ResourceLimit, Unsupported
-from hanse.ir.expr import Column, Expr, Parameter
+from hanse.ir.expr import Column, Expr, Literal, Parameter
 from hanse.ir.plan import Guard as GuardPlan
 from hanse.ir.plan import Plan, Scan
-from hanse.ir.types import INT64, NULL, TEXT, Type
+from hanse.ir.types import DATE, INT64, NULL, TEXT, Type
 from hanse.ir.walk import expressions as expressions_of
 from hanse.ir.walk import map_expr, map_expressions, map_plans, walk_expr
 from hanse.ir.walk import plans as plans_of
@@ -46,6 +47,17 @@ class BoundQuery:
     columns: tuple[Column, ...]
     parameter_types: tuple[Type, ...] = ()
     row_counts: tuple[tuple[int, str], ...] = ()
+    moments: tuple[tuple[Moment, Literal], ...] = ()
+    """What was made of the statement's start: ``now()``, CURRENT_DATE and the like."""
+
+    @property
+    def is_momentary(self) -> bool:
+        """Whether no later statement can have the same plan: it reads the clock more finely than by days."""
+        return any(value.type != DATE for _, value in self.moments)
+
+    def holds_at(self, context: BindContext) -> bool:
+        """Whether a statement that starts then would be bound to the same plan, as far as the clock decides."""
+        return all(moment_at(what, context) == value for what, value in self.moments)
 
 
 def allow_all(scan: Scan) -> Plan:
@@ -68,7 +80,7 @@ def bind(statement: Parsed, tables: Tables, guard: Guard, context: BindContext) 
     if not bound.columns:
         raise Unsupported("the query has no columns", position=position(statement.syntax), hint="select something")
     bound = replace(bound, plan=apart(bound.plan, lambda: next(session.ids)))
-    return _with_parameters(bound, statement, session)
+    return replace(_with_parameters(bound, statement, session), moments=tuple(session.moments.items()))
 
 
 def _with_parameters(bound: Bound, statement: Parsed, session: Session) -> BoundQuery:

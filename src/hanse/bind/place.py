@@ -24,6 +24,10 @@ Guard = Callable[[Scan], Plan]
 """Turns every scan into what the principal may see of it; the only way in which a table enters a plan."""
 
 
+Moment = tuple[str, int | None]
+"""``now``, ``current_date`` and the like, with the digits of a second that were asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class BindContext:
     """What a plan depends on besides text and tables.
@@ -55,6 +59,8 @@ class Session:
     row_counts: list[tuple[int, str]] = field(default_factory=list)
     """Parameters that stand alone in LIMIT or OFFSET, with the clause: each use is a parameter of its own, which is
     never NULL nor negative (``outputs.rows_of``), so that every source can take it."""
+    moments: dict[Moment, Literal] = field(default_factory=dict)
+    """What the statement made of its start: the plan holds only for statements that would make the same of theirs."""
 
     def column(self, name: str, type: Type, nullable: bool = True) -> Column:
         """A new column."""

@@ -9,7 +9,7 @@ from sqlglot import exp
 from hanse.bind import coercion, functions
 from hanse.bind.coercion import Untyped
 from hanse.bind.literals import string
-from hanse.bind.place import Place, typed
+from hanse.bind.place import BindContext, Moment, Place, typed
 from hanse.bind.syntax import position, unsupported
 from hanse.bind.types import Target, parse_target
 from hanse.errors import Unsupported
@@ -184,11 +184,22 @@ def _step(path: exp.JSONPath) -> Expr:
 
 def moment(name: str, place: Place, where: int | None, digits: int | None = None) -> Expr:
     """``now()``, CURRENT_DATE and the like: constants of the statement's start, so that all sources see one instant."""
-    now = place.session.context.now.astimezone(dt.UTC)
+    if name == "current_time":
+        hint = "use LOCALTIME or CURRENT_TIMESTAMP"
+        raise Unsupported("time with time zone is not supported", position=where, hint=hint)
+    found = moment_at((name, digits), place.session.context)
+    place.session.moments[name, digits] = found
+    return found
+
+
+def moment_at(what: Moment, context: BindContext) -> Literal:
+    """What a statement that starts then makes of ``now()``, CURRENT_DATE and the like."""
+    name, digits = what
+    now = context.now.astimezone(dt.UTC)
     if digits is not None and digits < 6:
         unit = 10 ** (6 - digits)
         now = now.replace(microsecond=0) + dt.timedelta(microseconds=round(now.microsecond / unit) * unit)
-    local = now.astimezone(ZoneInfo(place.session.context.timezone)).replace(tzinfo=None)
+    local = now.astimezone(ZoneInfo(context.timezone)).replace(tzinfo=None)
     match name:
         case "current_date":
             return Literal(t.DATE, local.date())
@@ -196,9 +207,6 @@ def moment(name: str, place: Place, where: int | None, digits: int | None = None
             return Literal(t.TIMESTAMP, local)
         case "localtime":
             return Literal(t.TIME, local.time())
-        case "current_time":
-            hint = "use LOCALTIME or CURRENT_TIMESTAMP"
-            raise Unsupported("time with time zone is not supported", position=where, hint=hint)
     return Literal(t.TIMESTAMPTZ, now)
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hanse.errors import UserError
-from hanse.execute.report import Report, SourceReport
+from hanse.execute.report import PlanUse, Report, SourceReport
 from hanse.ir import text
 from hanse.ir.fragment import Decision, Estimate, Fragment, FragmentGraph, Hole
 from hanse.ir.plan import Plan
@@ -25,6 +25,8 @@ class Stages:
     optimized: Plan
     graph: FragmentGraph
     requests: RequestGraph
+    plan: PlanUse | None = None
+    """The plan's fingerprint, and whether the query itself would find it in the plan cache."""
 
 
 def as_text(stages: Stages, kinds: Mapping[str, str], format: str, report: Report | None = None) -> str:
@@ -94,6 +96,8 @@ def _overview(stages: Stages, kinds: Mapping[str, str], report: Report | None) -
         holes = [hole for hole in stages.graph.holes if hole.target == request.fragment]
         lines += [f"    {_hole(hole, stages.graph)}" for hole in holes]
         lines += [f"    {_decision(decision)}" for decision in fragment.decisions]
+    if stages.plan is not None:
+        lines.append(f"Plan: {stages.plan.fingerprint}{', in the plan cache' if stages.plan.cached else ''}")
     if report is not None:
         lines.append(
             f"Rows: {report.rows}; moved: {report.rows_moved} rows, {report.bytes_moved} bytes; {report.elapsed_ms:.1f} ms"
@@ -157,6 +161,7 @@ def as_dict(stages: Stages, kinds: Mapping[str, str], report: Report | None = No
         ],
         "direct": stages.requests.direct,
         "holes": [asdict(hole) for hole in stages.graph.holes],
+        "plan": None if stages.plan is None else asdict(stages.plan),
     }
     if report is not None:
         described["report"] = report.to_dict()

@@ -36,6 +36,15 @@ class SourceReport:
     """Keys that were sent with each condition on shipped keys; None where it was given up, or only their range sent."""
 
 
+@dataclass(frozen=True, slots=True)
+class PlanUse:
+    """Which plan gave the answer. ``fingerprint`` stands for its shape, whatever the constants in it."""
+
+    fingerprint: str
+    cached: bool
+    """Whether it was made for an earlier query and used again."""
+
+
 @dataclass(slots=True)
 class Report:
     """The whole query. ``complete`` becomes true when the last row has been read and nothing was left out."""
@@ -46,7 +55,9 @@ class Report:
     sources: list[SourceReport] = field(default_factory=list)
     coordinator_sql: str | None = None
     stages_ms: dict[str, float] = field(default_factory=dict)
-    """Time spent in parse, bind, optimize, split and render."""
+    """Time spent in parse, bind, optimize, split and render; ``cache`` is the time to find a kept plan."""
+    plan: PlanUse | None = None
+    """None for statements that need none, such as SHOW."""
     rows: int = 0
     bytes: int = 0
     elapsed_ms: float = 0.0

@@ -116,3 +116,10 @@ class RequestGraph:
     sql: SqlText | None
     direct: int | None = None
     holes: tuple[Hole, ...] = ()
+
+    def size(self) -> int:
+        """About how many bytes the graph takes, without the tables that it shares with its snapshot."""
+        texts = [request.sql for request in self.requests] + ([] if self.sql is None else [self.sql])
+        columns = len(self.columns) + sum(len(request.columns) for request in self.requests)
+        pieces = sum(len(text.parts) for text in texts)
+        return 2_000 + sum(len(str(text)) for text in texts) + 200 * columns + 300 * pieces

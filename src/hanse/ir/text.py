@@ -40,10 +40,10 @@ _INFIX = {
 _MARKED = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.INTERVAL, Kind.UUID, Kind.JSON})
 
 
-def tree(plan: p.Plan) -> str:
-    """The plan as an indented tree, one operator a line."""
+def tree(plan: p.Plan, masked: bool = False) -> str:
+    """The plan as an indented tree, one operator a line; ``masked``: with ? for every constant but NULL, true and false."""
     lines: list[str] = []
-    _Printer(_names(plan)).lines(plan, "", "", lines)
+    _Printer(_names(plan), masked).lines(plan, "", "", lines)
     return "\n".join(lines)
 
 
@@ -80,8 +80,9 @@ def _unless_shared(names: dict[int, str], longer: Callable[[int], str]) -> dict[
 class _Printer:
     """Prints one statement's operators and expressions under these names of columns."""
 
-    def __init__(self, names: dict[int, str]) -> None:
+    def __init__(self, names: dict[int, str], masked: bool = False) -> None:
         self._names = names
+        self._masked = masked
 
     def lines(self, plan: p.Plan, first: str, rest: str, lines: list[str]) -> None:
         """Append the operator's line after ``first``, and those below it after ``rest``."""
@@ -126,8 +127,8 @@ class _Printer:
                 renamed = [c.name if c.name == name else f"{name} as {c.name}" for c, name in plan.outputs]
                 return f"{plan.table} ({', '.join(renamed)})"
             case p.Values():
-                rows = [f"({self._list(row)})" for row in plan.rows[:3]]
-                more = f" ... {len(plan.rows)} rows" if len(plan.rows) > len(rows) else ""
+                rows = [f"({self._list(row)})" for row in plan.rows[: 1 if self._masked else 3]]
+                more = f" ... {'' if self._masked else len(plan.rows)} rows" if len(plan.rows) > len(rows) else ""
                 return f"{', '.join(rows) or 'no rows'}{more} as {self._columns(plan.outputs)}".removesuffix(" as ()")
             case p.TableFunction():
                 ordinality = " with ordinality" if plan.ordinality else ""
@@ -233,7 +234,8 @@ class _Printer:
             case e.Ref():
                 return self._name(node.id, node.name), _TIGHTEST
             case e.Literal():
-                return _constant(node), _TIGHTEST
+                hidden = self._masked and node.value is not None and not isinstance(node.value, bool)
+                return "?" if hidden else _constant(node), _TIGHTEST
             case e.Parameter():
                 return f"${node.index + 1}", _TIGHTEST
             case e.Call():
@@ -246,7 +248,8 @@ class _Printer:
             case e.InKeys():
                 return f"{self.expr(node.arg, _ADDITION)} in keys k{node.hole}", _COMPARISON
             case e.InList():
-                return f"{self.expr(node.arg, _ADDITION)} in ({self._list(node.items)})", _COMPARISON
+                items = dict.fromkeys(map(self.expr, node.items)) if self._masked else map(self.expr, node.items)
+                return f"{self.expr(node.arg, _ADDITION)} in ({', '.join(items)})", _COMPARISON
             case _:
                 return self._subquery(node)
 

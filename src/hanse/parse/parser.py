@@ -97,7 +97,7 @@ def _query(kind: str, text: str, tokens: list[Token], options: dict[str, Any]) -
     if tree is None or not isinstance(tree, exp.Query | exp.Values):
         raise SyntaxFailure(near(tokens[0]), position=tokens[0].start)
     _finish(tree)
-    return Statement(kind, text, tree, options, tuple(preparation.parameters))
+    return Statement(kind, text, tree, options, tuple(preparation.parameters), tokens[0].start)
 
 
 def _refuse_other_statements(tokens: list[Token]) -> None:

@@ -30,3 +30,15 @@ class Statement:
     options: Mapping[str, Any] = field(default_factory=dict)
     parameters: tuple[str, ...] = ()
     """``$n`` gives its number as text; ``:name`` its name, in order of first appearance."""
+    start: int = 0
+    """Where in the text the query begins, after the words of EXPLAIN."""
+
+    @property
+    def query_text(self) -> str:
+        """The query alone, without what surrounds it: equal texts are equal queries."""
+        return query_text(self.text[self.start :])
+
+
+def query_text(text: str) -> str:
+    """A query's text without space around it and semicolons at its end."""
+    return text.lstrip().rstrip("; \t\r\n\f\v")

@@ -1,0 +1,7 @@
+"""What is kept from one query for the next: in come keys and finished values, out goes a value or nothing.
+
+Nothing here plans or executes; ``engine`` decides what may be kept and asks before it works.
+"""
+
+from hanse.cache.plans import PlanCache as PlanCache
+from hanse.cache.plans import PlanKey as PlanKey

@@ -19,7 +19,7 @@ from hanse.bind.binder import BindContext, BoundQuery, allow_all, bind
 from hanse.bind.coercion import Untyped, coerce
 from hanse.bind.outputs import ROWS_MAX, rows_of
 from hanse.bind.tables import Tables
-from hanse.cache import PlanCache, PlanKey
+from hanse.cache import PlanCache, PlanHistory, PlanKey, Used
 from hanse.catalog.browse import Catalog
 from hanse.catalog.plugins import connect as connect_source
 from hanse.catalog.store import CatalogStore
@@ -40,6 +40,7 @@ from hanse.ir.shape import fingerprint, shape
 from hanse.ir.walk import plans
 from hanse.optimize import optimize
 from hanse.optimize.estimate import Estimator, estimated
+from hanse.parse.normal import normalized
 from hanse.parse.parser import parse
 from hanse.parse.statements import QUERY, Statement, query_text
 from hanse.render import render
@@ -99,6 +100,8 @@ class _Planned:
     requests: RequestGraph
     snapshot: Snapshot
     fingerprint: str
+    used: Used | None
+    """What the history says of it, where there is one."""
 
 
 class Engine:
@@ -123,6 +126,8 @@ class Engine:
         self._dialect = DuckDBDialect()
         self._tables: tuple[int, Tables] = (0, Tables(()))
         self._plans = PlanCache[_Planned](settings.engine.plan_cache, settings.engine.plan_cache_bytes)
+        self.history = PlanHistory(folder / settings.engine.state) if settings.engine.state else None
+        """Which plans answered which queries; None unless the configuration names a folder for it."""
         self.catalog = Catalog(self._store, self._kinds)
 
     def query(
@@ -184,10 +189,29 @@ class Engine:
             self._plans.put(key, query.statement.parameters, alone, len(key.text) + planned.requests.size())
 
     def _key(self, query: _Query, snapshot: Snapshot) -> PlanKey:
-        context = query.context
-        chosen = (f"{name}={value}" for name, value in query.settings if name not in RUN_ONLY)
-        settings = (context.timezone, *chosen)
-        return PlanKey(query.statement.query_text, context.parameter_types, snapshot.version, settings)
+        settings = (query.context.timezone, *_planning(query.settings))
+        return PlanKey(query.statement.query_text, query.context.parameter_types, snapshot.version, settings)
+
+    def _used(self, query: _Query, form: str) -> Used | None:
+        """The plan and its query as the history knows them: without values, but with what else decides about plans."""
+        if self.history is None:
+            return None
+        statement = normalized(query.statement.query_text)
+        given = *map(str, query.context.parameter_types), *_planning(query.settings)
+        return Used(fingerprint("\n".join((statement, *given))), statement, fingerprint(form), form)
+
+    def _noted(self, query: _Query, planned: _Planned, report: Report) -> Callable[[], object]:
+        """Say in the report that a query has a plan that it never had; returns what notes the run when it has ended."""
+        history, used = self.history, planned.used
+        if history is None or used is None or query.is_explained:
+            return lambda: None
+        if report.plan and not report.plan.cached and history.is_change(used):
+            report.notices.append(
+                f"this query has a new plan, {used.plan}: hanse plans show {used.query} lists those that it had"
+            )
+        return lambda: (
+            report.complete and history.record(used, self._clock.now(), report.elapsed_ms, report.bytes_moved)
+        )
 
     def _context(self, values: tuple[Any, ...], settings: QuerySettings) -> BindContext:
         return BindContext(
@@ -244,7 +268,8 @@ class Engine:
         graph = watch("split", lambda: cut(plan, sources))
         graph = watch("optimize", lambda: estimated(graph)) if query.is_explained else graph
         requests = watch("render", lambda: render(graph, dialects, capabilities, self._dialect, bound.columns))
-        planned = _Planned(bound, requests, snapshot, fingerprint(shape(graph)))
+        form = shape(graph)
+        planned = _Planned(bound, requests, snapshot, fingerprint(form), self._used(query, form))
         if query.is_explained:
             use = PlanUse(planned.fingerprint, self._kept(query, snapshot) is not None)
             return planned, explain.Stages(bound.plan, tuple(steps), plan, graph, requests, use)
@@ -282,6 +307,7 @@ class Engine:
             report=report,
             elapsed=query.watch.elapsed_ms,
             running=self._running,
+            ended=self._noted(query, planned, report),
         )
         return execute(planned.requests, self._pool, run)
 
@@ -354,6 +380,8 @@ class Engine:
         for connector in self._connectors.values():
             connector.close()
         self._pool.close()
+        if self.history is not None:
+            self.history.close()
 
     def __enter__(self) -> Self:
         return self
@@ -375,6 +403,11 @@ def _parts(connectors: Mapping[str, Connector]) -> dict[str, Connector]:
     for name, connector in connectors.items():
         found |= connector.shards if isinstance(connector, Composite) else {name: connector}
     return found
+
+
+def _planning(settings: QuerySettings) -> tuple[str, ...]:
+    """What planning reads of a session's settings, except the zone."""
+    return tuple(f"{name}={value}" for name, value in settings if name not in RUN_ONLY)
 
 
 def _configured(source: str | None) -> str | None:

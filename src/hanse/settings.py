@@ -40,6 +40,10 @@ class EngineSettings(BaseModel):
     instance_wait: float = Field(30.0, gt=0, description="Seconds that a query waits for one of them.")
     timezone: str = Field("UTC", description="The zone in which timestamptz is shown and cut.")
     catalog_ttl: float = Field(300.0, ge=0, description="Seconds until a source's catalog is read again.")
+    state: str | None = Field(
+        None,
+        description="Folder in which is kept which plans answered which queries (hanse plans); nowhere if not given.",
+    )
     plan_cache: int = Field(1000, ge=0, description="Plans kept for queries that come again; 0: none.")
     plan_cache_bytes: int = Field(67_108_864, ge=0, description="Memory that these plans take, at most, estimated.")
 

@@ -85,6 +85,15 @@ def test_values_of_other_types_have_their_own(engine: Engine) -> None:
             assert ask(engine, BY_ID, [value]) == (rows, round or value is None)  # None is untyped, as text is
 
 
+def test_numbers_of_rows_are_values_too(engine: Engine) -> None:
+    sql = "SELECT id FROM wh.t ORDER BY id LIMIT $1 OFFSET $2"
+    assert ask(engine, sql, [2, 0]) == ([(0,), (1,)], False)
+    assert ask(engine, sql, [1, 7]) == ([(7,)], True)
+    assert ask(engine, sql, [None, 8]) == ([(8,), (9,)], False)
+    with pytest.raises(UserError):
+        engine.query(sql, [-1, 0])
+
+
 def test_names_of_parameters_are_known_without_parsing(engine: Engine) -> None:
     sql = "SELECT name FROM wh.t WHERE id = :a OR id = :b ORDER BY 1"
     assert ask(engine, sql, {"b": 1, "a": 2}) == ([("n1",), ("n2",)], False)

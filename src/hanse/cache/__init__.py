@@ -3,5 +3,7 @@
 Nothing here plans or executes; ``engine`` decides what may be kept and asks before it works.
 """
 
+from hanse.cache.history import PlanHistory as PlanHistory
+from hanse.cache.history import Used as Used
 from hanse.cache.plans import PlanCache as PlanCache
 from hanse.cache.plans import PlanKey as PlanKey

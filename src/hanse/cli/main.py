@@ -15,6 +15,7 @@ COMMANDS = {
     "tables": "hanse.cli.browse",
     "describe": "hanse.cli.browse",
     "check": "hanse.cli.browse",
+    "plans": "hanse.cli.plans",
     "init": "hanse.cli.setup",
     "demo": "hanse.cli.setup",
 }
@@ -27,6 +28,7 @@ SHORT_HELP = {
     "tables": "List the tables of all sources, or of one.",
     "describe": "Show a table's columns, types and keys.",
     "check": "Check the configuration and every source.",
+    "plans": "List which plans answered which queries, show and compare them.",
     "init": "Write a first hanse.yaml with an example of every kind.",
     "demo": "Build a small company over six stores and answer a question.",
 }

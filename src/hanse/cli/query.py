@@ -87,6 +87,8 @@ def query(
         given = parameters(text, param)
         chosen = dict(_setting(pair) for pair in settings)
         report = _run(lambda: engine.query(text, given, chosen), out.format_for(format_, output), output)
+    for notice in report.notices:
+        out.warn(f"notice: {notice}")
     if with_report:
         out.warn(summary(report))
 

@@ -50,6 +50,8 @@ class Run:
     """As many shards of each sharded source as the query may ask; what is missing has no limit."""
     running: RunningQueries = field(default_factory=RunningQueries)
     """Where the query is known while it holds anything."""
+    ended: Callable[[], object] = lambda: None
+    """Called once, when everything has been given back and the report is final."""
 
 
 class _Held:
@@ -95,6 +97,7 @@ class _Held:
                     self._leave()
                 else:
                     threading.Thread(target=self._leave_later, name="hanse-release", daemon=True).start()
+                self._run.ended()
 
     def _join(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

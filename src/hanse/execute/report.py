@@ -52,6 +52,8 @@ class Report:
     query_id: str
     timezone: str = "UTC"
     """The zone in which timestamptz was cut, and in which to show it."""
+    notices: list[str] = field(default_factory=list)
+    """What the user should know though the answer is right, such as that the query has a new plan."""
     sources: list[SourceReport] = field(default_factory=list)
     coordinator_sql: str | None = None
     stages_ms: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,175 @@
+"""Which plans answered which queries, how often and how fast: in a small SQLite file that processes share.
+
+In come fingerprints, shapes and figures; out go lists of them. Nothing that a user wrote as a value is kept: statements
+and shapes come with ? for literals. What cannot be written is lost, never a query: the caller gets False.
+"""
+
+import sqlite3
+import statistics
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hanse.errors import UnknownName
+
+RUNS_KEPT = 50
+"""Latest runs of each plan, of which medians are taken."""
+QUERIES_KEPT = 2_000
+"""Queries that are remembered; those that were not asked for the longest time are forgotten."""
+TEXT_MAX = 20_000
+"""Characters of a statement or a shape that are kept."""
+WAIT_SECONDS = 2.0
+"""How long a process waits for another that writes."""
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS queries (query TEXT PRIMARY KEY, statement TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS plans (
+    query TEXT NOT NULL, plan TEXT NOT NULL, shape TEXT NOT NULL,
+    first_seen REAL NOT NULL, last_seen REAL NOT NULL, runs INTEGER NOT NULL, PRIMARY KEY (query, plan)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS runs (
+    id INTEGER PRIMARY KEY, query TEXT NOT NULL, plan TEXT NOT NULL, ms REAL NOT NULL, bytes INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS runs_of_plan ON runs (query, plan, id);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A plan that a query is answered by."""
+
+    query: str
+    """The fingerprint of the statement in its normal form."""
+    statement: str
+    plan: str
+    """The fingerprint of the shape."""
+    shape: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of one plan of one query. Times are seconds since the epoch."""
+
+    query: str
+    statement: str
+    plan: str
+    shape: str
+    first_seen: float
+    last_seen: float
+    runs: int
+    median_ms: float | None
+    median_bytes: float | None
+
+
+class PlanHistory:
+    """The store in one folder. Thread-safe; several processes may hold it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the history in ``folder``, which is made, for its owner only, when there is something to keep."""
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def is_change(self, used: Used) -> bool:
+        """Whether the query was answered by other plans so far, and never by this one."""
+        sql = "SELECT count(*), coalesce(sum(plan = ?), 0) FROM plans WHERE query = ?"
+        try:
+            with self._opened() as store:
+                plans, same = store.execute(sql, (used.plan, used.query)).fetchone()
+        except (sqlite3.Error, OSError):
+            return False
+        return bool(plans and not same)
+
+    def record(self, used: Used, at: float, ms: float, bytes: int) -> bool:
+        """Note a run that came to its end; False if it could not be written."""
+        try:
+            with self._opened() as store, store:
+                store.execute("BEGIN IMMEDIATE")
+                _note(store, used, at, (ms, bytes))
+        except (sqlite3.Error, OSError):
+            return False
+        return True
+
+    def entries(self, prefix: str = "") -> list[Entry]:
+        """Plans whose fingerprint, or whose query's, begins so; those that were used last come first."""
+        sql = (
+            "SELECT query, statement, plan, shape, first_seen, last_seen, runs FROM plans JOIN queries USING (query) "
+            "WHERE substr(plan, 1, ?) = ? OR substr(query, 1, ?) = ? ORDER BY last_seen DESC, query, plan"
+        )
+        start = len(prefix), prefix
+        with self._opened() as store:
+            rows = store.execute(sql, (*start, *start)).fetchall()
+            return [Entry(*(*row, *_medians(store, row[0], row[2]))) for row in rows]
+
+    def shape(self, prefix: str) -> str:
+        """The shape of the plan whose fingerprint begins so; raises UnknownName if there is not exactly one."""
+        shapes = {entry.plan: entry.shape for entry in self.entries(prefix) if entry.plan.startswith(prefix)}
+        if len(shapes) != 1:
+            raise UnknownName(
+                f"{'no plan' if not shapes else f'{len(shapes)} plans'} begin with {prefix}",
+                sqlstate="42704",
+                hint="hanse plans lists them",
+            )
+        return next(iter(shapes.values()))
+
+    def close(self) -> None:
+        """Close the file. Idempotent."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            if self._connection is None:
+                self._connection = _connect(self._folder)
+            yield self._connection
+
+
+def _connect(folder: Path) -> sqlite3.Connection:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / "plans.db"
+    path.touch(mode=0o600)
+    connection = sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")  # readers and one writer at a time, of whatever process
+    connection.execute("PRAGMA synchronous = NORMAL")  # a crash of the machine may lose the last runs, nothing else
+    connection.executescript(_SCHEMA)
+    return connection
+
+
+def _note(store: sqlite3.Connection, used: Used, at: float, figures: tuple[float, int]) -> None:
+    """Add a run to its plan, and forget what is too old."""
+    pair = used.query, used.plan
+    texts = used.query, used.statement[:TEXT_MAX]
+    is_new = store.execute("INSERT OR IGNORE INTO queries VALUES (?, ?)", texts).rowcount
+    store.execute(
+        "INSERT INTO plans VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT (query, plan) DO UPDATE SET runs = runs + 1, "
+        "first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen)",
+        (*pair, used.shape[:TEXT_MAX], at, at),
+    )
+    store.execute("INSERT INTO runs (query, plan, ms, bytes) VALUES (?, ?, ?, ?)", (*pair, *figures))
+    store.execute(
+        "DELETE FROM runs WHERE query = ? AND plan = ? AND id NOT IN "
+        "(SELECT id FROM runs WHERE query = ? AND plan = ? ORDER BY id DESC LIMIT ?)",
+        (*pair, *pair, RUNS_KEPT),
+    )
+    if is_new:
+        _forget_oldest(store)
+
+
+def _medians(store: sqlite3.Connection, query: str, plan: str) -> tuple[float | None, float | None]:
+    with closing(store.execute("SELECT ms, bytes FROM runs WHERE query = ? AND plan = ?", (query, plan))) as cursor:
+        rows = cursor.fetchall()
+    if not rows:
+        return None, None
+    return statistics.median(ms for ms, _ in rows), statistics.median(size for _, size in rows)
+
+
+def _forget_oldest(store: sqlite3.Connection) -> None:
+    """Forget queries beyond ``QUERIES_KEPT``."""
+    sql = "SELECT query FROM plans GROUP BY query ORDER BY max(last_seen) DESC LIMIT -1 OFFSET ?"
+    for (query,) in store.execute(sql, (QUERIES_KEPT,)).fetchall():
+        for table in ("runs", "plans", "queries"):
+            store.execute(f"DELETE FROM {table} WHERE query = ?", (query,))

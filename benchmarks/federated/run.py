@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -58,11 +59,22 @@ def _numbers(text: str) -> list[int]:
 
 
 @contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the folder; raises SystemExit if another run does."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SystemExit(f"another benchmark runs in {folder}; give this one a --folder of its own") from None
+        yield
+
+
+@contextlib.contextmanager
 def stage(folder: Path, scale: float) -> Iterator[Tpch]:
-    """Both servers, and the data of one scale."""
+    """Both servers, and the data of one scale; one run at a time has a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
-    with postgres(folder / "postgres") as pg, mariadb(folder / "mariadb") as my:
+    with alone(folder), postgres(folder / "postgres") as pg, mariadb(folder / "mariadb") as my:
         yield Tpch(folder, scale, pg, my)
 
 

@@ -103,6 +103,18 @@ class Generator:
             text = f"({text} {operation} ({self._of_groups(ctx.deeper(), kinds)}))"
         return Select(text.removeprefix("(").removesuffix(")"), left.columns)
 
+    def _united(self, ctx: Context) -> tuple[str, Scope]:
+        """The rows of several tables, one below the other."""
+        kinds = [self._choices.pick(("int", "int", "text", "dec", "date", "bool")) for _ in range(3)]
+        sides = []
+        for _ in range(self._choices.pick((2, 2, 3))):
+            table, scope = self._table(ctx)
+            items = ", ".join(expression(ctx.deeper(2).plain(), scope, kind) for kind in kinds)
+            where = f" WHERE {comparison(ctx.deeper(2).plain(), scope)}" if self._choices.chance(30) else ""
+            sides.append(f"SELECT {items} FROM {table}{where}")
+        columns = tuple(Piece("", kind, tame=False) for kind in kinds)
+        return self._aliased(ctx, " UNION ALL ".join(sides), Select("", columns))
+
     def _of_groups(self, ctx: Context, groups: list[str]) -> str:
         source, scope = self._from(ctx)
         items = ", ".join(expression(ctx, scope, group) for group in groups)
@@ -114,8 +126,11 @@ class Generator:
         style = self._choices.below(100)
         if style < 50:
             return self._plain(ctx, scope, f"FROM {source}{where}", groups)
-        if style < 85:
+        if style < 77:
             return self._grouped(ctx, scope, f"FROM {source}{where}", exact)
+        if style < 85:
+            source, scope = self._united(ctx)
+            return self._grouped(ctx, scope, f"FROM {source}{self._where(ctx, scope)}", exact)
         return self._windowed(ctx, scope, f"FROM {source}{where}", exact)
 
     def _where(self, ctx: Context, scope: Scope) -> str:

@@ -123,9 +123,9 @@ class Decomposition:
         """A sum from partial sums, in the type of the whole."""
         return _as(call.type, self.added(self.partial(call).ref()))
 
-    def added(self, value: e.Expr) -> e.Expr:
-        """The sum above of a value of the partial rows."""
-        call = e.Aggregate(sum_type(value.type), "sum", (value,))
+    def added(self, value: e.Expr, test: e.Expr | None = None) -> e.Expr:
+        """The sum above of a value of the partial rows (of those for which the test is true)."""
+        call = e.Aggregate(sum_type(value.type), "sum", (value,), filter=test)
         known = next((column for column, other in self.above if other == call), None)
         if known is None:
             known = self._make("sum", call.type)

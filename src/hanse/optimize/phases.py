@@ -5,8 +5,10 @@ from enum import Enum
 
 from hanse.ir.plan import Plan
 from hanse.optimize.rule import Rule
+from hanse.optimize.rules.aggregate_below_join import AggregateBelowJoin
 from hanse.optimize.rules.aggregate_below_union import AggregateBelowUnion
 from hanse.optimize.rules.convert_outer_join import ConvertOuterJoin
+from hanse.optimize.rules.decorrelate_aggregates import DecorrelateAggregates
 from hanse.optimize.rules.derive_from_disjunctions import DeriveFromDisjunctions
 from hanse.optimize.rules.expand_shards import ExpandShards
 from hanse.optimize.rules.factor_disjunctions import FactorDisjunctions
@@ -82,6 +84,7 @@ PHASES: tuple[Phase, ...] = (
             SimplifyPredicates(),
             FactorDisjunctions(),  # needs the flat ANDs and ORs of simplify_predicates
             UnnestSubqueries(),
+            DecorrelateAggregates(),
             MergeProjects(),
             PushLimitThroughProject(),
         ),
@@ -91,7 +94,7 @@ PHASES: tuple[Phase, ...] = (
     Phase("push inferred filters", Walk.DOWN, PUSH_FILTERS, only_after=("derive_from_disjunctions", "infer_constants")),
     Phase("semi joins", Walk.DOWN, (PushSemiJoinToSource(),)),
     Phase("order joins", Walk.WHOLE, (OrderJoins(),)),  # all conditions have arrived at their joins
-    Phase("aggregates", Walk.DOWN, (AggregateBelowUnion(),)),  # sees which joins one source does
+    Phase("aggregates", Walk.DOWN, (AggregateBelowUnion(), AggregateBelowJoin())),  # sees which joins one source does
     Phase("order sides", Walk.UP, (SwapOuterJoinSides(),)),
     Phase("prune", Walk.WHOLE, (RemoveUnseenSorts(), PruneColumns())),  # nothing moves between operators any more
     Phase("shards", Walk.WHOLE, (ExpandShards(),)),  # each shard gets what has been pushed to its table

@@ -10,6 +10,7 @@ from hanse.optimize.rules.aggregate_below_union import AggregateBelowUnion
 from hanse.optimize.rules.convert_outer_join import ConvertOuterJoin
 from hanse.optimize.rules.decorrelate_aggregates import DecorrelateAggregates
 from hanse.optimize.rules.derive_from_disjunctions import DeriveFromDisjunctions
+from hanse.optimize.rules.eliminate_joins import EliminateJoins
 from hanse.optimize.rules.expand_shards import ExpandShards
 from hanse.optimize.rules.factor_disjunctions import FactorDisjunctions
 from hanse.optimize.rules.infer_constants import InferConstants
@@ -96,7 +97,9 @@ PHASES: tuple[Phase, ...] = (
     Phase("order joins", Walk.WHOLE, (OrderJoins(),)),  # all conditions have arrived at their joins
     Phase("aggregates", Walk.DOWN, (AggregateBelowUnion(), AggregateBelowJoin())),  # sees which joins one source does
     Phase("order sides", Walk.UP, (SwapOuterJoinSides(),)),
-    Phase("prune", Walk.WHOLE, (RemoveUnseenSorts(), PruneColumns())),  # nothing moves between operators any more
+    # nothing moves between operators any more; what is read is known then
+    Phase("prune", Walk.WHOLE, (RemoveUnseenSorts(), PruneColumns(), EliminateJoins())),
+    Phase("prune again", Walk.WHOLE, (PruneColumns(),), only_after=("eliminate_joins",)),
     Phase("shards", Walk.WHOLE, (ExpandShards(),)),  # each shard gets what has been pushed to its table
     Phase("aggregates over shards", Walk.DOWN, (AggregateBelowUnion(),), only_after="expand_shards"),
     Phase(

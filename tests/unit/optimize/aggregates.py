@@ -26,6 +26,8 @@ CALLS = (
     "stddev_pop({0}) IS NULL",
     "avg({0}::numeric(8,2) * 0.5)",
     "sum({0}::numeric(8,2))",
+    "sum({0}::numeric(38,2))",
+    "count(*) FILTER (WHERE {0} > 1)",
 )
 
 
@@ -71,7 +73,15 @@ class Groups(Maker):
                 on += f" AND {self.test([name, *relations], 2)}"
             text += f" {kind} {self.random.choice(TABLES)} {name} ON {on}"
             relations.append(name)
+        if self.random.random() < 0.2:
+            text += self.unread(relations)
         return text, relations
+
+    def unread(self, relations: list[str]) -> str:
+        """An outer join with one partner at most, of whom nothing is read."""
+        name, table = self.fresh(), self.random.choice(TABLES)
+        side = self.random.choice(["SELECT k, max(x) AS x FROM {} GROUP BY k", "SELECT DISTINCT k FROM {}"])
+        return f" LEFT JOIN ({side.format(table)}) {name} ON {self.column(relations)} = {name}.k"
 
     def scalar(self, relations: list[str]) -> str:
         """An aggregate over the rows that correspond to a row around."""

@@ -139,3 +139,10 @@ def test_a_correlation_that_is_no_equality_stays(make: Plans) -> None:
     a, b = make.scan("crm.a"), make.scan("sales.b", "k v")
     found = scalar(make, b, call("<", ref(b, "k"), ref(a, "x")), total(b, "v"))
     assert has_subquery(p.Filter(a, call("<", e.Cast(INT64, ref(a, "y")), found)))
+
+
+def test_a_filter_over_the_other_side_counts_each_row_of_a_group(make: Plans) -> None:
+    a, b, both = joined(make)
+    counted_rows = replace(COUNT, filter=call(">", ref(b, "v"), 3))
+    plan = make.groups(both, "v", n=counted_rows, s=total(a, "y"))
+    assert groups_of(plan) == 2

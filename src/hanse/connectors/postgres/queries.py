@@ -41,9 +41,11 @@ SELECT i.indrelid, i.indisprimary,
 FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
   AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+  AND (c.relkind = 'p' OR NOT c.relhassubclass)
 ORDER BY i.indexrelid
 """
-"""Unique keys that hold at every moment for every row: no partial, expression or deferrable ones."""
+"""Unique keys that hold at every moment for every row: no partial, expression or deferrable ones, and none of a table whose
+rows are also those of tables that inherit from it."""
 
 TYPES = """
 SELECT t.oid, t.typname, t.typtype::text, t.typbasetype, t.typtypmod, CASE WHEN e.typarray = t.oid THEN t.typelem ELSE 0 END,

@@ -33,7 +33,7 @@ from hanse.ir.decompose import (
     parts_of,
 )
 from hanse.ir.types import BOOLEAN, FLOAT64, INT64, INTEGERS, Kind, decimal
-from hanse.ir.walk import expressions, map_aggregate, substitute, used, with_inputs
+from hanse.ir.walk import expressions, map_aggregate, plans, substitute, used, with_inputs
 from hanse.optimize.estimate import width
 from hanse.optimize.graph import home
 from hanse.optimize.ordering import HERE
@@ -58,7 +58,7 @@ class AggregateBelowJoin:
         """Group the part of the joined rows first for which it saves most."""
         assert isinstance(node, p.Aggregate)
         below = node.input.input if isinstance(node.input, p.Project) else node.input
-        if not _joins(below) or home(below, context) != HERE or not _is_plain(node, context):
+        if not _joins(below) or not _meets(below, context) or not _is_plain(node, context):
             return None
         tried = (_Eager(node, path, context) for path in _paths(below, (), context))
         found = [eager for eager in tried if eager.is_right() and eager.pays()]
@@ -70,6 +70,12 @@ def _joins(plan: p.Plan) -> bool:
     while isinstance(plan, (p.Filter, p.Project)):
         plan = plan.input
     return isinstance(plan, p.Join)
+
+
+def _meets(plan: p.Plan, context: Context) -> bool:
+    """Whether rows of a remote source meet those of another one."""
+    sources = {node.table.source for node in plans(plan) if isinstance(node, p.Scan)}
+    return len(sources) > 1 and not sources <= context.embedded
 
 
 def _is_plain(node: p.Aggregate, context: Context) -> bool:
@@ -146,19 +152,22 @@ class _Eager:
         """A call over columns of the other side, whose rows meet whole groups."""
         if call.name not in ("count", "sum", "avg"):
             return False
-        arg = exact_argument(call.args[0]) if call.name == "avg" else call.args[0]
         weight = self.work.partial(_COUNT).ref()
-        product = None if call.name == "count" else _product(arg, weight)
-        if call.name == "sum" and product is not None:
-            total = self.added(product, None, call)
-            self.work.items.append((column, total if total.type == call.type else e.Cast(call.type, total)))
-            return True
-        count = counted(self.added(weight, e.Call(BOOLEAN, "is_not_null", (arg,)), call))
         if call.name == "count":
-            self.work.items.append((column, count))
-        elif product is not None:
-            self.work.items.append((column, averaged(self.added(product, None, call), count)))
-        return call.name == "count" or product is not None
+            present = e.Call(BOOLEAN, "is_not_null", call.args) if call.args else None
+            self.work.items.append((column, counted(self.added(weight, present, call))))
+            return True
+        arg = exact_argument(call.args[0]) if call.name == "avg" else call.args[0]
+        product = _product(arg, weight)
+        if product is None:
+            return False
+        total = self.added(product, None, call)
+        if call.name == "avg":
+            count = counted(self.added(weight, e.Call(BOOLEAN, "is_not_null", (arg,)), call))
+            self.work.items.append((column, averaged(total, count)))
+        else:
+            self.work.items.append((column, total if total.type == call.type else e.Cast(call.type, total)))
+        return True
 
     def added(self, value: e.Expr, test: e.Expr | None, call: e.Aggregate) -> e.Expr:
         """A sum above, of rows that pass the test and the filter of the call."""

@@ -101,7 +101,7 @@ PHASES: tuple[Phase, ...] = (
     Phase("prune", Walk.WHOLE, (RemoveUnseenSorts(), PruneColumns(), EliminateJoins())),
     Phase("prune again", Walk.WHOLE, (PruneColumns(),), only_after=("eliminate_joins",)),
     Phase("shards", Walk.WHOLE, (ExpandShards(),)),  # each shard gets what has been pushed to its table
-    Phase("aggregates over shards", Walk.DOWN, (AggregateBelowUnion(),), only_after="expand_shards"),
+    Phase("aggregates over shards", Walk.DOWN, (AggregateBelowUnion(),), only_after=("expand_shards",)),
     Phase(
         "limit", Walk.DOWN, (MergeProjects(), PushLimitThroughProject(), PushLimitIntoUnion(), PushDistinctIntoUnion())
     ),

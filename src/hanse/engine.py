@@ -44,7 +44,7 @@ from hanse.parse.normal import normalized
 from hanse.parse.parser import parse
 from hanse.parse.statements import QUERY, Statement, query_text
 from hanse.render import render
-from hanse.settings import QuerySettings, load, validated
+from hanse.settings import QuerySettings, load
 from hanse.spi.connector import Composite, Connector, Embedded
 from hanse.spi.duckdb.dialect import DuckDBDialect
 from hanse.spi.snapshot import Snapshot, SourceCatalog
@@ -153,8 +153,8 @@ class Engine:
     def _query(self, sql: str, params: parameters.Given, settings: Mapping[str, Any] | None) -> _Query:
         watch = _Watch(self._clock)
         chosen = self.settings
-        if settings:
-            chosen = validated(QuerySettings, {**chosen.model_dump(), **settings}, "settings")
+        for name, value in (settings or {}).items():
+            chosen = _changed(chosen, name, value)
         known = self._plans.parameters(query_text(sql)) if chosen.plan_cache == "on" else None
         if known is None:
             statement = watch("parse", lambda: parse(sql))
@@ -365,10 +365,7 @@ class Engine:
 
     def _set(self, query: _Query) -> ResultStream:
         options = query.statement.options
-        value = options.get("value")
-        if str(options["name"]).lower() in ("timezone", "time zone") and value is not None:
-            _require_zone(str(value))
-        self.settings = changed(self.settings, str(options["name"]), value)
+        self.settings = _changed(self.settings, str(options["name"]), options.get("value"))
         return self._rows((), [], query)
 
     def _rows(self, columns: tuple[Column, ...], rows: list[tuple[Any, ...]], query: _Query) -> ResultStream:
@@ -447,6 +444,14 @@ def _row_count(given: Literal, clause: str) -> Literal:
     typed = coerce(given, t.INT64, None, "explicit")
     count = rows_of(typed.value if isinstance(typed, Literal) else None, clause)
     return Literal(t.INT64, (0 if clause == "OFFSET" else ROWS_MAX) if count is None else count)
+
+
+def _changed(settings: QuerySettings, name: str, value: Any) -> QuerySettings:
+    """The settings with one of them changed, by SET or for one query."""
+    found = changed(settings, name, value)
+    if found.timezone and found.timezone != settings.timezone:
+        _require_zone(found.timezone)
+    return found
 
 
 def _require_zone(name: str) -> None:

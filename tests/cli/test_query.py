@@ -82,7 +82,10 @@ def test_settings(world: Path) -> None:
     )
     assert zone.out == "t\n2026-01-01 05:30:00+05:30\n"
     wrong = hanse(world, "query", "--set", "pushdwn=off", "SELECT 1")
-    assert (wrong.code, wrong.err) == (2, "error F0000: unknown key settings.pushdwn\nhint: did you mean pushdown?\n")
+    assert (wrong.code, wrong.err) == (1, "error 42704: there is no setting pushdwn\nhint: did you mean pushdown?\n")
+    for pair, code in (("pushdown=maybe", "22023"), ("timezone=Mars", "22023"), ("pushdown", "42601"), ("=1", "42704")):
+        refused = hanse(world, "query", "--set", pair, "SELECT 1")
+        assert (refused.code, refused.err.startswith(f"error {code}: ")) == (1, True), refused.err
 
 
 def test_every_suffix_of_an_output_file(world: Path, tmp_path: Path) -> None:

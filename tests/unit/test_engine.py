@@ -14,7 +14,7 @@ import pytest
 
 import hanse
 from hanse import Engine, HanseError
-from hanse.errors import Cancelled, ConfigError, SourceUnreachable, StaleSnapshot, Unsupported, UserError
+from hanse.errors import Cancelled, SourceUnreachable, StaleSnapshot, UnknownName, Unsupported, UserError
 from tests.servers.databases import DatabaseFactory
 
 
@@ -79,6 +79,20 @@ def test_a_file_as_path_or_text_or_the_mapping_itself(
     with hanse.connect({"sources": {"ref": {"kind": "sqlite", "path": "ref.db"}}}) as given:
         assert given.catalog.sources == ("ref",)
         assert [str(table) for table in given.catalog.tables()] == ["ref.main.customers"]
+
+
+def test_tables_of_a_source_that_is_not_there(engine: Engine) -> None:
+    assert len(engine.catalog.tables("wh")) > 0
+    with pytest.raises(UnknownName) as failure:
+        engine.catalog.tables("reff")
+    assert (failure.value.message, failure.value.hint) == ("there is no source reff", "did you mean ref?")
+
+
+def test_a_wrong_setting_of_one_query_is_what_set_says(engine: Engine) -> None:
+    for given, code in (({"pushdwn": "off"}, "42704"), ({"pushdown": "no"}, "22023"), ({"timezone": "Mars"}, "22023")):
+        with pytest.raises(UserError) as failure:
+            engine.query("SELECT 1", settings=given)
+        assert failure.value.code == code
 
 
 def test_a_closed_engine_can_be_closed_again(folder: Path) -> None:
@@ -153,7 +167,7 @@ def test_settings_of_a_query_and_of_the_session(alone: Engine) -> None:
     for wrong in ("SET nothing = 1", "SET pushdown = 'maybe'", "SET timezone = 'Nowhere'", "SHOW nothing"):
         with pytest.raises(UserError):
             alone.query(wrong)
-    with pytest.raises(ConfigError):
+    with pytest.raises(UnknownName):
         alone.query("SELECT 1", settings={"nothing": 1})
 
 

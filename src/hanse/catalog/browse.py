@@ -35,8 +35,15 @@ class Catalog:
         return tuple(self.kinds)
 
     def tables(self, source: str | None = None) -> tuple[Table, ...]:
-        """All tables, or those of one source."""
+        """All tables, or those of one source; raises UnknownName for a source that is not configured, or what is wrong
+        with one that does not answer."""
         snapshot = self._store.snapshot()
+        if source is not None and source not in snapshot.sources:
+            failure = self.failure(source)
+            if failure is not None:
+                raise failure
+            guess = nearest(source, self.kinds)
+            raise UnknownName(f"there is no source {source}", hint=f"did you mean {guess}?" if guess else None)
         return tuple(
             table for name, catalog in snapshot.sources.items() if source in (None, name) for table in catalog.tables
         )

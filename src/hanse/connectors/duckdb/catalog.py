@@ -33,9 +33,12 @@ COMMENTS = """
 """
 
 
-UNIQUE = re.compile(r".*\[Approx Unique: (\d+)\]", re.DOTALL)
+UNIQUE = re.compile(r"\[Approx Unique: (\d+)\]$")
 LIMITS = re.compile(r"\[Min: ([^,\]]*), Max: ([^,\]]*)\]")
 """In the text of ``stats(column)``; the ends of texts are cut there, and are not used."""
+NULLS = re.compile(r"\[Has Null: (true|false), Has No Null: (true|false)\](?:\[Approx Unique: \d+\])?$")
+"""The column's own, which is the last: what stands before it may be of a list's items or a struct's fields."""
+ENDED = INTEGERS | {Kind.DATE, Kind.DECIMAL, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
 
 
 @dataclass(slots=True)
@@ -128,16 +131,26 @@ def _statistics(cursor: duckdb.DuckDBPyConnection, table: Table) -> TableStatist
         terms = ", ".join(f"stats({name(column.name)})" for column in table.columns)
         row = cursor.execute(f"SELECT {terms} FROM {table.relation} LIMIT 1").fetchone() or ()
         found = {column.name: _column(text, column.type) for column, text in zip(table.columns, row, strict=False)}
+        found = {column: known for column, known in found.items() if known != ColumnStatistics()}
     return TableStatistics(table.row_count, found, None, "duckdb")
 
 
 def _column(text: str, type: Type) -> ColumnStatistics:
     unique, limits = UNIQUE.search(text), LIMITS.match(text)
     least = greatest = None
-    if limits and type.kind in INTEGERS | {Kind.DATE, Kind.DECIMAL, Kind.TIMESTAMP}:
+    if limits and type.kind in ENDED:
         least, greatest = decoded(limits[1], type), decoded(limits[2], type)
-    nulls = 0.0 if "Has Null: false" in text else None
-    return ColumnStatistics(float(unique[1]) if unique else None, nulls, least, greatest)
+    if least is not None and greatest is not None and least > greatest:
+        # so DuckDB writes that no value has been seen yet
+        least = greatest = None
+    return ColumnStatistics(float(unique[1]) if unique else None, _null_share(text), least, greatest)
+
+
+def _null_share(text: str) -> float | None:
+    """Known where all values are NULL or none is."""
+    seen = NULLS.search(text)
+    shares = {("false", "true"): 0.0, ("true", "false"): 1.0}
+    return shares.get((seen[1], seen[2])) if seen else None
 
 
 def _shape(result: duckdb.DuckDBPyConnection) -> tuple[list[str], list[Any]]:

@@ -16,11 +16,7 @@ def counted(connection: sqlite3.Connection, table: Table, has_rowid: bool) -> Ta
     """The table with statistics, indexes and foreign keys."""
     indexes = _indexes(connection, table.name)
     known = _averages(connection, table.name)
-    rows: float | None = table.row_count
-    if rows is None:
-        rows = max((counts[0] for counts in known.values()), default=None)
-    if rows is None and has_rowid:
-        rows = _greatest(connection, table.name)
+    rows, origin = _rows(connection, table, known, has_rowid)
     columns: dict[str, ColumnStatistics] = {}
     for index, names in indexes.items():
         counts = known.get(index, [])
@@ -35,15 +31,28 @@ def counted(connection: sqlite3.Connection, table: Table, has_rowid: bool) -> Ta
         table,
         foreign_keys=tuple(key for key in _references(connection, table) if shown.issuperset(key.columns)),
         indexes=tuple(usable),
-        statistics=None if rows is None else TableStatistics(rows, columns, None, ORIGIN if columns else "row ids"),
+        statistics=None if rows is None else TableStatistics(rows, columns, None, ORIGIN if columns else origin),
     )
 
 
+def _rows(
+    connection: sqlite3.Connection, table: Table, known: Mapping[str, list[float]], has_rowid: bool
+) -> tuple[float | None, str]:
+    """How many rows there are, and who says so: a count of all, else ANALYZE's, else the greatest row id."""
+    if table.row_count is not None:
+        return table.row_count, "count"
+    if known:
+        return max(counts[0] for counts in known.values()), ORIGIN
+    return (_greatest(connection, table), "row ids") if has_rowid else (None, "")
+
+
 def _indexes(connection: sqlite3.Connection, table: str) -> Mapping[str, tuple[str, ...]]:
-    """The columns of each index that is not partial, up to the first expression."""
+    """The columns of each index that is not partial, up to the first expression, by its name in sqlite_stat1: there the
+    primary key of a table WITHOUT ROWID has the name of the table."""
     rows = connection.execute(
-        "SELECT l.name, i.name FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i"
-        " WHERE NOT l.partial ORDER BY l.name, i.seqno",
+        "SELECT iif(l.origin = 'pk' AND t.wr, t.name, l.name) AS known, i.name"
+        " FROM pragma_table_list(?1) AS t, pragma_index_list(?1) AS l, pragma_index_info(l.name) AS i"
+        " WHERE t.schema = 'main' AND NOT l.partial ORDER BY known, i.seqno",
         [table],
     ).fetchall()
     found: dict[str, list[str | None]] = defaultdict(list)
@@ -65,11 +74,16 @@ def _averages(connection: sqlite3.Connection, table: str) -> dict[str, list[floa
     return found
 
 
-def _greatest(connection: sqlite3.Connection, table: str) -> float | None:
-    """The greatest row id, found without a scan: an upper bound of the rows wherever ids count upwards."""
+def _greatest(connection: sqlite3.Connection, table: Table) -> float | None:
+    """The greatest row id, found without a scan: an upper bound of the rows wherever ids count upwards. A column may have
+    taken a name of it; with all three taken nothing can ask for it."""
+    taken = {column.name.lower() for column in table.columns}
+    free = [name for name in ("rowid", "_rowid_", "oid") if name not in taken]
     with suppress(sqlite3.DatabaseError):
-        row = connection.execute(f"SELECT max(rowid) FROM {verify.name(table)}").fetchone()
-        return float(max(row[0] or 0, 0))
+        if free:
+            row = connection.execute(f"SELECT max({free[0]}) FROM {verify.name(table.name)}").fetchone()
+            greatest = row[0] or 0
+            return float(greatest) if greatest >= 0 else None
     return None
 
 

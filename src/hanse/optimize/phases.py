@@ -17,6 +17,7 @@ from hanse.optimize.rules.infer_constants import InferConstants
 from hanse.optimize.rules.merge_filters import MergeFilters
 from hanse.optimize.rules.merge_projects import MergeProjects
 from hanse.optimize.rules.order_joins import OrderJoins
+from hanse.optimize.rules.project_sorted_distinct import ProjectSortedDistinct
 from hanse.optimize.rules.prune_columns import PruneColumns
 from hanse.optimize.rules.push_distinct_into_union import PushDistinctIntoUnion
 from hanse.optimize.rules.push_filter_below_aggregate import PushFilterBelowAggregate
@@ -86,6 +87,7 @@ PHASES: tuple[Phase, ...] = (
             FactorDisjunctions(),  # needs the flat ANDs and ORs of simplify_predicates
             UnnestSubqueries(),
             DecorrelateAggregates(),
+            ProjectSortedDistinct(),
             MergeProjects(),
             PushLimitThroughProject(),
         ),

@@ -1,5 +1,6 @@
 """PostgreSQL's grammar as sqlglot has it, without the rewriting that sqlglot does for transpiling."""
 
+import re
 from typing import ClassVar
 
 from sqlglot import exp
@@ -22,6 +23,19 @@ class HanseSql(Postgres):
         COMMANDS: ClassVar[set[TokenType]] = set()
 
 
+class UnquotedSql(HanseSql):
+    """The same for a text without dollar quotes: in ``$1,$2`` sqlglot's tokenizer sees the quote ``$1,$``."""
+
+    class Tokenizer(HanseSql.Tokenizer):
+        """No dollar quotes."""
+
+        HEREDOC_STRINGS: ClassVar[list[str | tuple[str, str]]] = []
+        SINGLE_TOKENS: ClassVar[dict[str, TokenType]] = {
+            **HanseSql.Tokenizer.SINGLE_TOKENS,
+            "$": TokenType.PARAMETER,
+        }
+
+
 SPECIAL_SYNTAX = frozenset({"CAST", "TRY_CAST", "EXTRACT", "SUBSTRING", "POSITION", "TRIM", "OVERLAY"})
 """Functions whose arguments are not (only) separated by commas: sqlglot parses these."""
 
@@ -37,11 +51,13 @@ REWRITTEN_FUNCTIONS = (
 CALLABLE_TOKENS = PostgresParser.FUNC_TOKENS
 
 _DIALECT = HanseSql()
+_UNQUOTED = UnquotedSql()
+_DOLLAR_QUOTE = re.compile(r"\$([^\W\d]\w*)?\$")
 
 
 def tokenize(text: str) -> list[Token]:
     """The tokens of a text; raises sqlglot's TokenError."""
-    return _DIALECT.tokenize(text)
+    return (_DIALECT if _DOLLAR_QUOTE.search(text) else _UNQUOTED).tokenize(text)
 
 
 def parse_tokens(tokens: list[Token], text: str) -> list[exp.Expr | None]:

@@ -119,6 +119,12 @@ def test_long_flat_chains_are_fine():
     parse("SELECT 1 FROM t WHERE a IN (" + ", ".join(map(str, range(20_000))) + ")")
 
 
+def test_parameters_need_no_space_between_them():
+    assert parse("SELECT $1,$2||$3").parameters == ("1", "2", "3")
+    assert parse("SELECT coalesce($1,$2)").parameters == ("1", "2")
+    assert parse("SELECT $tag$ $1,$2 $tag$").parameters == ()
+
+
 def test_length_is_limited():
     with pytest.raises(ResourceLimit) as caught:
         parse("SELECT '" + "x" * LENGTH_MAX + "'")

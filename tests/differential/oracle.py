@@ -17,6 +17,8 @@ from hanse.testing.differential import Answer
 from tests.servers.databases import Database
 
 TIMEOUT_MS = 20_000
+ROWS_MAX = 100_000
+"""An answer with more is not compared: joins of everything with everything."""
 UNITS = re.compile(r"([-+]?\d+) (year|mon|day)s?")
 CLOCK = re.compile(r"([-+]?)(\d+):(\d\d):(\d\d)(?:\.(\d+))?$")
 MONTHS = {"year": 12, "mon": 1, "day": 0}
@@ -66,6 +68,8 @@ class PostgresOracle:
         try:
             cursor = self._connection.execute(sql, list(parameters) or None)
             kinds = tuple(_KINDS.get(one.type_code) for one in cursor.description or ())
+            if cursor.rowcount > ROWS_MAX:
+                return Answer(error="57014", message=f"more than {ROWS_MAX:,} rows")
             return Answer(cursor.fetchall(), kinds)
         except psycopg.DataError as failure:
             return Answer(error=failure.sqlstate or "22008", message=str(failure).splitlines()[0])

@@ -187,6 +187,8 @@ def _groups(rows: list[Row], loose: frozenset[int]) -> Mapping[str, list[Row]]:
 
 
 def _unmatched(left: list[Row], right: list[Row], loose: frozenset[int]) -> str | None:
+    if not loose and len(left) == len(right):
+        return None  # equal in all columns, or they would not be in one group
     rest = list(right)
     for row in left:
         partner = next((i for i, other in enumerate(rest) if not loose or _rows_match(row, other, loose)), None)

@@ -60,7 +60,7 @@ class QuerySettings(BaseModel):
     """What one query (or one session, by SET) may choose."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    pushdown: Literal["on", "off"] = Field("on", description="off: read whole tables, do everything here.")
+    pushdown: Literal["on", "off"] = Field("on", description="off: read all rows, do everything here.")
     key_shipping: Literal["on", "off", "force"] = Field(
         "on", description="Send a small side's keys to a larger one: where it pays, never, or wherever it is right."
     )

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -51,6 +52,23 @@ def folder(tmp_path: Path) -> Path:
 def engine(folder: Path) -> Iterator[Engine]:
     with hanse.connect(folder / "hanse.yaml") as opened:
         yield opened
+
+
+@pytest.mark.parametrize("pushdown", ["on", "off"])
+def test_a_bad_value_fails_only_what_reads_it(folder: Path, pushdown: str) -> None:
+    with contextlib.closing(sqlite3.connect(folder / "ref.db")) as ref, ref:
+        ref.execute("CREATE TABLE odd (size INTEGER, day DATE, note TEXT)")
+        ref.executemany(
+            "INSERT INTO odd VALUES (?, ?, ?)", [("big", "2024-01-01", "a"), (2, "soon", "b"), (3, None, "c")]
+        )
+    with hanse.connect(folder / "hanse.yaml") as engine:
+        ask = partial(engine.query, settings={"pushdown": pushdown})
+        assert ask("SELECT count(*) FROM ref.odd").to_arrow().to_pylist() == [{"count": 3}]
+        assert ask("SELECT note FROM ref.odd ORDER BY 1").to_arrow()["note"].to_pylist() == ["a", "b", "c"]
+        assert ask("SELECT 1 AS one FROM ref.odd AS a, ref.odd AS b").to_arrow().num_rows == 9
+        for column in ("size", "day"):
+            with pytest.raises(HanseError, match=f"column {column}"):
+                ask(f"SELECT {column} FROM ref.odd").to_arrow()
 
 
 @pytest.fixture(scope="module")

@@ -181,7 +181,9 @@ def _prune_scan(node: p.Scan, needed: Ids) -> p.Plan:
     if len(outputs) == len(node.outputs):
         return node
     if not outputs:
-        chosen = cheapest(node.columns)
+        # rows without columns still have to come with one, better not with one whose values are known to be doubtful
+        sound = tuple(column for column, name in node.outputs if node.table.column(name).no_pushdown is None)
+        chosen = cheapest(sound or node.columns)
         outputs = tuple(output for output in node.outputs if output[0] is chosen)
     return replace(node, outputs=outputs)
 

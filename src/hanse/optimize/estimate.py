@@ -16,7 +16,8 @@ from hanse.ir.fragment import Estimate, FragmentGraph
 from hanse.ir.tables import ColumnStatistics
 from hanse.ir.types import Kind, Type
 from hanse.ir.walk import used
-from hanse.optimize.selectivity import EQUAL, UNKNOWN, Origin, Share, both, damped, distinct_of, plain
+from hanse.optimize.selectivity import EQUAL, UNKNOWN, Origin, Share, both, damped, distinct_of, is_within, plain
+from hanse.optimize.totals import Total, moments_of, total_of
 
 ROWS = 10_000.0
 """Of a table of which nothing is known."""
@@ -74,6 +75,19 @@ class Estimator:
         """Different values (not NULL) of a column of the plan."""
         profile = self.profile(plan)
         return _distinct(self.origin(column), profile.rows, profile.at_most.get(column))
+
+    def kept(self, keyed: tuple[p.Plan, int], narrowed: tuple[p.Plan, int]) -> float:
+        """The part of one plan's rows whose column has a value that another plan's column has; 0 if nothing is known.
+
+        Whichever column has fewer values at its table has but such as the other has, unless the ends of both say otherwise;
+        and conditions that left fewer keys did not choose them by what the other has.
+        """
+        keys, rows = self.distinct(*keyed), self.rows(narrowed[0])
+        here, there = self.origin(keyed[1]), self.origin(narrowed[1])
+        first, second = distinct_of(here), distinct_of(there)
+        if first is None or second is None or rows < 1 or not is_within(there.statistics, here.statistics):
+            return 0.0
+        return min(1.0, keys / max(first, second, 1.0)) * (1 - (there.statistics.null_fraction or 0.0))
 
     def width_of(self, column: e.Column) -> float:
         """Bytes of one value of a column in Arrow's layout."""
@@ -200,9 +214,20 @@ class Estimator:
         groups = self.groups(plan.input, plan.keys)
         rows = groups.rows if plan.sets is None else groups.rows * max(1, len(plan.sets)) * OVERLAP
         rows = 1.0 if not plan.keys and plan.sets is None else max(1.0, rows)
-        for column, _ in plan.calls:
-            self._origins[column.id] = Origin(rows=rows)
+        for column, call in plan.calls:
+            self._origins[column.id] = Origin(rows=rows, total=self._total(call, below.rows / max(1.0, groups.rows)))
         return Profile(rows, groups.guess, below.at_most, below.same)
+
+    def _total(self, call: e.Aggregate, size: float) -> Total | None:
+        """What groups of ``size`` rows come to, as far as their column's values are known."""
+        if call.distinct or call.filter is not None:
+            return None
+        if call.name == "count":
+            known = self.origin(call.args[0].id) if call.args and isinstance(call.args[0], e.Ref) else UNKNOWN
+            return total_of(call.name, size * (1 - (known.statistics.null_fraction or 0.0)), (0.0, 0.0))
+        arg = plain(call.args[0]) if call.args else None
+        moments = moments_of(self.origin(arg.id).statistics) if isinstance(arg, e.Ref) else None
+        return None if moments is None else total_of(call.name, size, moments)
 
     def groups(self, plan: p.Plan, keys: Iterable[e.Column]) -> Profile:
         """How many groups the plan's rows make by these columns. Columns of a table beside its key add none."""

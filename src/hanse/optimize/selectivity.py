@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from hanse.ir import expr as e
@@ -16,6 +17,7 @@ from hanse.ir.properties import COMPARISONS, MIRRORED
 from hanse.ir.tables import ColumnStatistics, Table
 from hanse.ir.types import DATETIMES, NUMBERS, TEXTS, Kind
 from hanse.ir.walk import used
+from hanse.optimize.totals import Total
 
 EQUAL = 0.1
 """Rows that an equality keeps, where nothing is known."""
@@ -52,6 +54,8 @@ class Origin:
     name: str = ""
     place: int = 0
     """The same for all columns of one scan."""
+    total: Total | None = None
+    """Of a column that an aggregate made."""
 
 
 UNKNOWN = Origin()
@@ -156,6 +160,9 @@ def _comparison(name: str, left: e.Expr, right: e.Expr, lookup: Lookup) -> Share
         return equal(origin, right, lookup)
     if isinstance(right, e.Literal) and _has_range(origin.statistics):
         return _between(origin, [(name, right.value)])
+    if origin.total is not None and isinstance(right, e.Literal) and isinstance(right.value, int | float | Decimal):
+        above = origin.total.above(float(right.value))
+        return Share(above if name in (">", ">=") else 1 - above, True)
     return Share(RANGE, True)
 
 
@@ -196,6 +203,17 @@ def _is_outside(known: ColumnStatistics, value: Any) -> bool:
         return bool(axis(value) < axis(known.minimum) or axis(value) > axis(known.maximum))
     except TypeError:
         return False
+
+
+def is_within(known: ColumnStatistics, other: ColumnStatistics) -> bool:
+    """Whether a column's values lie between the ends of another's, as far as both are known."""
+    ends, bounds = (known.minimum, known.maximum), (other.minimum, other.maximum)
+    if None in ends or None in bounds:
+        return True
+    try:
+        return bool(axis(bounds[0]) <= axis(ends[0]) and axis(ends[1]) <= axis(bounds[1]))
+    except TypeError:
+        return True
 
 
 def distinct_of(origin: Origin) -> float | None:

@@ -33,10 +33,14 @@ class KeyCosts:
     batches: bool = False
     """Whether the source's sessions run several statements of one request (``Request.more``)."""
 
-    def worth(self, rows: float, distinct: float, is_near: bool) -> int:
-        """With how many keys reading by keys takes as long as reading everything: ``rows`` rows of ``distinct`` keys."""
+    def worth(self, rows: float, distinct: float, is_near: bool, weight: float = 1.0) -> int:
+        """With how many keys reading by keys takes as long as reading everything: ``rows`` rows of ``distinct`` keys.
+
+        A row's ``weight`` is what it costs in a scan, in rows as they were measured: what it costs more it costs in either
+        way, and a key costs what it did.
+        """
         each = rows / max(1.0, min(distinct, rows))
-        return max(1, int(rows / ((self.near if is_near else self.far) + self.row * each)))
+        return max(1, int(rows * weight / ((self.near if is_near else self.far) + (self.row + weight - 1) * each)))
 
 
 def runs(keys: Sequence[Any]) -> list[tuple[Any, Any]] | None:

@@ -10,6 +10,8 @@ UNKNOWN_ROWS = 100_000.0
 """Of a table whose source does not say."""
 EQUAL, RANGE, OTHER = 0.05, 0.3, 0.5
 """The part of rows that passes a condition of each kind."""
+VALUE = 8.0
+"""Bytes of a value."""
 GROUPS = 0.1
 """Groups per row."""
 
@@ -23,6 +25,15 @@ class Sizes(Protocol):
     def distinct(self, plan: p.Plan, column: int) -> float:
         """Different values of one of its columns."""
 
+    def width(self, plan: p.Plan) -> float:
+        """Bytes of one row."""
+
+    def is_guess(self, plan: p.Plan) -> bool:
+        """Whether the number of rows rests on nothing that is known, in part."""
+
+    def kept(self, keyed: tuple[p.Plan, int], narrowed: tuple[p.Plan, int]) -> float:
+        """The part of one plan's rows whose column has a value that another plan's column has; 0 if nothing is known."""
+
 
 class Rough:
     """Sizes by the tables' counts alone."""
@@ -34,6 +45,18 @@ class Rough:
     def distinct(self, plan: p.Plan, column: int) -> float:  # noqa: ARG002 - any column may hold a key
         """As many as there are rows."""
         return self.rows(plan)
+
+    def width(self, plan: p.Plan) -> float:
+        """As if all values were numbers."""
+        return VALUE * len(plan.columns)
+
+    def is_guess(self, plan: p.Plan) -> bool:  # noqa: ARG002 - rough as it is
+        """Always."""
+        return True
+
+    def kept(self, keyed: tuple[p.Plan, int], narrowed: tuple[p.Plan, int]) -> float:  # noqa: ARG002 - of no values
+        """Nothing is known."""
+        return 0.0
 
 
 def _rows(plan: p.Plan) -> float:

@@ -14,10 +14,11 @@ Safe     a row is left out only if its key is among no key of a superset of the 
 Not      below a Limit or a window that is not partitioned by the column: SELECT * FROM a JOIN (SELECT * FROM b ORDER BY x
          LIMIT 3) AS t ON a.k = t.k has another three rows if b is narrowed first. Into a fragment as a whole it is allowed:
          its rows are final. Not from a fragment whose rows are not all read, and never in a circle.
+Choice   by estimates, a row weighing what it has bytes: see ``is_cheaper``, ``is_useless`` and ``is_chance``.
 See      Bernstein and Chiu, Using Semi-Joins to Solve Relational Queries, JACM 28(1), 1981.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hanse.ir import expr as e
@@ -38,6 +39,16 @@ INTO_RIGHT = frozenset({p.JoinKind.INNER, p.JoinKind.RIGHT})
 WORTH_IN_PLACE = 0.1
 """Keys are shipped from a fragment that would else be read in place if it has, by estimate, at most this part of the other's
 rows: read first by itself, it is read by one thread."""
+DROPPED_LEAST = 0.1
+"""Keys that are expected to leave out a smaller part of the target's rows are not sent: reading both at once is faster."""
+WAIT_MOST = 0.25
+"""Where keys are a mere chance, the target may be that large beside its origin, so that waiting costs a quarter at most."""
+CHANCE = 100.0
+"""So many times too large a guess of the number of keys may be."""
+CHANCE_BYTES = 64_000.0
+"""What a chance must be able to save: as much as a slow network moves in one round trip, which waiting costs."""
+ROW_BYTES, MEASURED_BYTES = 24.0, 48.0
+"""What a row costs beside its bytes, in bytes; and how wide the rows were over which ``KeyCosts`` were measured."""
 IN_ORDER = 0.9
 """A column with at least that correlation has the rows of neighbouring keys beside one another."""
 REPEATABLE = (
@@ -64,6 +75,9 @@ class _Place:
     column: int
 
 
+_Test = Callable[[_Place, _Place], bool]
+
+
 def ship_keys(
     graph: FragmentGraph, sources: Mapping[str, SourceCatalog], force: bool = False, sizes: Sizes | None = None
 ) -> FragmentGraph:
@@ -83,6 +97,7 @@ class _Shipping:
         self.force = force
         self.fragments = {fragment.id: fragment for fragment in graph.fragments}
         self.rows = {fragment.id: max(1.0, sizes.rows(fragment.plan)) for fragment in graph.fragments}
+        self.row_bytes = {fragment.id: ROW_BYTES + sizes.width(fragment.plan) for fragment in graph.fragments}
         self.sizes = sizes
         scans = [node.fragment for node in plans(graph.coordinator) if isinstance(node, p.FragmentScan)]
         self.read_once = {id for id in scans if scans.count(id) == 1}
@@ -93,7 +108,16 @@ class _Shipping:
         """With how many keys reading the target by keys would take as long as reading all of it."""
         plan, rows = self.fragments[target.fragment].plan, self.rows[target.fragment]
         distinct = self.sizes.distinct(plan, target.column)
-        return self.dialect(target).key_costs.worth(rows, distinct, not self.is_scattered(target))
+        weight = max(1.0, self.row_bytes[target.fragment] / (ROW_BYTES + MEASURED_BYTES))
+        return self.dialect(target).key_costs.worth(rows, distinct, not self.is_scattered(target), weight)
+
+    def volume(self, place: _Place) -> float:
+        """What reading a whole fragment comes to, in bytes."""
+        return self.rows[place.fragment] * self.row_bytes[place.fragment]
+
+    def keys(self, origin: _Place) -> float:
+        """As many keys as are expected: no more than rows."""
+        return min(self.sizes.distinct(self.fragments[origin.fragment].plan, origin.column), self.rows[origin.fragment])
 
     def is_scattered(self, target: _Place) -> bool:
         """Whether rows are looked up one by one, and not where the one before was."""
@@ -112,17 +136,26 @@ class _Shipping:
         return self.sources[self.fragments[place.fragment].source].dialect
 
     def run(self) -> FragmentGraph:
-        """Find the edges, keep those that pay and make no circle, and put their conditions into the fragments."""
+        """Find the edges, keep those that pay and make no circle, then chances, and put the conditions into the fragments."""
         holes: list[Hole] = []
-        for origin, target in dict.fromkeys(self.edges()):
-            if self.pays(origin, target) and not _reaches(holes, target.fragment, origin.fragment):
-                edge = (origin.fragment, origin.column, target.fragment, target.column)
-                caps = self.sources[self.fragments[target.fragment].source].key_caps
-                limits = (self.keys_max(target), caps, self.is_divisible(target))
-                holes.append(Hole(len(holes), *edge, *limits, self.home(target)))
-                self.fragments[target.fragment] = _narrowed(self.fragments[target.fragment], target.column, holes[-1])
+        edges = [edge for edge in dict.fromkeys(self.edges()) if self.is_possible(*edge)]
+        others = [edge for edge in edges if not self.is_taken(*edge, holes, self.pays)]
+        for origin, target in others:
+            if all(hole.origin != target.fragment for hole in holes):
+                self.is_taken(origin, target, holes, self.is_chance)
         fragments = tuple(self.fragments[fragment.id] for fragment in self.graph.fragments)
         return replace(self.graph, fragments=fragments, holes=tuple(holes)) if holes else self.graph
+
+    def is_taken(self, origin: _Place, target: _Place, holes: list[Hole], wanted: _Test) -> bool:
+        """Whether the edge is wanted and makes no circle: then its hole is added."""
+        if _reaches(holes, target.fragment, origin.fragment) or not wanted(origin, target):
+            return False
+        edge = (origin.fragment, origin.column, target.fragment, target.column)
+        caps = self.sources[self.fragments[target.fragment].source].key_caps
+        limits = (self.keys_max(target), caps, self.is_divisible(target))
+        holes.append(Hole(len(holes), *edge, *limits, self.home(target)))
+        self.fragments[target.fragment] = _narrowed(self.fragments[target.fragment], target.column, holes[-1])
+        return True
 
     def edges(self) -> Iterator[tuple[_Place, _Place]]:
         """Pairs of a column that has keys and one that they narrow, for each join, the smaller origin first."""
@@ -145,8 +178,8 @@ class _Shipping:
             for target in _targets(narrowed, column):
                 yield origins[0], target
 
-    def pays(self, origin: _Place, target: _Place) -> bool:
-        """Whether keys may and should be sent along the edge."""
+    def is_possible(self, origin: _Place, target: _Place) -> bool:
+        """Whether keys may be sent along the edge."""
         if origin.fragment == target.fragment or target.fragment not in self.read_once:
             return False
         there = self.sources[self.fragments[target.fragment].source]
@@ -156,18 +189,46 @@ class _Shipping:
         if not there.dialect.takes_keys(other) or not (one == other or {one.kind, other.kind} <= INTEGERS):
             return False
         found = _stored(self.fragments[target.fragment].plan, target.column)
-        if found is not None and found[0].column(found[1]).no_pushdown:
-            return False
-        return self.force or self.is_cheaper(origin, target)
+        return found is None or not found[0].column(found[1]).no_pushdown
+
+    def pays(self, origin: _Place, target: _Place) -> bool:
+        """Whether keys should be sent along a possible edge."""
+        return self.force or (self.is_cheaper(origin, target) and not self.is_useless(origin, target))
 
     def is_cheaper(self, origin: _Place, target: _Place) -> bool:
         """Whether waiting for the origin and reading by its keys takes less than reading everything meanwhile."""
-        keys = self.sizes.distinct(self.fragments[origin.fragment].plan, origin.column)
-        all_rows, first = self.rows[target.fragment], self.rows[origin.fragment]
-        in_place = self.sources[self.fragments[origin.fragment].source].capabilities.embedded
-        if keys > self.keys_max(target) or (in_place and first > WORTH_IN_PLACE * all_rows):
+        keys, whole = self.keys(origin), self.volume(target)
+        is_slower = (
+            self.is_in_place(origin) and self.rows[origin.fragment] > WORTH_IN_PLACE * self.rows[target.fragment]
+        )
+        if keys > self.keys_max(target) or is_slower:
             return False
-        return first + keys * self.share(target) / self.worth(target) * all_rows <= all_rows
+        return self.volume(origin) + keys * self.share(target) / self.worth(target) * whole <= whole
+
+    def is_useless(self, origin: _Place, target: _Place) -> bool:
+        """Whether nearly all rows of the target would be found, so that waiting for the keys gains nothing."""
+        one, other = self.fragments[origin.fragment].plan, self.fragments[target.fragment].plan
+        return self.sizes.kept((one, origin.column), (other, target.column)) > 1 - DROPPED_LEAST
+
+    def is_chance(self, origin: _Place, target: _Place) -> bool:
+        """Whether keys that do not pay by a mere guess would, were they far fewer, and waiting for them costs little.
+
+        Without the edge both are read at once, in the time of the slower; with it one after the other. If the keys turn out
+        to be too many (``keys_max``: then all is read after all), what is lost is the time of the target. So it must be
+        small beside the origin, which makes the query at most ``WAIT_MOST`` longer if the guess was right; the same where
+        it was wrong and the origin is small is a gain, for then keys are few. Nobody may wait for the target in turn,
+        or waits would add up; a cap that refuses a query for its keys is no place for chances.
+        """
+        plan, saved = self.fragments[origin.fragment].plan, self.volume(target)
+        caps = self.sources[self.fragments[target.fragment].source].key_caps
+        if self.is_in_place(origin) or caps.fails or not (self.sizes.is_guess(plan) and _selects(plan)):
+            return False
+        is_cheap = CHANCE_BYTES <= saved <= WAIT_MOST * self.volume(origin)
+        return is_cheap and self.keys(origin) / CHANCE <= self.keys_max(target)
+
+    def is_in_place(self, place: _Place) -> bool:
+        """Whether the coordinator's own engine reads the fragment."""
+        return self.sources[self.fragments[place.fragment].source].capabilities.embedded
 
     def home(self, target: _Place) -> Home | None:
         """The part of a sharded table that a column is the key of, if so: then keys are known to live there or not."""
@@ -219,6 +280,11 @@ def _is_indexed(table: Table, column: str) -> bool:
     """Whether the source finds the column's values without looking at every row; where it does not say, it may."""
     known = (table.primary_key, *table.unique_keys, *table.indexes)
     return not any(known) or any(index[:1] == (column,) for index in known)
+
+
+def _selects(plan: p.Plan) -> bool:
+    """Whether a plan leaves out rows of its tables, so that they may be far fewer than they are thought to be."""
+    return any(not isinstance(node, p.Scan | p.Project | p.Guard) for node in plans(plan))
 
 
 def _is_repeatable(node: p.Plan) -> bool:

@@ -74,7 +74,16 @@ class Estimator:
     def distinct(self, plan: p.Plan, column: int) -> float:
         """Different values (not NULL) of a column of the plan."""
         profile = self.profile(plan)
-        return _distinct(self.origin(column), profile.rows, profile.at_most.get(column))
+        found = _distinct(self.origin(column), profile.rows, profile.at_most.get(column))
+        return max(1.0, min(found, self._fewest(plan, column)))
+
+    def _fewest(self, plan: p.Plan, column: int) -> float:
+        """The least rows that any operator has on the way of a column's values: a join repeats them, and makes no new."""
+        least = self.rows(plan)
+        while below := [child for child in plan.inputs if any(c.id == column for c in child.columns)]:
+            plan = below[0]
+            least = min(least, self.rows(plan))
+        return least
 
     def kept(self, keyed: tuple[p.Plan, int], narrowed: tuple[p.Plan, int]) -> float:
         """The part of one plan's rows whose column has a value that another plan's column has; 0 if nothing is known.

@@ -136,10 +136,17 @@ class _Shipping:
         return self.sources[self.fragments[place.fragment].source].dialect
 
     def run(self) -> FragmentGraph:
-        """Find the edges, keep those that pay and make no circle, then chances, and put the conditions into the fragments."""
+        """Find the edges, keep those that pay and make no circle, then relays, then chances: a hole for each."""
         holes: list[Hole] = []
         edges = [edge for edge in dict.fromkeys(self.edges()) if self.is_possible(*edge)]
         others = [edge for edge in edges if not self.is_taken(*edge, holes, self.pays)]
+        for origin, target in others:
+            onward = [edge for edge in others if edge[0].fragment == target.fragment]
+            waiting = {hole.target for hole in holes if hole.origin == origin.fragment}
+            relays = [edge for edge in onward if edge[1].fragment in waiting and self.is_relay(origin, *edge, target)]
+            if relays and self.is_taken(origin, target, holes, self.is_sendable):
+                for edge in relays:
+                    self.is_taken(*edge, holes, self.pays)
         for origin, target in others:
             if all(hole.origin != target.fragment for hole in holes):
                 self.is_taken(origin, target, holes, self.is_chance)
@@ -148,9 +155,11 @@ class _Shipping:
 
     def is_taken(self, origin: _Place, target: _Place, holes: list[Hole], wanted: _Test) -> bool:
         """Whether the edge is wanted and makes no circle: then its hole is added."""
+        edge = (origin.fragment, origin.column, target.fragment, target.column)
+        if any(edge == (hole.origin, hole.column, hole.target, hole.target_column) for hole in holes):
+            return False
         if _reaches(holes, target.fragment, origin.fragment) or not wanted(origin, target):
             return False
-        edge = (origin.fragment, origin.column, target.fragment, target.column)
         caps = self.sources[self.fragments[target.fragment].source].key_caps
         limits = (self.keys_max(target), caps, self.is_divisible(target))
         holes.append(Hole(len(holes), *edge, *limits, self.home(target)))
@@ -210,20 +219,37 @@ class _Shipping:
         one, other = self.fragments[origin.fragment].plan, self.fragments[target.fragment].plan
         return self.sizes.kept((one, origin.column), (other, target.column)) > 1 - DROPPED_LEAST
 
+    def is_sendable(self, origin: _Place, target: _Place) -> bool:
+        """Whether the keys are not too many, and leave out something, whatever the wait for them costs."""
+        return self.keys(origin) <= self.keys_max(target) and not self.is_useless(origin, target)
+
+    def is_relay(self, first: _Place, out: _Place, last: _Place, into: _Place) -> bool:
+        """Whether keys of ``first`` into a small fragment (``into``) would make its own (``out``) worth sending into
+        ``last``, which waits for ``first`` anyway: nations to suppliers to items, where nations' customers go to items.
+        What the small fragment loses by waiting is at most its own reading, a part of what ``last`` costs."""
+        if self.is_in_place(first) or self.is_in_place(out) or self.volume(into) > WAIT_MOST * self.volume(last):
+            return False
+        one, between, other = (self.fragments[place.fragment].plan for place in (first, into, last))
+        kept = self.sizes.kept((one, first.column), (between, into.column))
+        passed = kept * self.sizes.kept((between, out.column), (other, last.column))
+        return 0 < passed <= 1 - DROPPED_LEAST and kept * self.keys(out) <= self.keys_max(last)
+
     def is_chance(self, origin: _Place, target: _Place) -> bool:
         """Whether keys that do not pay by a mere guess would, were they far fewer, and waiting for them costs little.
 
         Without the edge both are read at once, in the time of the slower; with it one after the other. If the keys turn out
         to be too many (``keys_max``: then all is read after all), what is lost is the time of the target. So it must be
-        small beside the origin, which makes the query at most ``WAIT_MOST`` longer if the guess was right; the same where
-        it was wrong and the origin is small is a gain, for then keys are few. Nobody may wait for the target in turn,
-        or waits would add up; a cap that refuses a query for its keys is no place for chances.
+        small beside the origin (what that yields, or reads before it groups): the query takes at most ``WAIT_MOST`` longer
+        where the guess was right. Where it was far too high, all but a few of the target's rows are saved. Nobody may wait
+        for the target in turn, or waits would add up; and a cap that refuses a query for its keys is no place for chances.
         """
         plan, saved = self.fragments[origin.fragment].plan, self.volume(target)
         caps = self.sources[self.fragments[target.fragment].source].key_caps
         if self.is_in_place(origin) or caps.fails or not (self.sizes.is_guess(plan) and _selects(plan)):
             return False
-        is_cheap = CHANCE_BYTES <= saved <= WAIT_MOST * self.volume(origin)
+        grouped = [self.sizes.rows(node.input) for node in plans(plan) if isinstance(node, p.Aggregate)]
+        effort = max(self.volume(origin), ROW_BYTES * max(grouped, default=0.0))
+        is_cheap = CHANCE_BYTES <= saved <= WAIT_MOST * effort
         return is_cheap and self.keys(origin) / CHANCE <= self.keys_max(target)
 
     def is_in_place(self, place: _Place) -> bool:

@@ -71,3 +71,10 @@ def test_decimals_in_several_spellings_take_no_keys() -> None:
     assert not SQLiteDialect().takes_keys(t.decimal(38, 18))
     assert SQLiteDialect().takes_keys(t.decimal(10, 2))
     assert not PostgresDialect().takes_keys(t.FLOAT64)
+
+
+def test_wide_rows_are_worth_more_keys_but_never_more_than_there_are() -> None:
+    costs = KeyCosts(near=4, far=9, row=1)
+    assert costs.worth(1_000_000, 1_000_000, True, 1.0) == costs.worth(1_000_000, 1_000_000, True) == 200_000
+    assert costs.worth(1_000_000, 1_000_000, True, 4.0) == 500_000
+    assert costs.worth(1_000_000, 1_000_000, True, 1e6) < 1_000_000

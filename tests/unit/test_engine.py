@@ -6,6 +6,7 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -52,6 +53,14 @@ def folder(tmp_path: Path) -> Path:
 def engine(folder: Path) -> Iterator[Engine]:
     with hanse.connect(folder / "hanse.yaml") as opened:
         yield opened
+
+
+def test_what_hints_say_to_write_works(alone: Engine) -> None:
+    """PostgreSQL: to_number('1,234.50', '9,999.99'), jsonb_set('{"kept": [1.50], "new": 0}', '{new}', '2')."""
+    number = "SELECT replace('1,234.50', ',', '')::numeric(12,2)"
+    assert alone.query(number).fetchall() == [(Decimal("1234.50"),)]
+    document = """SELECT jsonb_build_object('kept', j -> 'kept', 'new', 2) FROM (VALUES ('{"kept": [1.50], "new": 0}'::jsonb)) t (j)"""
+    assert alone.query(document).fetchall() == [('{"new": 2, "kept": [1.50]}',)]
 
 
 @pytest.mark.parametrize("pushdown", ["on", "off"])

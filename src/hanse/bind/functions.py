@@ -11,7 +11,7 @@ from hanse.bind import coercion, operators, overloads, results
 from hanse.bind.signatures import ALIASES, LEAKPROOF, NOT_STRICT, SCALARS, STABLE, VOLATILE
 from hanse.bind.signatures_more import MORE
 from hanse.bind.signatures_tables import TABLES
-from hanse.errors import TypeMismatch, UnknownName, Unsupported
+from hanse.errors import TypeMismatch, UnknownName, Unsupported, UserError
 from hanse.ir import types as t
 from hanse.ir.expr import Call, Expr, Literal
 from hanse.ir.types import Array, Kind, Type
@@ -102,7 +102,18 @@ def _field(arg: Expr, position: int | None) -> Expr:
     return Literal(t.TEXT, results.field_name(arg, position))
 
 
-def _unknown(name: str, position: int | None) -> UnknownName:
+WHOLE_DOCUMENT = "name the parts that stay and the new one: jsonb_build_object('kept', j -> 'kept', 'new', x)"
+INSTEAD = {
+    "to_number": "take away what is no digit and cast: replace(x, ',', '')::numeric(12,2)",
+    **dict.fromkeys(("jsonb_set", "jsonb_set_lax", "jsonb_insert"), WHOLE_DOCUMENT),
+}
+"""Functions of PostgreSQL that are left out, as an answer that is nearly the same is wrong: to_number takes almost any text
+for a number, and the others write the whole document anew as jsonb, while JSON here is the exact text; and what to write."""
+
+
+def _unknown(name: str, position: int | None) -> UserError:
+    if name in INSTEAD:
+        return Unsupported(f"function {name} is not supported", position=position, hint=INSTEAD[name])
     near = difflib.get_close_matches(name, [*SCALAR, *ALIASES, *TABLE], 1)
     hint = f"did you mean {near[0]}?" if near else None
     return UnknownName(f"function {name} does not exist", sqlstate="42883", position=position, hint=hint)

@@ -3,6 +3,7 @@
 A file gets its name when it is complete; a query that fails leaves what was there before.
 """
 
+import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +15,6 @@ import click
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.ipc
-import pyarrow.parquet
 from rich.cells import cell_len
 
 from hanse.cli import cells
@@ -224,7 +224,8 @@ def _parquet(result: ResultStream, sink: IO[bytes]) -> None:
     for field in result.schema:
         if _holds_interval(field.type):
             raise Unsupported(f"Parquet cannot hold the interval {field.name}", hint=f'write "{field.name}"::text')
-    with pa.parquet.ParquetWriter(sink, result.schema) as writer:
+    # its imports take as long as those of a whole command, and few answers become Parquet
+    with importlib.import_module("pyarrow.parquet").ParquetWriter(sink, result.schema) as writer:
         for batch in result:
             writer.write_batch(batch)
 

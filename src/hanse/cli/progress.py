@@ -1,29 +1,24 @@
-"""Live progress of a long query on a terminal: per source what has arrived, and how fast."""
+"""Live progress of a long query on a terminal: per source what has arrived, and how fast. It is drawn by ``cli.drawing``."""
 
+import importlib
+import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-
-from hanse.execute.report import Report, SourceReport
-
-DELAY_SECONDS = 0.7
-"""A query that is done sooner shows nothing."""
+from hanse.execute.report import Report
 
 
 @contextmanager
 def shown(report: Callable[[], Report]) -> Iterator[Callable[[], None]]:
     """Show the report on stderr, if that is a terminal, until the block ends or calls what it is given."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield lambda: None
         return
+    # what draws is imported where something can be drawn: a script that asks once does not wait for it
+    draw = importlib.import_module("hanse.cli.drawing").show
     done = threading.Event()
-    thread = threading.Thread(target=_show, args=(console, report, done), name="hanse-progress", daemon=True)
+    thread = threading.Thread(target=draw, args=(report, done), name="hanse-progress", daemon=True)
     thread.start()
 
     def stop() -> None:
@@ -34,36 +29,3 @@ def shown(report: Callable[[], Report]) -> Iterator[Callable[[], None]]:
         yield stop
     finally:
         stop()
-
-
-def _show(console: Console, report: Callable[[], Report], done: threading.Event) -> None:
-    started = time.monotonic()
-    if done.wait(DELAY_SECONDS):
-        return
-    with Live(console=console, transient=True, refresh_per_second=4) as live:
-        while True:
-            live.update(_table(report(), time.monotonic() - started))
-            if done.wait(0.25):
-                return
-
-
-def _table(report: Report, seconds: float) -> Table:
-    table = Table(title=f"{seconds:.1f} s", title_justify="left", box=None, pad_edge=False)
-    for name in ("source", "rows", "MB", "MB/s", "state"):
-        table.add_column(name, justify="left" if name in ("source", "state") else "right")
-    for source in report.sources:
-        megabytes = source.bytes / 1e6
-        running = seconds - (source.started_ms or 0) / 1000
-        rate = f"{megabytes / running:.1f}" if running > 0 else ""
-        table.add_row(
-            f"{source.source} f{source.fragment}", f"{source.rows:,}", f"{megabytes:.1f}", rate, _state(source)
-        )
-    return table
-
-
-def _state(source: SourceReport) -> str:
-    if source.embedded:
-        return "in place"
-    if source.finished:
-        return "done"
-    return "reading" if source.rows else "waiting"

@@ -89,6 +89,14 @@ def test_strict_functions_of_null_are_null() -> None:
     assert isinstance(functions.resolve("concat", (Literal(t.TEXT, None),), None), Call)
 
 
+@pytest.mark.parametrize("name", sorted(functions.INSTEAD))
+def test_functions_that_are_left_out_say_what_to_write(name: str) -> None:
+    with pytest.raises(Unsupported) as refused:
+        functions.resolve(name, (column(t.TEXT), column(t.TEXT)), PLACE)
+    assert (refused.value.code, refused.value.position) == ("0A000", PLACE)
+    assert refused.value.hint == functions.INSTEAD[name]
+
+
 def test_errors_name_what_is_near_and_where() -> None:
     with pytest.raises(UnknownName) as unknown:
         functions.resolve("lowr", (column(t.TEXT),), PLACE)

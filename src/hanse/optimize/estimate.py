@@ -28,6 +28,8 @@ RECURSION = 10.0
 OVERLAP = 0.5
 """The part of a side's rows that INTERSECT keeps and EXCEPT drops."""
 ANTI_LEAST = 0.05
+SAMPLED = 2.0
+"""So many times too many values a source may say that a column has: InnoDB and others look at a few pages of an index."""
 J = p.JoinKind
 
 
@@ -335,6 +337,10 @@ class Estimator:
             # somebody's key, most probably: of the smaller table
             rows = [self.origin(id).rows or side.rows for id, side in zip((one, other), sides, strict=True)]
             return Share(1 / max(1.0, min(rows)), True)
+        for key, values, side in ((one, there, sides[0]), (other, here, sides[1])):
+            origin = self.origin(key)
+            if origin.unique and values is not None and side.rows >= origin.rows >= values / SAMPLED:
+                return Share(1 / max(1.0, origin.rows))  # all keys are there: a reference, most probably
         return Share(1 / max(1.0, here or 0.0, there or 0.0), here is None or there is None)
 
     def together(self, pairs: list[tuple[int, int]]) -> float | None:

@@ -6,6 +6,7 @@ import bisect
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -234,3 +235,27 @@ def test_fragments_say_what_they_are_expected_to_yield(world: World, make: Plans
     assert [str(fragment.estimate) for fragment in found.fragments] == ["~20,000 rows", "~1 row (a guess)"]
     assert found.fragments[0].estimate == Estimate(TOTAL, TOTAL * 24)
     assert found.fragments[0] == known
+
+
+def reference(make: Plans, values: float) -> tuple[p.Scan, p.Scan]:
+    """10,000 rows with ``values`` values of a column, as a source counted them, and 25 rows with a key."""
+    many, few = make.scan("crm.many", "id x"), make.scan("crm.few", "id x")
+    known = TableStatistics(10_000.0, {"x": ColumnStatistics(values)})
+    whole = TableStatistics(25.0, {"x": ColumnStatistics(5.0)})
+    return (
+        replace(many, table=replace(many.table, primary_key=("id",), statistics=known)),
+        replace(few, table=replace(few.table, primary_key=("id",), statistics=whole)),
+    )
+
+
+def test_a_few_more_values_than_keys_are_counted_wrongly(make: Plans) -> None:
+    for values, rows in ((25, 10_000), (50, 10_000), (60, 10_000 * 25 / 60), (10_000, 25)):
+        many, few = reference(make, values)
+        assert off(join(many, few, eq(ref(many, "x"), ref(few, "id"))), rows) < 1.01
+        assert off(join(few, many, eq(ref(few, "id"), ref(many, "x"))), rows) < 1.01
+
+
+def test_but_not_if_some_of_the_keys_are_left_out(make: Plans) -> None:
+    many, few = reference(make, 50)
+    part = p.Filter(few, eq(ref(few, "x"), 1))
+    assert off(join(many, part, eq(ref(many, "x"), ref(part, "id"))), 10_000 * 5 / 50) < 1.1

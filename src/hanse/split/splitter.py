@@ -360,6 +360,8 @@ class _Splitter:
         self.cte_homes[node.name] = source
         ids = {column.id for column in node.definition.columns}
         definition = self.attempt(source, None, lambda: self.place(node.definition, ids))
+        if isinstance(definition, Remote) and definition.residual:
+            definition = "a condition in its definition is tested again here"
         body = definition
         if isinstance(definition, Remote):
             body = self.attempt(source, None, lambda: self.place(node.body, needed, ordered))

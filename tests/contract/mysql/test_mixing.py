@@ -58,6 +58,13 @@ def test_texts_that_go_together_meet_there(engine: Engine, sql: str) -> None:
     assert "CASE" in sent[0] or "UNION ALL" in sent[0]
 
 
+def test_a_correlated_subquery_has_an_answer_for_each_text(engine: Engine) -> None:
+    """MariaDB's cache of such answers goes by collation: it had one for 'a' and 'A'."""
+    result = engine.query("SELECT id FROM t WHERE (SELECT max(u.id) FROM t u WHERE u.a = t.a) = id")
+    assert sorted(result.fetchall()) == [(1,), (2,)]
+    assert ["MAX" in source.sql for source in result.report.sources] == [True]
+
+
 def test_why_they_stay_is_said(engine: Engine) -> None:
     text = engine.explain(QUERIES[0])
     assert "texts of several collations (utf8mb4_general_ci, utf8mb4_unicode_ci) do not go together" in text

@@ -8,7 +8,7 @@ from hanse.ir import expr as e
 from hanse.ir.plan import Plan
 from hanse.ir.properties import VOLATILE as VOLATILE_NAMES
 from hanse.ir.request import KeyHole
-from hanse.ir.types import Type
+from hanse.ir.types import TEXTS, Type
 from hanse.render import block as b
 from hanse.render.block import Value
 from hanse.render.spelling import LOGIC, LOOSE, TIGHT, Marks, bare, has_mark, level, literal_level, template
@@ -209,9 +209,7 @@ class Expressions:
     def _quantified(self, node: e.Quantified, values: Values) -> Value:
         if node.operator not in COMPARISONS:
             raise self.refusal(f"{node.operator} {'ALL' if node.every else 'ANY'} (subquery)")
-        form = self.key if node.operator in ("=", "<>") else self.sorted
-        args = [form(self.write(arg, values)) for arg in node.args]
-        sql, _ = self.inside(values, lambda: self._subqueries.query(node.plan, form))
+        args, sql = self._sides(node, values)
         if len(args) > 1 and not self.dialect.row_subqueries:
             return self._made((self._row_by_row(node, args, sql), TIGHT), node.type, args, 9, b.SUBQUERY)
         left = args[0].tight() if len(args) == 1 else f"({', '.join(arg.sql for arg in args)})"
@@ -223,6 +221,21 @@ class Expressions:
             case _:
                 text = f"{left} {node.operator} {'ALL' if node.every else 'ANY'} ({sql})"
         return self._made((text, LOOSE), node.type, args, 9, b.SUBQUERY)
+
+    def _sides(self, node: e.Quantified, values: Values) -> tuple[list[Value], str]:
+        """What is compared with a subquery's rows, and the subquery, in forms that compare as Hanse does."""
+        form = self.key if node.operator in ("=", "<>") else self.sorted
+        args = [form(self.write(arg, values)) for arg in node.args]
+        sql, columns = self.inside(values, lambda: self._subqueries.query(node.plan, form))
+        return [self._decided(arg, column) for arg, column in zip(args, columns, strict=True)], sql
+
+    def _decided(self, value: Value, other: Value) -> Value:
+        """The value under a collation of its own, if it is text that a column's collation compares and the other's is not
+        that one. What is named within a subquery does not count as named outside."""
+        plain = value.collation.name != BYTEWISE.name
+        if value.type.kind not in TEXTS or not plain or value.collation.name == other.collation.name:
+            return value
+        return value.keyed(self.dialect.collated(value.operand()))
 
     def _row_by_row(self, node: e.Quantified, args: Sequence[Value], sql: str) -> str:
         """The comparison of a row with every row of a subquery, where a comparison with NULL must be NULL."""

@@ -204,6 +204,10 @@ class Dialect:
         equal, and whose output is still the value; None if there is no such form."""
         raise NotImplementedError
 
+    def collated(self, arg: Operand) -> str:
+        """Text with the collation of code points named in it, where a conflict of two columns' collations is an error."""
+        return arg.sql
+
     def order_key(self, arg: Operand) -> str | None:
         """The form of a value in ORDER BY, MIN and MAX that sorts as Hanse does: text by code point, NaN greatest."""
         raise NotImplementedError

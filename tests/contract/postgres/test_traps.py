@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 from collections.abc import Callable
 from decimal import Decimal
@@ -146,6 +147,19 @@ def test_R7_joins_across_collations(make: Make) -> None:
         assert len(contract.rows(p.Join(p.JoinKind.INNER, left, right, condition))) == len(WORDS)
         both = p.SetOperation(p.SetKind.UNION, False, left, right, (contract.column("v", t.TEXT),))
         assert len(contract.rows(both)) == len(WORDS)
+
+
+def test_R7_subqueries_across_collations(make: Make) -> None:
+    columns = {"w": "loose", "u": '"C"', "q": '"de-x-icu"', "d": '"default"'}
+    tables = [f"CREATE TABLE {name} (v text COLLATE {collation})" for name, collation in columns.items()]
+    contract = make(LOOSE, *tables, *(FILL.replace("INTO w", f"INTO {name}") for name in columns))
+    for one, two in itertools.product(columns, repeat=2):
+        left, right = contract.scan(one, "v"), contract.scan(two, "v")
+        value = left.columns[0].ref()
+        among = p.Filter(left, e.Quantified(B, (value,), "=", False, right))
+        assert len(contract.rows(among)) == len(WORDS), (one, two)
+        others = p.Filter(left, e.Quantified(B, (value,), "<>", True, right))
+        assert contract.rows(others) == [], (one, two)
 
 
 def test_R7_collations_do_not_conflict(make: Make) -> None:

@@ -94,6 +94,10 @@ class PostgresDialect(Dialect):
             return None
         return arg.sql if arg.collation.equal_is_bytewise or not holds_text(arg.type) else in_c(arg)
 
+    def collated(self, arg: Operand) -> str:
+        """Text under the collation of bytes: one that is named prevails over those of columns."""
+        return in_c(arg)
+
     def order_key(self, arg: Operand) -> str | None:
         """Text by code point; PostgreSQL's own order for the rest."""
         if arg.type.kind in UNSORTED:

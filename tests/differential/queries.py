@@ -281,7 +281,7 @@ class Generator:
         value = expression(inner.deeper(), scope, group)
         if group in SORTABLE and self._choices.chance(40):
             return f"(SELECT {value} FROM {source} WHERE {correlated} ORDER BY 1 LIMIT 1)"
-        word = "max" if group not in ("bool", "bytes", "uuid", "json", "array") else "count"
+        word = "max" if group not in ("bool", "bytes", "uuid", "json", "array", "interval") else "count"
         if word == "count":
             return expression(inner, outer, group)
         return f"(SELECT {self._choices.pick((word, 'min'))}({value}) FROM {source} WHERE {correlated})"

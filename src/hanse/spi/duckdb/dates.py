@@ -174,7 +174,7 @@ def _trunc(args: Sequence[Operand]) -> str:
         return let(
             [x], lambda t: f"date_trunc('year', {t}) - to_years(CAST((datepart('year', {t}) - 1) % {years} AS INTEGER))"
         )
-    return f"date_trunc('{field}', {x.sql})"
+    return f"greatest(date_trunc('{field}', {x.sql}))"  # see faults: it must not stand plainly under = or <>
 
 
 def _trunc_span(field: str, arg: Operand) -> str:

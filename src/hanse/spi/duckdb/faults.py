@@ -6,6 +6,9 @@ which thread is first, so a query may be right a thousand times.
 
 ``window_self_join`` turns an aggregate over a partition into a join of the input with itself: right for a table, but a
 fragment's rows arrive once, and its second reader would find none.
+
+Not a setting: ``date_trunc('week', x) = constant`` becomes FALSE, and ``<>`` TRUE, where the constant begins no week, also for
+NULL. The dialect writes ``greatest(date_trunc(...))``, which no rewriting looks into.
 """
 
 DISABLED_OPTIMIZERS = "join_filter_pushdown,window_self_join"

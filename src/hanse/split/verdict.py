@@ -226,8 +226,11 @@ class Judge:
         reason = keys(node.args)
         if reason:
             return refused(node.type, reason)
+        form = self.dialect.group_key if node.operator in ("=", "<>") else self.dialect.order_key
         for left, column in zip(operands, node.plan.columns, strict=True):
             right = self.operand(column)
+            if form(right) is None:
+                return refused(node.type, f"{column.name} is not comparable there in the form that Hanse compares by")
             if opinion.is_exact:
                 opinion = self.by_rule(self.dialect.functions, node.operator, [left, right], node)
         return opinion if opinion.is_exact else refused(node.type, opinion.reason or "it is not exact there")

@@ -19,11 +19,6 @@ from hanse.ir.expr import Column, Literal
 from hanse.ir.request import Request, RequestGraph, SqlText
 from hanse.spi.arrow import unrepresentable, wire_schema
 from hanse.spi.dialect import Dialect
-from hanse.spi.duckdb.faults import DISABLED_OPTIMIZERS
-
-AS_WRITTEN = "join_order,build_side_probe_side"
-"""Optimizers of DuckDB that count a stream as one row, and so would build a hash table of the largest one: where fragments
-arrive, joins are taken as ``optimize`` has ordered them, the smaller side on the right."""
 
 
 def statement(sql: SqlText, parameters: Sequence[Literal], dialect: Dialect) -> str:
@@ -48,8 +43,6 @@ class Coordinator:
 
     def register(self, fetches: Mapping[int, Fetch], answer: BatchQueue) -> None:
         """Make each fragment readable as the relation ``f<N>``, as far as the reader of the answer wants more."""
-        optimizers = f"{DISABLED_OPTIMIZERS},{AS_WRITTEN}" if fetches else DISABLED_OPTIMIZERS
-        self._cursor.execute(f"SET disabled_optimizers = '{optimizers}'")
         for number, fetch in fetches.items():
             fetch.answer = answer
             self._cursor.register(f"f{number}", fetch.stream())

@@ -10,8 +10,8 @@ from hanse.execute.cancel import CancelScope
 BYTES_MAX = 16 * 1024 * 1024
 """Bytes that wait in one queue; a batch is always let in when the queue is empty."""
 
-MOMENT_S = 0.01
-"""How long a writer is held back per half queue of input that has given no batch yet (800 MB/s at most)."""
+MOMENT_S, MOMENT_BYTES = 0.01, 8 * 1024 * 1024
+"""How long a writer is held back, and per how much input that has given no batch yet (800 MB/s at most)."""
 
 
 class BatchQueue:
@@ -55,7 +55,10 @@ class BatchQueue:
             if self._read_ahead <= half:
                 return
             if not self._bytes:
-                self._changed.wait(MOMENT_S)
+                if self._read_ahead > MOMENT_BYTES:
+                    self._changed.wait(MOMENT_S)
+                    self._read_ahead = 0
+                return
             while self._bytes and self._read_ahead > half and not self._scope.ended:
                 self._changed.wait()
             self._read_ahead = 0

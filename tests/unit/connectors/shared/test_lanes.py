@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import resource
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,15 @@ class Statement:
         finally:
             self.running.discard(self)
             self.closed.set()
+
+
+class Endless(Statement):
+    """Has more rows than anybody keeps: it cannot be over before it is stopped."""
+
+    def __call__(self) -> Iterator[pa.RecordBatch]:
+        while True:
+            yield batch(0)
+            time.sleep(0.001)
 
 
 def lanes(width: int = 1, folder: Path | None = None, size: int | None = None) -> Lanes:
@@ -107,7 +117,7 @@ def test_stop_ends_turns_and_waits_for_turns() -> None:
     statements = [Statement(set()) for _ in range(3)]
     answers = [turns.read(one) for one in statements]
     assert numbers(answers[2]) == list(range(COUNT))
-    endless = [turns.read(Statement(set())) for _ in range(3)]
+    endless = [turns.read(Endless(set())) for _ in range(3)]
     turns.stop()
     for answer in endless:
         with pytest.raises(Cancelled):

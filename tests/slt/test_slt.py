@@ -93,8 +93,7 @@ def _wrong(file: File, found: list[tuple[Block, Answer]]) -> list[str]:
 def _problem(block: Block, found: Answer) -> str | None:
     if block.error or found.error:
         wanted = f"error {block.error}" if block.error else f"{len(block.rows)} rows"
-        known = bool(block.error and found.error and found.error.startswith(block.error))
-        return None if known else f"expected {wanted}, found {found.message or found.rows}"
+        return None if block.error == found.error else f"expected {wanted}, found {found.message or found.rows}"
     cells = _cells(found)
     pairs = list(zip(cells, found.rows, strict=True))
     expected = block.rows

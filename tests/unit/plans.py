@@ -1,9 +1,11 @@
 """Small plans by hand, sources that can do much or little, and a plan's shape as text: what tests of planning share."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
+from hanse.connectors.shared.embedded.capabilities import CAPABILITIES as EMBEDDED
 from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.properties import COMPARISONS
@@ -15,25 +17,7 @@ from hanse.spi.snapshot import SourceCatalog
 from hanse.split.words import name_of
 
 LOOSE = Collation("latin1_swedish_ci")
-ALL = Capabilities(
-    filters=True,
-    projections=True,
-    joins=frozenset(p.JoinKind),
-    lateral=True,
-    set_operations=frozenset((kind, every) for kind in p.SetKind for every in (True, False)),
-    aggregates=True,
-    grouping_sets=True,
-    aggregate_filter=True,
-    distinct=True,
-    distinct_on=True,
-    windows=True,
-    sort=True,
-    limit=True,
-    ctes=True,
-    recursive_ctes=True,
-    subqueries=True,
-    values=True,
-)
+ALL = replace(EMBEDDED, embedded=False, missing=())
 
 
 def is_proven(args: Sequence[Operand]) -> bool:

@@ -22,9 +22,13 @@ def overlaps(node: exp.Overlaps, place: Place) -> Expr:
         if parts is None or len(parts) != 2:
             raise malformed(node, "on both sides of OVERLAPS stand two values: (start, end) OVERLAPS (start, end)")
         ends += _ends(place.bind(parts[0]), place.bind(parts[1]), where)
-    known, type = coercion.unify(ends, where, "OVERLAPS")
-    if type.kind not in (Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
-        raise TypeMismatch(f"OVERLAPS does not take {type}", sqlstate="42883", position=where)
+    try:
+        known, type = coercion.unify(ends, where, "OVERLAPS")
+    except TypeMismatch:
+        known, type = (), None
+    if type is None or type.kind not in (Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
+        shown = ", ".join(str(end.type) for end in ends)
+        raise TypeMismatch(f"OVERLAPS does not take ({shown})", sqlstate="42883", position=where)
     return _overlap(known, where)
 
 

@@ -9,7 +9,6 @@ import re
 import duckdb
 
 from hanse.errors import (
-    Cancelled,
     HanseError,
     InternalError,
     InvalidValue,
@@ -25,7 +24,6 @@ READ_TWICE = "ArrowArrayStream has already been consumed"
 """The statement that we wrote reads a fragment twice, which arrives only once: our fault."""
 
 CLASSES: tuple[tuple[type[BaseException], type[HanseError], str], ...] = (
-    (duckdb.InterruptException, Cancelled, "57014"),
     (duckdb.OutOfMemoryException, ResourceLimit, "53200"),
     (duckdb.ConversionException, InvalidValue, "22P02"),
     (duckdb.OutOfRangeException, InvalidValue, "22003"),
@@ -37,6 +35,10 @@ CLASSES: tuple[tuple[type[BaseException], type[HanseError], str], ...] = (
     (duckdb.ParserException, InternalError, "XX000"),
 )
 """DuckDB's exception, ours, and the SQLSTATE; the first that fits. Ours alone write its SQL, so a binder error is a bug."""
+
+LOST = "DuckDB failed in one of its threads and did not say why"
+"""Whoever interrupts a query says why before he does, so that an interruption is never news. If nobody did, one thread of
+DuckDB stopped for the failure of another and was heard first (its executor raises the flag before it keeps the failure)."""
 
 PREFIX = re.compile(r"^([A-Za-z][A-Za-z ]+) Error: ")
 PREFIXES: dict[str, type[BaseException]] = {
@@ -64,7 +66,6 @@ MESSAGES = (
 
 HINTS = {
     "53200": "raise engine.memory_limit, or give the operators space to spill: engine.spill_folder",
-    "57014": None,
 }
 
 
@@ -81,6 +82,8 @@ def translate(failure: BaseException) -> HanseError:
         return InternalError("a fragment is read twice by the coordinator")
     prefix = PREFIX.match(message)
     kind = PREFIXES.get(prefix[1].lower(), type(failure)) if prefix and isinstance(failure, OSError) else type(failure)
+    if issubclass(kind, duckdb.InterruptException):
+        return InternalError(LOST, hint="run the query again: it happens seldom that the cause is lost")
     message = PREFIX.sub("", message)
     for theirs, ours, code in CLASSES:
         if issubclass(kind, theirs):

@@ -25,6 +25,16 @@ class JoinKind(StrEnum):
     ANTI = "anti"
 
 
+FILTER_INTO_LEFT = frozenset({JoinKind.INNER, JoinKind.LEFT, JoinKind.SEMI, JoinKind.ANTI})
+FILTER_INTO_RIGHT = frozenset({JoinKind.INNER, JoinKind.RIGHT})
+"""The joins past which a filter on one side's columns may move into that side: they never fill these columns with NULL."""
+
+CONDITION_INTO_LEFT = frozenset({JoinKind.INNER, JoinKind.RIGHT, JoinKind.SEMI})
+CONDITION_INTO_RIGHT = frozenset({JoinKind.INNER, JoinKind.LEFT, JoinKind.SEMI, JoinKind.ANTI})
+"""The joins whose condition, as far as it reads one side alone, may filter that side: a row of it without a partner is
+not in the answer."""
+
+
 class SetKind(StrEnum):
     """Set operations; each with and without ALL."""
 

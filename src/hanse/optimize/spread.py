@@ -157,8 +157,8 @@ def _with_copies(node: p.Join, left: Spread, right: Spread) -> Spread | None:
     if left.copies and right.copies:
         return left
     if right.copies:
-        return left if node.kind in (J.INNER, J.LEFT, J.SEMI, J.ANTI) else None
-    return right if node.kind in (J.INNER, J.RIGHT) else None
+        return left if node.kind in p.FILTER_INTO_LEFT else None
+    return right if node.kind in p.FILTER_INTO_RIGHT else None
 
 
 def equated(node: p.Join) -> Iterable[tuple[int, int]]:

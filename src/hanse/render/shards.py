@@ -49,7 +49,7 @@ def deciding(plan: p.Plan) -> Iterator[Home]:
         case p.Join():
             if plan.kind is not p.JoinKind.RIGHT and plan.kind is not p.JoinKind.FULL:
                 yield from deciding(plan.left)
-            if plan.kind in (p.JoinKind.INNER, p.JoinKind.SEMI, p.JoinKind.RIGHT) and not plan.lateral:
+            if plan.kind in p.CONDITION_INTO_LEFT and not plan.lateral:
                 yield from deciding(plan.right)
         case p.Filter() | p.Project() | p.Guard() | p.Sort() | p.Limit() | p.Distinct() | p.Window():
             yield from deciding(plan.input)

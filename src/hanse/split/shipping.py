@@ -30,12 +30,8 @@ from hanse.ir.types import BOOLEAN, INTEGERS, Type
 from hanse.ir.walk import plans
 from hanse.spi.dialect import Dialect
 from hanse.spi.snapshot import SourceCatalog
-from hanse.split.estimate import Rough, Sizes
+from hanse.split.sizes import Sizes
 
-NARROWS_LEFT = frozenset({p.JoinKind.INNER, p.JoinKind.SEMI, p.JoinKind.RIGHT})
-NARROWS_RIGHT = frozenset({p.JoinKind.INNER, p.JoinKind.SEMI, p.JoinKind.LEFT, p.JoinKind.ANTI})
-INTO_LEFT = frozenset({p.JoinKind.INNER, p.JoinKind.LEFT, p.JoinKind.SEMI, p.JoinKind.ANTI})
-INTO_RIGHT = frozenset({p.JoinKind.INNER, p.JoinKind.RIGHT})
 WORTH_IN_PLACE = 0.1
 """Keys are shipped from a fragment that would else be read in place if it has, by estimate, at most this part of the other's
 rows: read first by itself, it is read by one thread."""
@@ -78,13 +74,11 @@ class _Place:
 _Test = Callable[[_Place, _Place], bool]
 
 
-def ship_keys(
-    graph: FragmentGraph, sources: Mapping[str, SourceCatalog], force: bool = False, sizes: Sizes | None = None
-) -> FragmentGraph:
+def ship_keys(graph: FragmentGraph, sources: Mapping[str, SourceCatalog], force: bool, sizes: Sizes) -> FragmentGraph:
     """The graph with holes where they pay by ``sizes``; with ``force`` wherever they are right, whatever these say."""
     if len(graph.fragments) < 2:
         return graph
-    shipping = _Shipping(graph, sources, force, sizes or Rough())
+    shipping = _Shipping(graph, sources, force, sizes)
     return shipping.run()
 
 
@@ -175,9 +169,9 @@ class _Shipping:
 
     def of_join(self, join: p.Join) -> Iterator[tuple[_Place, _Place]]:
         for left, right in _equalities(join):
-            if join.kind in NARROWS_RIGHT:
+            if join.kind in p.CONDITION_INTO_RIGHT:
                 yield from self.pairs(join.left, left, join.right, right)
-            if join.kind in NARROWS_LEFT:
+            if join.kind in p.CONDITION_INTO_LEFT:
                 yield from self.pairs(join.right, right, join.left, left)
 
     def pairs(self, keyed: p.Plan, key: int, narrowed: p.Plan, column: int) -> Iterator[tuple[_Place, _Place]]:
@@ -397,9 +391,9 @@ def _targets(plan: p.Plan, column: int) -> Iterator[_Place]:
             for side in plan.inputs:
                 yield from _targets(side, side.columns[place].id)
         case p.Join():
-            if plan.kind in INTO_LEFT and any(c.id == column for c in plan.left.columns):
+            if plan.kind in p.FILTER_INTO_LEFT and any(c.id == column for c in plan.left.columns):
                 yield from _targets(plan.left, column)
-            elif plan.kind in INTO_RIGHT and any(c.id == column for c in plan.right.columns):
+            elif plan.kind in p.FILTER_INTO_RIGHT and any(c.id == column for c in plan.right.columns):
                 yield from _targets(plan.right, column)
         case p.Filter() | p.Guard() | p.Sort():
             yield from _targets(plan.input, column)

@@ -19,18 +19,14 @@ from hanse.ir.tables import Verdict
 from hanse.ir.walk import expressions, free, map_expressions, map_subqueries, subqueries, used, with_inputs
 from hanse.spi.snapshot import SourceCatalog
 from hanse.split.bare import bare_scans
-from hanse.split.estimate import Sizes
 from hanse.split.facts import facts_of
 from hanse.split.operators import join_refuses, refuses
 from hanse.split.placement import Placed, Remote, sources_of
 from hanse.split.residuals import narrowed, revealed
 from hanse.split.shipping import ship_keys
+from hanse.split.sizes import Sizes
 from hanse.split.verdict import Judge
 from hanse.split.words import name_of, name_of_operator
-
-KEEPS_LEFT = frozenset({p.JoinKind.INNER, p.JoinKind.LEFT, p.JoinKind.SEMI, p.JoinKind.ANTI})
-"""A test of the left side may as well be made after the join."""
-KEEPS_RIGHT = frozenset({p.JoinKind.INNER, p.JoinKind.RIGHT})
 
 
 def split(
@@ -39,7 +35,7 @@ def split(
     *,
     pushdown: bool = True,
     key_shipping: str = "on",
-    sizes: Sizes | None = None,
+    sizes: Sizes,
 ) -> FragmentGraph:
     """Cut a plan into fragments. Without ``pushdown`` they are bare scans of whole tables.
 
@@ -269,7 +265,9 @@ class _Splitter:
             return "one side is computed here"
         if left.source != right.source:
             return f"joins sources {left.source} and {right.source}"
-        if (left.residual and node.kind not in KEEPS_LEFT) or (right.residual and node.kind not in KEEPS_RIGHT):
+        if (left.residual and node.kind not in p.FILTER_INTO_LEFT) or (
+            right.residual and node.kind not in p.FILTER_INTO_RIGHT
+        ):
             return "one side is tested again here"
         judge = self.judge(left.source, left.ids | right.ids)
         reason = join_refuses(node, judge) or _multiplies(node, left, right)

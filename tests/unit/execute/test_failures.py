@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from hanse.errors import HanseError, InvalidValue, ResourceLimit
+from hanse.errors import HanseError, InternalError, InvalidValue, ResourceLimit
 from hanse.execute.failures import translate
 
 CASES = [
@@ -19,13 +19,21 @@ CASES = [
 @pytest.mark.parametrize("after", [0, 2_000_000])
 @pytest.mark.parametrize(("sql", "kind", "code"), CASES)
 def test_the_class_survives_the_stream(sql: str, kind: type[HanseError], code: str, after: int) -> None:
-    config = {"memory_limit": "40MB", "max_temp_directory_size": "1MB"}
+    config = {"memory_limit": "20MB", "max_temp_directory_size": "1MB", "threads": 1}
     with duckdb.connect(":memory:", config=config) as connection, pytest.raises((duckdb.Error, OSError)) as failure:
         for _ in connection.execute(sql.format(after)).to_arrow_reader(1000):
             pass
     ours = translate(failure.value)
     assert (type(ours), ours.code) == (kind, code)
     assert "Error:" not in ours.message
+
+
+def test_a_failure_that_duckdb_lost_is_no_cancellation() -> None:
+    """With two threads, the one that only stops for the other's failure may be heard first: then nobody knows the cause.
+    Whoever cancels says so himself; an interruption that reaches us here is nobody's wish."""
+    ours = translate(OSError("INTERRUPT Error: Interrupted!"))
+    assert (type(ours), ours.code) == (InternalError, "XX000")
+    assert "again" in (ours.hint or "")
 
 
 def test_another_os_error_is_a_bug_of_ours() -> None:

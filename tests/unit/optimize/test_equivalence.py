@@ -19,6 +19,7 @@ from hanse.ir.plan import Plan
 from hanse.ir.tables import ColumnStatistics, Table, TableColumn, TableStatistics
 from hanse.ir.types import INT32
 from hanse.optimize import optimize
+from hanse.optimize.estimate import Estimator
 from hanse.parse.parser import parse
 from hanse.render import render
 from hanse.spi.duckdb.dialect import DuckDBDialect
@@ -70,7 +71,7 @@ def bound(sql: str) -> Plan:
 
 
 def run(connection: duckdb.DuckDBPyConnection, plan: Plan, pushdown: bool) -> list[Any]:
-    graph = split(plan, SOURCES, pushdown=pushdown)
+    graph = split(plan, SOURCES, pushdown=pushdown, sizes=Estimator())
     capabilities = {name: source.capabilities for name, source in SOURCES.items()}
     requests = render(graph, dict.fromkeys(SOURCES, DIALECT), capabilities, DIALECT, plan.columns)
     assert requests.sql is not None

@@ -9,6 +9,7 @@ from hanse.ir import plan as p
 from hanse.ir.fragment import FragmentGraph, Hole, KeyCaps
 from hanse.ir.tables import ColumnStatistics, TableStatistics
 from hanse.ir.types import FLOAT64, INT64
+from hanse.optimize.estimate import Estimator
 from hanse.spi.keys import KeyCosts
 from hanse.split import split
 from tests.unit.plans import ALL, COUNT, SOURCES, Plans, call, col, eq, join, ref, shape, source
@@ -24,7 +25,7 @@ def sized(plan: p.Scan, rows: int) -> p.Scan:
 
 
 def graph_of(plan: p.Plan, key_shipping: str = "force", **sources) -> FragmentGraph:
-    return split(plan, dict(SOURCES) | sources, key_shipping=key_shipping)
+    return split(plan, dict(SOURCES) | sources, key_shipping=key_shipping, sizes=Estimator())
 
 
 def holes(plan: p.Plan, key_shipping: str = "force", **sources) -> list[str]:
@@ -61,7 +62,7 @@ def test_the_smaller_side_gives_its_keys_to_the_larger(make: Plans) -> None:
     a, b = sized(make.scan("crm.a"), 1_000_000), sized(make.scan("sales.b"), 10)
     plan = join(a, b, eq(ref(a, "id"), ref(b, "id")))
     assert holes(plan, "on") == ["b.id -> a.id"]
-    assert graph_of(plan, "on").holes[0].keys_max == 76_923
+    assert graph_of(plan, "on").holes[0].keys_max == 45_454
     assert holes(plan, "off") == []
 
 
@@ -156,7 +157,7 @@ def test_a_source_that_tests_nothing_or_is_read_in_place_gets_no_keys(make: Plan
 def test_without_pushdown_there_is_no_shipping(make: Plans) -> None:
     a, b = make.scan("crm.a"), make.scan("sales.b")
     plan = join(a, b, eq(ref(a, "id"), ref(b, "id")))
-    assert split(plan, SOURCES, pushdown=False, key_shipping="force").holes == ()
+    assert split(plan, SOURCES, pushdown=False, key_shipping="force", sizes=Estimator()).holes == ()
 
 
 # -- how many keys, and how they are asked for
@@ -172,6 +173,7 @@ def hole_into(make: Plans, target: p.Plan, key_shipping: str = "on", sources: di
         join(small, target, eq(ref(small, "id"), ref(target, "id")), "left"),
         sources or dict(SOURCES),
         key_shipping=key_shipping,
+        sizes=Estimator(),
     )
     return graph.holes[0]
 
@@ -180,8 +182,8 @@ def test_keys_in_the_order_of_rows_are_worth_more(make: Plans) -> None:
     table = stored(make.scan("crm.a"), row_count=1_000_000)
     in_order = TableStatistics(columns={"id": ColumnStatistics(correlation=-0.99)})
     scattered = TableStatistics(columns={"id": ColumnStatistics(correlation=0.2)})
-    assert hole_into(make, stored(table, indexes=(("id",),), statistics=in_order)).keys_max == 200_000
-    assert hole_into(make, stored(table, indexes=(("id",),), statistics=scattered)).keys_max == 76_923
+    assert hole_into(make, stored(table, indexes=(("id",),), statistics=in_order)).keys_max == 71_428
+    assert hole_into(make, stored(table, indexes=(("id",),), statistics=scattered)).keys_max == 45_454
 
 
 def test_without_an_index_one_statement_scans(make: Plans) -> None:
@@ -207,7 +209,7 @@ def test_caps_of_the_configuration(make: Plans) -> None:
         return hole_into(make, table, sources=sources).keys_max
 
     assert most(keys_max=100) == 100
-    assert most(keys_max=10**9) == 76_923
+    assert most(keys_max=10**9) == 45_454
     assert most(keys_max=100_000, fails=True) == 100_000
 
 

@@ -10,6 +10,7 @@ from hanse.ir.fragment import Decision, FragmentGraph
 from hanse.ir.tables import Verdict
 from hanse.ir.types import BOOLEAN, FLOAT64, INT32, INT64, TEXT
 from hanse.optimize import optimize
+from hanse.optimize.estimate import Estimator
 from hanse.spi.capabilities import Capabilities
 from hanse.split import split
 from tests.unit.plans import ALL, COUNT, LOOSE, SOURCES, Plans, both, call, col, eq, join, lit, ref, shape, source
@@ -31,7 +32,7 @@ def cut(plan: p.Plan, **sources: Capabilities) -> tuple[str, ...]:
 
 def graph_of(plan: p.Plan, **sources: Capabilities) -> FragmentGraph:
     known = dict(SOURCES) | {name: source(name, capabilities) for name, capabilities in sources.items()}
-    graph = split(plan, known)
+    graph = split(plan, known, sizes=Estimator())
     assert [c.id for c in graph.coordinator.columns] == [c.id for c in plan.columns]
     return graph
 
@@ -289,7 +290,7 @@ def test_aggregates_with_distinct_filter_and_order(make: Plans) -> None:
 def test_without_pushdown_all_rows_are_read(make: Plans) -> None:
     a, b = make.scan("crm.a"), make.scan("crm.b")
     plan = optimize(make.project(p.Filter(join(a, b, eq(ref(a, "id"), ref(b, "id"))), eq(ref(a, "x"), 1)), "y@1"))
-    graph = split(plan, SOURCES, pushdown=False)
+    graph = split(plan, SOURCES, pushdown=False, sizes=Estimator())
     assert [sorted(name for _, name in f.plan.outputs) for f in graph.fragments if isinstance(f.plan, p.Scan)] == [
         ["id", "x"],
         ["id", "y"],
@@ -301,7 +302,7 @@ def test_without_pushdown_all_rows_are_read(make: Plans) -> None:
 def test_without_pushdown_positions_hold(make: Plans) -> None:
     a, b = make.scan("crm.a"), make.scan("sales.b")
     narrow = [make.project(scan, "x") for scan in (a, b)]
-    graph = split(optimize(p.Distinct(make.union(*narrow, every=False))), SOURCES, pushdown=False)
+    graph = split(optimize(p.Distinct(make.union(*narrow, every=False))), SOURCES, pushdown=False, sizes=Estimator())
     assert shape(graph.coordinator) == "distinct (union (f0, f1))"
     assert [[column.name for column in fragment.columns] for fragment in graph.fragments] == [["x"], ["x"]]
 

@@ -44,8 +44,6 @@ CLEARLY_LESS = 0.5
 _COUNT = e.Aggregate(INT64, "count")
 _WHOLE = decimal(19, 0)
 J = p.JoinKind
-INTO_LEFT = frozenset({J.INNER, J.LEFT, J.SEMI, J.ANTI})
-INTO_RIGHT = frozenset({J.INNER, J.RIGHT})
 
 
 class AggregateBelowJoin:
@@ -100,9 +98,9 @@ def _paths(plan: p.Plan, above: Path, context: Context) -> Iterator[Path]:
         case p.Project() if all(isinstance(x, e.Ref) and x.id == column.id for column, x in plan.items):
             yield from _paths(plan.input, path, context)
         case p.Join(lateral=False):
-            if plan.kind in INTO_LEFT:
+            if plan.kind in p.FILTER_INTO_LEFT:
                 yield from _paths(plan.left, path, context)
-            if plan.kind in INTO_RIGHT:
+            if plan.kind in p.FILTER_INTO_RIGHT:
                 yield from _paths(plan.right, path, context)
 
 

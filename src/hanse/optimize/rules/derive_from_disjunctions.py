@@ -20,12 +20,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hanse.ir.expr import Call, Expr, conjunction
-from hanse.ir.plan import Filter, Guard, Join, JoinKind, Plan
+from hanse.ir.plan import (
+    CONDITION_INTO_LEFT,
+    CONDITION_INTO_RIGHT,
+    FILTER_INTO_LEFT,
+    FILTER_INTO_RIGHT,
+    Filter,
+    Guard,
+    Join,
+    JoinKind,
+    Plan,
+)
 from hanse.ir.types import BOOLEAN
 from hanse.ir.walk import with_inputs
 from hanse.optimize.rule import Context, filtered, parts
-from hanse.optimize.rules import push_filter_through_join as by_filter
-from hanse.optimize.rules import push_join_condition as by_condition
 
 
 class DeriveFromDisjunctions:
@@ -42,10 +50,10 @@ class DeriveFromDisjunctions:
 def _visit(node: Plan, context: Context) -> Plan:
     match node:
         case Filter(input=Join() as join) if join.kind is not JoinKind.FULL:
-            told = _told(join, parts(node.predicate), (by_filter.INTO_LEFT, by_filter.INTO_RIGHT), context)
+            told = _told(join, parts(node.predicate), (FILTER_INTO_LEFT, FILTER_INTO_RIGHT), context)
             node = node if told is join else replace(node, input=told)
         case Join():
-            node = _told(node, parts(node.condition), (by_condition.INTO_LEFT, by_condition.INTO_RIGHT), context)
+            node = _told(node, parts(node.condition), (CONDITION_INTO_LEFT, CONDITION_INTO_RIGHT), context)
     return with_inputs(node, tuple(_visit(child, context) for child in node.inputs))
 
 

@@ -26,8 +26,6 @@ from hanse.optimize.rule import Context, filtered, parts
 Facts = list[tuple[int, e.Expr]]
 """A column's id and a comparison of it with constants."""
 J = p.JoinKind
-_TO_RIGHT = frozenset({J.INNER, J.SEMI, J.LEFT, J.ANTI})
-_TO_LEFT = frozenset({J.INNER, J.SEMI, J.RIGHT})
 _RANGES = COMPARISONS - {"<>"}
 
 
@@ -78,13 +76,13 @@ class _Inference:
     def join(self, node: p.Join, above: Facts) -> p.Plan:
         left_ids, right_ids = self.context.ids(node.left), self.context.ids(node.right)
         left = above + self.facts(node.left)
-        right = self.facts(node.right) + (above if node.kind in (J.INNER, J.RIGHT) else [])
+        right = self.facts(node.right) + (above if node.kind in p.FILTER_INTO_RIGHT else [])
         pairs = self.pairs(node, left_ids)
-        to_right = _inferred(left, pairs, right) if node.kind in _TO_RIGHT else []
-        to_left = _inferred(right, [(b, a) for a, b in pairs], left) if node.kind in _TO_LEFT else []
-        keeps_left = node.kind in (J.INNER, J.LEFT, J.SEMI, J.ANTI)
+        to_right = _inferred(left, pairs, right) if node.kind in p.CONDITION_INTO_RIGHT else []
+        to_left = _inferred(right, [(b, a) for a, b in pairs], left) if node.kind in p.CONDITION_INTO_LEFT else []
+        keeps_left = node.kind in p.FILTER_INTO_LEFT
         down_left = [fact for fact in above if fact[0] in left_ids] if keeps_left else []
-        down_right = [fact for fact in above if fact[0] in right_ids] if node.kind in (J.INNER, J.RIGHT) else []
+        down_right = [fact for fact in above if fact[0] in right_ids] if node.kind in p.FILTER_INTO_RIGHT else []
         if to_left or to_right:
             new_left = filtered(node.left, [test for _, test in to_left])
             new_right = filtered(node.right, [test for _, test in to_right])
@@ -114,8 +112,8 @@ class _Inference:
             case p.Filter():
                 return self.of(parts(node.predicate)) + self.facts(node.input)
             case p.Join(kind=kind):
-                left = self.facts(node.left) if kind in (J.INNER, J.LEFT, J.SEMI, J.ANTI) else []
-                return left + (self.facts(node.right) if kind in (J.INNER, J.RIGHT) else [])
+                left = self.facts(node.left) if kind in p.FILTER_INTO_LEFT else []
+                return left + (self.facts(node.right) if kind in p.FILTER_INTO_RIGHT else [])
             case p.Guard() | p.Sort() | p.Limit() | p.Distinct() | p.Window():
                 return self.facts(node.input)
             case p.Project():

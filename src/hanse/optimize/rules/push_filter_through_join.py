@@ -16,11 +16,8 @@ Order    after convert_outer_join, which may open the other side.
 from dataclasses import replace
 
 from hanse.ir.expr import Expr, conjuncts
-from hanse.ir.plan import Filter, Join, JoinKind, Plan
+from hanse.ir.plan import FILTER_INTO_LEFT, FILTER_INTO_RIGHT, Filter, Join, JoinKind, Plan
 from hanse.optimize.rule import Context, filtered, joined, parts
-
-INTO_LEFT = frozenset({JoinKind.INNER, JoinKind.LEFT, JoinKind.SEMI, JoinKind.ANTI})
-INTO_RIGHT = frozenset({JoinKind.INNER, JoinKind.RIGHT})
 
 
 class PushFilterThroughJoin:
@@ -55,6 +52,6 @@ def _place(test: Expr, join: Join, context: Context) -> str:
     on_right = not reads.isdisjoint(context.ids(join.right))
     if on_left and on_right:
         return "condition" if join.kind is JoinKind.INNER and not context.has_subquery(test) else "stay"
-    if on_left and join.kind in INTO_LEFT:
+    if on_left and join.kind in FILTER_INTO_LEFT:
         return "left"
-    return "right" if on_right and join.kind in INTO_RIGHT else "stay"
+    return "right" if on_right and join.kind in FILTER_INTO_RIGHT else "stay"

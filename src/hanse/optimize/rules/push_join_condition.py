@@ -16,11 +16,8 @@ Order    after push_filter_through_join has filled the conditions.
 from dataclasses import replace
 
 from hanse.ir.expr import Expr
-from hanse.ir.plan import Join, JoinKind, Plan
+from hanse.ir.plan import CONDITION_INTO_LEFT, CONDITION_INTO_RIGHT, Join, Plan
 from hanse.optimize.rule import Context, filtered, joined, parts
-
-INTO_LEFT = frozenset({JoinKind.INNER, JoinKind.RIGHT, JoinKind.SEMI})
-INTO_RIGHT = frozenset({JoinKind.INNER, JoinKind.LEFT, JoinKind.SEMI, JoinKind.ANTI})
 
 
 class PushJoinCondition:
@@ -49,6 +46,6 @@ def _side(test: Expr, join: Join, context: Context, places: tuple[list[Expr], li
     reads = context.reads(test)
     on_left = not reads.isdisjoint(context.ids(join.left))
     on_right = not reads.isdisjoint(context.ids(join.right))
-    if on_left and not on_right and join.kind in INTO_LEFT:
+    if on_left and not on_right and join.kind in CONDITION_INTO_LEFT:
         return left
-    return right if on_right and not on_left and join.kind in INTO_RIGHT else stay
+    return right if on_right and not on_left and join.kind in CONDITION_INTO_RIGHT else stay

@@ -17,11 +17,10 @@ Order    before joins are ordered: the pair is one relation there.
 
 from dataclasses import replace
 
-from hanse.ir.plan import Filter, Join, JoinKind, Plan
+from hanse.ir.plan import FILTER_INTO_LEFT, FILTER_INTO_RIGHT, Filter, Join, JoinKind, Plan
 from hanse.optimize.graph import home
 from hanse.optimize.ordering import HERE
 from hanse.optimize.rule import Context
-from hanse.optimize.rules.push_filter_through_join import INTO_LEFT, INTO_RIGHT
 
 
 class PushSemiJoinToSource:
@@ -52,10 +51,10 @@ def _taken(semi: Join, plan: Plan, wanted: tuple[frozenset[int], str | int], con
         return below and replace(plan, input=below)
     if not isinstance(plan, Join) or plan.lateral:
         return None
-    if plan.kind in INTO_LEFT and reads <= context.ids(plan.left):
+    if plan.kind in FILTER_INTO_LEFT and reads <= context.ids(plan.left):
         below = _taken(semi, plan.left, wanted, context)
         return below and replace(plan, left=below)
-    if plan.kind in INTO_RIGHT and reads <= context.ids(plan.right):
+    if plan.kind in FILTER_INTO_RIGHT and reads <= context.ids(plan.right):
         below = _taken(semi, plan.right, wanted, context)
         return below and replace(plan, right=below)
     return None

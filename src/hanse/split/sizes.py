@@ -1,0 +1,24 @@
+"""What the split asks about sizes."""
+
+from typing import Protocol
+
+from hanse.ir import plan as p
+
+
+class Sizes(Protocol):
+    """Whoever estimates sizes of plans: the optimizer, from statistics where there are any."""
+
+    def rows(self, plan: p.Plan) -> float:
+        """Rows that the plan yields."""
+
+    def distinct(self, plan: p.Plan, column: int) -> float:
+        """Different values of one of its columns."""
+
+    def width(self, plan: p.Plan) -> float:
+        """Bytes of one row."""
+
+    def is_guess(self, plan: p.Plan) -> bool:
+        """Whether the number of rows rests on nothing that is known, in part."""
+
+    def kept(self, keyed: tuple[p.Plan, int], narrowed: tuple[p.Plan, int]) -> float:
+        """The part of one plan's rows whose column has a value that another plan's column has; 0 if nothing is known."""

@@ -1,4 +1,7 @@
-"""``python -m benchmarks [name ...]`` or ``python -m benchmarks federated|points [options]``: run, and write results."""
+"""``python -m benchmarks [name ...]`` or ``python -m benchmarks federated|points [options]``: run, and write results.
+
+Servers come from HANSE_TEST_PG_URL and HANSE_TEST_MYSQL_URL: ``make bench`` starts them, as does ``scripts/with_servers.py``.
+"""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -15,10 +18,21 @@ ALL: dict[str, Callable[[], None]] = {
 }
 WITH_OPTIONS: dict[str, Callable[[Sequence[str]], None]] = {"federated": federated.run, "points": points.run}
 
-if __name__ == "__main__":
-    asked = sys.argv[1:]
+
+def main(asked: Sequence[str]) -> int:
+    """Run what is named, or all without options; 2 for a name that there is not."""
     if asked and asked[0] in WITH_OPTIONS:
         WITH_OPTIONS[asked[0]](asked[1:])
-    else:
-        for name in asked or ALL:
-            ALL[name]()
+        return 0
+    if unknown := set(asked) - set(ALL):
+        print(
+            f"no benchmark {', '.join(sorted(unknown))}: there are {', '.join([*ALL, *WITH_OPTIONS])}", file=sys.stderr
+        )
+        return 2
+    for name in asked or ALL:
+        ALL[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

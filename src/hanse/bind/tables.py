@@ -42,7 +42,8 @@ class Tables:
         self._by_name: dict[str, list[Table]] = {}
         for table in self.all:
             self._by_name.setdefault(table.name.casefold(), []).append(table)
-        self._sources = {table.source for table in self.all} | set(self.unavailable)
+        self._filled = {table.source for table in self.all}
+        self._sources = self._filled | set(self.unavailable) | set(self.default_schemas)
 
     def find(self, parts: Sequence[Name], position: int | None = None, search_path: Sequence[str] = ()) -> Table:
         """The table that the dotted name means; raises UnknownName (42P01, 42P09) or SourceUnreachable."""
@@ -99,6 +100,8 @@ class Tables:
             return "did you mean " + " or ".join(dict.fromkeys(names[form] for form in near)) + "?"
         if len(parts) > 1 and parts[0][0] not in self._sources and self._sources:
             return "sources are " + ", ".join(sorted(self._sources))
+        if len(parts) > 1 and parts[0][0] in self._sources - self._filled:
+            return f"source {parts[0][0]} shows no table: look at its options and at the rights of its user"
         if self.unavailable:
             return "not readable now: " + ", ".join(sorted(self.unavailable))
         return None

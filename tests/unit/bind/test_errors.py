@@ -2,6 +2,7 @@
 
 import pytest
 
+from hanse.bind.tables import Tables
 from hanse.errors import HanseError, SourceUnreachable
 from tests.unit.bind.world import bound
 
@@ -200,6 +201,16 @@ def test_hints(sql, hint):
     with pytest.raises(HanseError) as caught:
         bound(sql)
     assert caught.value.hint == hint
+
+
+def test_a_source_without_tables_is_known_too():
+    tables = Tables((), {"sales": "public"})
+    with pytest.raises(HanseError) as caught:
+        tables.find((("sales", False), ("orders", False)))
+    assert caught.value.hint == "source sales shows no table: look at its options and at the rights of its user"
+    with pytest.raises(HanseError) as caught:
+        tables.find((("shop", False), ("orders", False)))
+    assert caught.value.hint == "sources are sales"
 
 
 def test_a_source_that_could_not_be_read_gives_its_reason():

@@ -19,14 +19,24 @@ from hanse.bind.binder import BindContext, BoundQuery, allow_all, bind
 from hanse.bind.coercion import Untyped, coerce
 from hanse.bind.outputs import ROWS_MAX, rows_of
 from hanse.bind.tables import Tables
-from hanse.cache import PlanCache, PlanHistory, PlanKey, Used
+from hanse.cache import PlanCache, PlanHistory, PlanKey, Samples, Used
 from hanse.catalog.browse import Catalog
 from hanse.catalog.plugins import connect as connect_source
+from hanse.catalog.sampled import completed
 from hanse.catalog.store import CatalogStore
 from hanse.clock import Clock, SystemClock
 from hanse.commands import explain, show
+from hanse.commands.analyze import Analysis, Analyzed, chosen
 from hanse.commands.set import changed
-from hanse.errors import HanseError, InternalError, SourceUnreachable, StaleSnapshot, UnknownName, UserError
+from hanse.errors import (
+    ConfigError,
+    HanseError,
+    InternalError,
+    SourceUnreachable,
+    StaleSnapshot,
+    UnknownName,
+    UserError,
+)
 from hanse.execute.executor import Run, execute
 from hanse.execute.instances import InstancePool
 from hanse.execute.report import PlanUse, Report
@@ -37,6 +47,7 @@ from hanse.ir.expr import Column, Literal
 from hanse.ir.plan import Plan, Scan, Values
 from hanse.ir.request import RequestGraph
 from hanse.ir.shape import fingerprint, shape
+from hanse.ir.tables import Table
 from hanse.ir.walk import plans
 from hanse.optimize import optimize
 from hanse.optimize.estimate import Estimator, estimated
@@ -119,14 +130,16 @@ class Engine:
         self._part_kinds = dict(self._kinds)
         for connector in self._connectors.values():
             self._part_kinds |= connector.kinds if isinstance(connector, Composite) else {}
-        self._store = CatalogStore(self._connectors, self._clock, settings.engine.catalog_ttl)
+        state = folder / settings.engine.state if settings.engine.state else None
+        self._samples = Samples(state) if state else None
+        self._store = CatalogStore(self._connectors, self._clock, settings.engine.catalog_ttl, self._completed)
         embedded = [connector for connector in self._parts.values() if isinstance(connector, Embedded)]
         self._pool = InstancePool(settings.engine, embedded)
         self._running = RunningQueries()
         self._dialect = DuckDBDialect()
         self._tables: tuple[int, Tables] = (0, Tables(()))
         self._plans = PlanCache[_Planned](settings.engine.plan_cache, settings.engine.plan_cache_bytes)
-        self.history = PlanHistory(folder / settings.engine.state) if settings.engine.state else None
+        self.history = PlanHistory(state) if state else None
         """Which plans answered which queries; None unless the configuration names a folder for it."""
         self.catalog = Catalog(self._store, self._kinds)
 
@@ -371,14 +384,64 @@ class Engine:
     def _rows(self, columns: tuple[Column, ...], rows: list[tuple[Any, ...]], query: _Query) -> ResultStream:
         return ResultStream.of_rows(columns, rows, Report(self._clock.new_id(), stages_ms=query.watch.stages_ms))
 
+    def analyze(
+        self, name: str | None = None, progress: Callable[[Table, int, int], object] = lambda *_: None
+    ) -> list[Analyzed]:
+        """Sample the tables of a source, one table (``source.table``), or all tables of which their sources tell too little,
+        and keep what is found in ``engine.state`` for the plans to come. Sources are read, at a bounded cost, and never
+        written to. ``progress`` is called before each table with it, its place and their number.
+
+        What cannot be sampled has a ``problem``; raises ConfigError without ``engine.state``, UnknownName.
+        """
+        if self._samples is None:
+            hint = "engine: {state: .hanse} in hanse.yaml names one"
+            raise ConfigError("there is no folder to keep statistics in", hint=hint)
+        snapshot = self._store.snapshot()
+        source = name.partition(".")[0] if name else None
+        if source is not None and (lost := self._store.failure(source)) is not None:
+            raise lost
+        tables, sources = chosen(snapshot, name), snapshot.physical()
+        found: list[Analyzed] = []
+        for place, table in enumerate(tables):
+            progress(table, place, len(tables))
+            ask = partial(self._ask, snapshot.version)
+            found.append(Analysis(sources[table.source], self._dialect, ask, self._clock.now).analyzed(table))
+            if (statistics := found[-1].statistics) is not None:
+                self._samples.put(table, statistics)
+        for name in {_configured(one.table.source) for one in found if one.statistics}:
+            self._store.refresh(name)
+        return found
+
+    def _ask(self, version: int, requests: RequestGraph, seconds: float) -> ResultStream:
+        """Run requests that no statement of a user's stands behind."""
+        run = Run(
+            connectors=self._parts,
+            kinds=self._part_kinds,
+            snapshot_version=version,
+            dialect=self._dialect,
+            parameters=(),
+            timezone="UTC",
+            batch_rows=self.settings.batch_rows,
+            timeout_s=seconds,
+            report=Report(self._clock.new_id()),
+            elapsed=_Watch(self._clock).elapsed_ms,
+            running=self._running,
+        )
+        return execute(requests, self._pool, run)
+
+    def _completed(self, catalog: SourceCatalog) -> SourceCatalog:
+        """A source's catalog with the samples that are kept of its tables."""
+        return completed(catalog, self._samples.all()) if self._samples else catalog
+
     def close(self) -> None:
         """End what still runs, close every connection and remove what was spilled. Idempotent."""
         self._running.close()
         for connector in self._connectors.values():
             connector.close()
         self._pool.close()
-        if self.history is not None:
-            self.history.close()
+        for kept in (self.history, self._samples):
+            if kept is not None:
+                kept.close()
 
     def __enter__(self) -> Self:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import tempfile
 import time
@@ -16,12 +17,15 @@ from hanse.errors import HanseError
 from hanse.testing.differential import Answer, answer, difference
 from tests.differential import load, spreading
 from tests.differential.choices import Choices, shrunk
+from tests.differential.lies import Liar
 from tests.differential.oracle import PostgresOracle, bytewise_database
 from tests.differential.queries import Generator, Query
 from tests.differential.tables import Table, schema
 from tests.servers import databases
 
 SHRINK_ATTEMPTS = 400
+LIES_PERCENT = int(os.environ.get("HANSE_FUZZ_LIES", "25"))
+"""In how many of a hundred queries the tables' statistics are replaced by random ones, too."""
 REFUSED = ("42", "0A")
 """Classes of errors in which the judge says that this is no statement of his."""
 DATA_ERRORS = ("22", "21", "54", "57", "53")
@@ -71,9 +75,25 @@ class World:
     shards: Engine
     together: Engine
     postgres: PostgresOracle
+    liars: Sequence[Liar]
+    """Over the sources of ``spread`` and ``shards``, with falsified statistics."""
+    lying: bool = False
+    """Whether the query at hand is asked of one of them too."""
+
+    def lie(self, seed: int, percent: int) -> None:
+        """In so many of a hundred queries, by their seeds, let the liars believe other nonsense and be asked."""
+        choices = Choices(seed)
+        self.lying = choices.chance(percent)
+        if self.lying:
+            self.liars[0].lie(choices.below(2**31))
+            self.liars[1].lie(choices.below(2**31))
 
     def ways(self) -> list[tuple[str, Callable[[Query], Answer]]]:
         """The ways to ask, by name; every one must answer like the one before."""
+        lies = [
+            ("statistics falsified", lambda q: answer(self.liars[0], q.sql, q.parameters)),
+            ("statistics falsified, over shards", lambda q: answer(self.liars[1], q.sql, q.parameters)),
+        ]
         return [
             ("PostgreSQL with everything", lambda q: self.postgres.answer(q.sql, q.parameters)),
             ("pushdown off", lambda q: answer(self.spread, q.sql, q.parameters, pushdown="off")),
@@ -82,6 +102,7 @@ class World:
             ("over shards", lambda q: answer(self.shards, q.sql, q.parameters)),
             ("over shards, keys shipped", lambda q: answer(self.shards, q.sql, q.parameters, key_shipping="force")),
             ("one DuckDB with everything", lambda q: answer(self.together, q.sql, q.parameters)),
+            *(lies if self.lying else []),
         ]
 
 
@@ -138,7 +159,8 @@ def world(seed: int, pg_url: str, mysql_url: str) -> Iterator[World]:
         }
         rest = {name: source for name, source in sources.items() if name not in ("pg", "my")}
         shards = stack.enter_context(Engine({"sources": over | rest, "engine": small}))
-        yield World(tables, spread, shards, together, oracle)
+        liars = [stack.enter_context(Liar({"sources": those, "engine": small})) for those in (sources, over | rest)]
+        yield World(tables, spread, shards, together, oracle, liars)
 
 
 def _sharded(
@@ -171,6 +193,7 @@ def campaign(
     for seed in query_seeds:
         choices = Choices(seed)
         query = Generator(place.tables, choices).query()
+        place.lie(seed, LIES_PERCENT)
         verdict = _compare(place, query, tally)
         if verdict is not None:
             small = _smallest(place, choices.taken, verdict[0])

@@ -7,3 +7,4 @@ from hanse.cache.history import PlanHistory as PlanHistory
 from hanse.cache.history import Used as Used
 from hanse.cache.plans import PlanCache as PlanCache
 from hanse.cache.plans import PlanKey as PlanKey
+from hanse.cache.samples import Samples as Samples

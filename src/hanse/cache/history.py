@@ -6,12 +6,11 @@ and shapes come with ? for literals. What cannot be written is lost, never a que
 
 import sqlite3
 import statistics
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from hanse.cache.files import StateFile
 from hanse.errors import UnknownName
 
 RUNS_KEPT = 50
@@ -20,8 +19,6 @@ QUERIES_KEPT = 2_000
 """Queries that are remembered; those that were not asked for the longest time are forgotten."""
 TEXT_MAX = 20_000
 """Characters of a statement or a shape that are kept."""
-WAIT_SECONDS = 2.0
-"""How long a process waits for another that writes."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS queries (query TEXT PRIMARY KEY, statement TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS plans (
@@ -67,15 +64,13 @@ class PlanHistory:
 
     def __init__(self, folder: Path) -> None:
         """Keep the history in ``folder``, which is made, for its owner only, when there is something to keep."""
-        self._folder = folder
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._file = StateFile(folder / "plans.db", _SCHEMA)
 
     def is_change(self, used: Used) -> bool:
         """Whether the query was answered by other plans so far, and never by this one."""
         sql = "SELECT count(*), coalesce(sum(plan = ?), 0) FROM plans WHERE query = ?"
         try:
-            with self._opened() as store:
+            with self._file.opened() as store:
                 plans, same = store.execute(sql, (used.plan, used.query)).fetchone()
         except (sqlite3.Error, OSError):
             return False
@@ -84,8 +79,7 @@ class PlanHistory:
     def record(self, used: Used, at: float, ms: float, bytes: int) -> bool:
         """Note a run that came to its end; False if it could not be written."""
         try:
-            with self._opened() as store, store:
-                store.execute("BEGIN IMMEDIATE")
+            with self._file.written() as store:
                 _note(store, used, at, (ms, bytes))
         except (sqlite3.Error, OSError):
             return False
@@ -98,7 +92,7 @@ class PlanHistory:
             "WHERE substr(plan, 1, ?) = ? OR substr(query, 1, ?) = ? ORDER BY last_seen DESC, query, plan"
         )
         start = len(prefix), prefix
-        with self._opened() as store:
+        with self._file.opened() as store:
             rows = store.execute(sql, (*start, *start)).fetchall()
             return [Entry(*(*row, *_medians(store, row[0], row[2]))) for row in rows]
 
@@ -115,28 +109,7 @@ class PlanHistory:
 
     def close(self) -> None:
         """Close the file. Idempotent."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            if self._connection is None:
-                self._connection = _connect(self._folder)
-            yield self._connection
-
-
-def _connect(folder: Path) -> sqlite3.Connection:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / "plans.db"
-    path.touch(mode=0o600)
-    connection = sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")  # readers and one writer at a time, of whatever process
-    connection.execute("PRAGMA synchronous = NORMAL")  # a crash of the machine may lose the last runs, nothing else
-    connection.executescript(_SCHEMA)
-    return connection
+        self._file.close()
 
 
 def _note(store: sqlite3.Connection, used: Used, at: float, figures: tuple[float, int]) -> None:

@@ -1,7 +1,7 @@
 """Keeps the current snapshot; replaces it whole when sources are read again. A reader never waits for a source it has."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from hanse.clock import Clock
@@ -12,9 +12,16 @@ from hanse.spi.snapshot import Snapshot, SourceCatalog
 Loaded = SourceCatalog | HanseError
 
 
-def _load(connector: Connector) -> Loaded:
+Completion = Callable[[SourceCatalog], SourceCatalog]
+
+
+def _as_it_is(catalog: SourceCatalog) -> SourceCatalog:
+    return catalog
+
+
+def _load(connector: Connector, complete: Completion) -> Loaded:
     try:
-        return connector.load_catalog()
+        return complete(connector.load_catalog())
     except HanseError as failure:
         return failure
     except Exception as failure:  # noqa: BLE001  # one broken connector must not take the others' catalogs away
@@ -24,11 +31,14 @@ def _load(connector: Connector) -> Loaded:
 class CatalogStore:
     """The snapshot of all sources, loaded when first asked for and after ``ttl_s`` seconds."""
 
-    def __init__(self, connectors: Mapping[str, Connector], clock: Clock, ttl_s: float) -> None:
-        """Watch these connectors; nothing is read yet."""
+    def __init__(
+        self, connectors: Mapping[str, Connector], clock: Clock, ttl_s: float, complete: Completion = _as_it_is
+    ) -> None:
+        """Watch these connectors; nothing is read yet. ``complete`` adds to each catalog what is known from elsewhere."""
         self._connectors = connectors
         self._clock = clock
         self._ttl_s = ttl_s
+        self._complete = complete
         self._lock = threading.Lock()
         self._snapshot = Snapshot(0, {})
         self._failures: dict[str, HanseError] = {}
@@ -75,7 +85,9 @@ class CatalogStore:
     def _reload(self, names: list[str]) -> None:
         sources = dict(self._snapshot.sources)
         with ThreadPoolExecutor(max_workers=min(16, len(names)), thread_name_prefix="hanse-catalog") as pool:
-            loaded = dict(zip(names, pool.map(lambda name: _load(self._connectors[name]), names), strict=True))
+            loaded = dict(
+                zip(names, pool.map(lambda name: _load(self._connectors[name], self._complete), names), strict=True)
+            )
         for name, result in loaded.items():
             self._read_at[name] = self._clock.monotonic()
             if isinstance(result, HanseError):

@@ -1,6 +1,7 @@
 """``hanse sources|tables|describe|check``: what there is, and whether it answers."""
 
 import sys
+import time
 
 import click
 
@@ -59,12 +60,12 @@ def tables(source: str | None, config: str, format_: str) -> None:
 @format_option
 @reported
 def describe(table: str, config: str, format_: str) -> None:
-    """Show a table's columns, types, keys, and the columns that cannot be read, with the reason."""
+    """Show a table's columns, types, keys, the columns that cannot be read, with the reason, and how old its statistics are."""
     with opened(config) as engine:
         found = engine.catalog.table(table)
         _write(show.describe(found), format_)
         if format_ == "table":
-            for name, value in found.details:
+            for name, value in (*found.details, *show.known_of(found, time.time())):
                 click.echo(f"{name}: {value}")
 
 

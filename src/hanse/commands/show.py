@@ -80,6 +80,25 @@ def describe(table: Table) -> Rows:
     return columns, [(r.name, r.type, r.nullable, r.remote, r.key, r.comment) for r in readable + hidden]
 
 
+def known_of(table: Table, now: float) -> list[tuple[str, str]]:
+    """What planning knows of the table's rows, from where, and how old that is; ``now`` in seconds since 1970."""
+    known = table.statistics
+    if known is None:
+        return [("statistics", "none; hanse analyze samples the table")]
+    rows = "an unknown number of" if known.row_count is None else f"{known.row_count:,.0f}"
+    told = f", values of {len(known.columns)} of {len(table.columns)} columns" if known.columns else ""
+    age = "" if known.taken_at is None else f", {_age(now - known.taken_at)} ago"
+    return [("statistics", f"{rows} rows{told}, from {known.origin or 'the catalog'}{age}")]
+
+
+def _age(seconds: float) -> str:
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return "less than a minute"
+
+
 def _key(table: Table, column: str) -> str | None:
     if column in table.primary_key:
         return "primary"

@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 
 from hanse.ir.expr import Literal
 from hanse.ir.request import KeyRange
-from hanse.ir.tables import Collation, Verdict
+from hanse.ir.tables import Collation, Table, Verdict
 from hanse.ir.types import INTEGERS, NUMBERS, TEXTS, Kind, Type
 from hanse.spi.keys import KeyCosts, runs
+from hanse.spi.sampling import Sample
 
 DENSE = frozenset(INTEGERS | {Kind.DATE})
 """Types whose values follow upon one another, so that keys may be ranges."""
@@ -233,3 +234,12 @@ class Dialect:
         elif count is not None:
             parts.insert(0, f"LIMIT {count}")
         return " ".join(part for part in parts if part)
+
+    def extent(self, table: Table) -> str | None:  # noqa: ARG002  # not every source can do better than its first rows
+        """A cheap statement that yields two whole numbers (bigint) by which ``sample`` chooses rows; None without one."""
+        return None
+
+    def sample(self, table: Table, extent: tuple[int, int], rows: int) -> Sample | None:  # noqa: ARG002
+        """What to read for about ``rows`` rows from all over the table, at a cost that does not grow with it, if that can
+        be; None: the first rows are all that there is, or as good."""
+        return None

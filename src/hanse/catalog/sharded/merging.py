@@ -56,7 +56,7 @@ class Merger:
             foreign_keys=(),
             row_count=first.row_count if options.reference else count,
             details=self.details(options, spread),
-            statistics=first.statistics if options.reference else _statistics(found, name),
+            statistics=merged_statistics(found, sharding),
             sharding=sharding,
         )
 
@@ -152,13 +152,15 @@ def _is_global(keys: tuple[str, ...], found: Sequence[Table], sharding: Sharding
     return everywhere and (sharding.copies or (sharding.scheme is not None and sharding.key in keys))
 
 
-def _statistics(found: Sequence[Table], key: str) -> TableStatistics | None:
+def merged_statistics(found: Sequence[Table], sharding: Sharding) -> TableStatistics | None:
     """What the shards' statistics say together: of a column, only numbers; frequent values differ from shard to shard."""
+    if sharding.copies:
+        return found[0].statistics
     known = [table.statistics for table in found if table.statistics is not None]
     if len(known) < len(found) or any(one.row_count is None for one in known):
         return None
     names = set.intersection(*(set(one.columns) for one in known))
-    columns = {name: _column([one.columns[name] for one in known], name == key) for name in sorted(names)}
+    columns = {name: _column([one.columns[name] for one in known], name == sharding.key) for name in sorted(names)}
     taken = [one.taken_at for one in known if one.taken_at is not None]
     rows = sum(one.row_count or 0.0 for one in known)
     return TableStatistics(rows, columns, min(taken, default=None), known[0].origin)

@@ -9,10 +9,11 @@ from hanse.connectors.mysql.catalog import quote
 from hanse.connectors.mysql.functions import EQUAL, PLAIN, Texts, functions, is_bytewise, is_indexable
 from hanse.connectors.mysql.options import SORT_BYTES
 from hanse.ir.expr import Literal
-from hanse.ir.tables import Collation
+from hanse.ir.tables import Collation, Table
 from hanse.ir.types import INTEGER_DIGITS, INTEGERS, SIGNED, TEXTS, Decimal, Kind, Type
 from hanse.spi.dialect import BYTEWISE, KEYS, Dialect, Operand, Rule, Rules
 from hanse.spi.keys import KeyCosts
+from hanse.spi.sampling import Sample, key_extent, key_sample
 
 MARIADB_EXACT = "utf8mb4_nopad_bin"
 MYSQL_EXACT = "utf8mb4_0900_bin"
@@ -130,6 +131,14 @@ class MysqlDialect(Dialect):
             return ""
         text = f"LIMIT {count if count is not None else EVERYTHING}"
         return f"{text} OFFSET {offset}" if offset is not None else text
+
+    def extent(self, table: Table) -> str | None:
+        """The ends of its key, which an index knows."""
+        return key_extent(table, self.quote)
+
+    def sample(self, table: Table, extent: tuple[int, int], rows: int) -> Sample | None:
+        """Neighbours in the key from all over its range: there is no TABLESAMPLE."""
+        return key_sample(table, extent, rows, self.quote)
 
 
 def _is_short(arg: Operand) -> bool:

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from hanse.connectors.postgres import functions, literals
+from hanse.connectors.postgres import functions, literals, sampling
 from hanse.connectors.postgres.aggregates import AGGREGATES, WINDOWS
 from hanse.connectors.postgres.functions import holds_text, in_c
 from hanse.ir.expr import Literal
+from hanse.ir.tables import Table
 from hanse.ir.types import DATETIMES, FLOATS, SIGNED, TEXTS, Kind, Type
 from hanse.spi.dialect import KEYS, Dialect, Operand, Rule, Rules
 from hanse.spi.keys import KeyCosts
+from hanse.spi.sampling import Sample
 
 INTEGERS = SIGNED - {Kind.INT8}
 UNGROUPED = frozenset({Kind.JSON, Kind.INTERVAL})
@@ -105,6 +107,14 @@ class PostgresDialect(Dialect):
         if arg.type.kind not in TEXTS or arg.collation.order_is_codepoint:
             return arg.sql
         return in_c(arg) if self._is_unicode else None
+
+    def extent(self, table: Table) -> str | None:
+        """The table's blocks."""
+        return sampling.extent(table)
+
+    def sample(self, table: Table, extent: tuple[int, int], rows: int) -> Sample | None:
+        """Some of its blocks."""
+        return sampling.sample(table, extent[0], rows)
 
 
 def _without_text(rules: Rules) -> Rules:

@@ -10,9 +10,11 @@ from typing import Any, ClassVar
 
 from hanse.connectors.sqlite.types import REAL_DIGITS
 from hanse.ir.expr import Literal
+from hanse.ir.tables import Table
 from hanse.ir.types import INTEGERS, TEXTS, Decimal, Kind, Type
 from hanse.spi.dialect import Dialect, Operand, Rule, Rules
 from hanse.spi.keys import KeyCosts
+from hanse.spi.sampling import Sample, key_extent, key_sample
 
 BINARY = "{} COLLATE BINARY"
 TIMES = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP})
@@ -272,6 +274,14 @@ class SQLiteDialect(Dialect):
         if count is None and offset is None:
             return ""
         return f"LIMIT {count if count is not None else -1}" + (f" OFFSET {offset}" if offset else "")
+
+    def extent(self, table: Table) -> str | None:
+        """The ends of its key, which an index knows."""
+        return key_extent(table, self.quote)
+
+    def sample(self, table: Table, extent: tuple[int, int], rows: int) -> Sample | None:
+        """Neighbours in the key from all over its range: there is no TABLESAMPLE."""
+        return key_sample(table, extent, rows, self.quote)
 
 
 def _widens(source: Type, target: Type) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from hanse.ir.expr import Literal
+from hanse.ir.tables import Table
 from hanse.ir.types import Type
 from hanse.spi.dialect import Dialect, Operand, Rule, Rules
 from hanse.spi.duckdb import casts, types
@@ -18,6 +19,7 @@ from hanse.spi.duckdb.patterns import PATTERNS
 from hanse.spi.duckdb.spelling import has_null, rules
 from hanse.spi.duckdb.strings import STRINGS
 from hanse.spi.duckdb.tables import ROW_LISTS, TABLES
+from hanse.spi.sampling import Sample
 
 ROWS_MAX = 2**62
 """DuckDB refuses a LIMIT beyond it."""
@@ -86,3 +88,13 @@ class DuckDBDialect(Dialect):
         code = "2201X" if clause == "OFFSET" else "2201W"
         test = f"CASE WHEN v < 0 THEN error('[{code}] {clause} must not be negative') ELSE least(v, {ROWS_MAX}) END"
         return f"(SELECT {test} FROM (SELECT {sql}) l(v))"
+
+    def extent(self, table: Table) -> str | None:
+        """The number of rows: DuckDB and footers know it, text files are read for it."""
+        return f"SELECT count(*), 0::BIGINT FROM {table.relation}"
+
+    def sample(self, table: Table, extent: tuple[int, int], rows: int) -> Sample | None:
+        """Some of the vectors of 2048 rows that it is read in."""
+        share = min(1.0, 2 * rows / max(1, extent[0]))
+        chosen = "" if share == 1.0 else f" TABLESAMPLE SYSTEM ({100 * share:.6f} PERCENT)"
+        return Sample(f"{table.relation} AS sample{chosen}", share, float(extent[0]))

@@ -1,0 +1,93 @@
+"""Statistics that are random nonsense: whatever a source claims of its rows, answers must not change."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from hanse.engine import Engine
+from hanse.ir.tables import ColumnStatistics, Table, TableColumn, TableStatistics
+from hanse.ir.types import FLOATS, INTEGERS, Kind
+from hanse.spi.snapshot import SourceCatalog
+from tests.differential.choices import Choices
+
+COUNTS = (0, 1, 2, 30, 1000, 10**6, 10**12)
+SHARES = (0.0, 1.0, 0.5, 1e-9, 0.01, 0.99)
+
+
+class Liar(Engine):
+    """An engine whose sources lie about their tables; ``lie`` chooses how, and makes every plan anew."""
+
+    seed = 0
+
+    def lie(self, seed: int) -> None:
+        """Believe other nonsense from now on."""
+        self.seed = seed
+        self.catalog.refresh()
+
+    def _completed(self, catalog: SourceCatalog) -> SourceCatalog:
+        return falsified(super()._completed(catalog), Choices(self.seed + sum(map(ord, catalog.source))))
+
+
+def falsified(catalog: SourceCatalog, choices: Choices) -> SourceCatalog:
+    """The catalog with nonsense for what is known of the rows of its tables, and of its shards' tables."""
+    tables = tuple(_table(table, choices) for table in catalog.tables)
+    return replace(catalog, tables=tables, shards=tuple(falsified(shard, choices) for shard in catalog.shards))
+
+
+def _table(table: Table, choices: Choices) -> Table:
+    if table.sharding is not None:
+        parts = tuple(_table(part, choices) for part in table.sharding.tables)
+        table = replace(table, sharding=replace(table.sharding, tables=parts))
+    rows = choices.pick((None, *COUNTS))
+    columns = {column.name: _column(column, choices) for column in table.columns if choices.chance(75)}
+    known = None if choices.chance(20) else TableStatistics(choices.pick((rows, None, *COUNTS)), columns, 0.0, "lies")
+    return replace(table, row_count=rows, statistics=known)
+
+
+def _column(column: TableColumn, choices: Choices) -> ColumnStatistics:
+    def values(count: int) -> list[Any]:
+        found = [_value(column.type.kind, choices) for _ in range(count)]
+        return [] if None in found else found
+
+    bounds = values(choices.below(6))
+    if choices.chance(70):
+        bounds.sort()
+    ends = (values(2) or [None, None]) if choices.chance(60) else [None, None]
+    return ColumnStatistics(
+        distinct=choices.pick((None, *map(float, COUNTS))),
+        null_fraction=choices.pick((None, *SHARES)),
+        minimum=ends[0],
+        maximum=ends[1],
+        common=tuple((value, choices.pick(SHARES)) for value in values(choices.below(4))),
+        histogram=tuple(bounds) if len(bounds) > 1 else (),
+        width=choices.pick((None, 0.0, 1.0, 1e6)),
+        correlation=choices.pick((None, -1.0, 0.0, 1.0)),
+    )
+
+
+def _value(kind: Kind, choices: Choices) -> Any:
+    number = choices.pick((0, 1, -1, 5, 100, 2**31))
+    day = dt.datetime(1970, 1, 1) + dt.timedelta(days=min(number, 10**5))
+    match kind:
+        case Kind.TEXT | Kind.ENUM | Kind.UUID:
+            return choices.pick(("", "a", "zzz", "\u00e9", "%"))
+        case Kind.DECIMAL:
+            return Decimal(number) / 4
+        case Kind.BOOLEAN:
+            return number > 0
+        case Kind.DATE:
+            return day.date()
+        case Kind.TIME:
+            return day.time()
+        case Kind.TIMESTAMP:
+            return day
+        case Kind.TIMESTAMPTZ:
+            return day.replace(tzinfo=dt.UTC)
+        case _ if kind in INTEGERS:
+            return number
+        case _ if kind in FLOATS:
+            return number / 8
+    return None

@@ -17,6 +17,8 @@ class Network:
     name: str
     bits: float = 0.0
     round_trip: float = 0.0
+    connection_bits: float = 0.0
+    """What one connection may take of that: long ways, their windows, and providers limit each stream by itself."""
 
     @property
     def delay(self) -> float:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
 from benchmarks.federated.link import Link, Network
@@ -87,6 +87,7 @@ class _Relays:
     def __init__(self, network: Network) -> None:
         self.network = network
         self.down, self.up = Link(network), Link(network)
+        self.alone = replace(network, bits=network.connection_bits)
         self.received = self.sent = 0
         self.lock = threading.Lock()
         self.statements: list[Statements] = []
@@ -128,28 +129,30 @@ class _Relays:
             with self.lock:
                 self.received += len(data)
 
-        _start(_pump, server, client, self.down, seen_down)
-        _pump(client, server, self.up, seen_up)
+        down = [Link(self.alone), self.down] if self.alone.bits else [self.down]
+        _start(_pump, server, client, down, seen_down)
+        _pump(client, server, [self.up], seen_up)
 
 
 def _start(work: Callable[..., None], *arguments: object) -> None:
     threading.Thread(target=work, args=arguments, daemon=True).start()
 
 
-def _pump(source: socket.socket, sink: socket.socket, link: Link, seen: Callable[[memoryview], None]) -> None:
-    """Pass on what comes, until either end is gone."""
-    pass_on = _Late(sink) if link.network.delay else sink
-    view = memoryview(bytearray(link.network.chunk))
+def _pump(source: socket.socket, sink: socket.socket, links: list[Link], seen: Callable[[memoryview], None]) -> None:
+    """Pass on what comes over one link after the other, until either end is gone."""
+    network = links[-1].network
+    pass_on = _Late(sink) if network.delay else sink
+    view = memoryview(bytearray(min(link.network.chunk for link in links)))
     with contextlib.suppress(OSError):
         while size := source.recv_into(view):
             seen(view[:size])
-            due = link.send(size)
+            due = max(link.send(size) for link in links)
             if isinstance(pass_on, _Late):
                 pass_on.add(due, bytes(view[:size]))
             else:
                 pass_on.sendall(view[:size])
     if isinstance(pass_on, _Late):
-        pass_on.add(time.monotonic() + link.network.delay, b"")
+        pass_on.add(time.monotonic() + network.delay, b"")
     else:
         _end(sink)
 

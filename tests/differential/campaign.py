@@ -129,7 +129,7 @@ def world(seed: int, pg_url: str, mysql_url: str) -> Iterator[World]:
         load.database_file(folder / "all.duckdb", tables)
         load.oracle(judge, tables)
         sources = {
-            "pg": {"kind": "postgres", "url": pg.url},
+            "pg": {"kind": "postgres", "url": pg.url, "parallel_scans": {"connections": 3, "rows_min": 0}},
             "my": {"kind": "mysql", "url": my.url},
             "ref": {"kind": "sqlite", "path": str(folder / "ref.db")},
             "lake": {"kind": "files", "path": str(folder / "lake")},

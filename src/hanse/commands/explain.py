@@ -59,6 +59,7 @@ def _fragments(graph: FragmentGraph) -> str:
     for fragment in graph.fragments:
         lines += [f"f{fragment.id} @{fragment.source}:", _indented(text.tree(fragment.plan))]
         lines += [f"  {_hole(hole, graph)}" for hole in graph.holes if hole.target == fragment.id]
+        lines += [f"  {line}" for line in _small_sides(fragment.id, graph)]
         lines += [f"  {_decision(decision)}" for decision in fragment.decisions]
     return "\n".join(lines)
 
@@ -95,6 +96,7 @@ def _overview(stages: Stages, kinds: Mapping[str, str], report: Report | None) -
         lines += _request(request, kinds, fragment, observed.get(request.fragment))
         holes = [hole for hole in stages.graph.holes if hole.target == request.fragment]
         lines += [f"    {_hole(hole, stages.graph)}" for hole in holes]
+        lines += [f"    {line}" for line in _small_sides(request.fragment, stages.graph)]
         lines += [f"    {_decision(decision)}" for decision in fragment.decisions]
     if stages.plan is not None:
         lines.append(f"Plan: {stages.plan.fingerprint}{', in the plan cache' if stages.plan.cached else ''}")
@@ -114,6 +116,19 @@ def _hole(hole: Hole, graph: FragmentGraph) -> str:
     return f"keys k{hole.id} <- f{hole.origin}.{name}{whose}, at most {hole.keys_max:,}; of more, {more}"
 
 
+def _small_sides(fragment: int, graph: FragmentGraph) -> list[str]:
+    """When a fragment is read that stands in the place of others, or these: ``with the rows of f0, at most 1,000 ...``."""
+    lines: list[str] = []
+    for side in graph.small_sides:
+        origins, others = (" and ".join(f"f{id}" for id in ids) for ids in (side.origins, side.instead))
+        if fragment == side.target:
+            limits = f"at most {side.rows_max:,} and {side.bytes_max:,} bytes"
+            lines.append(f"with the rows of {origins}, {limits}; of more, {others} instead")
+        elif fragment in side.instead:
+            lines.append(f"only if the rows of {origins} are too many for f{side.target}")
+    return lines
+
+
 def _request(request: Request, kinds: Mapping[str, str], fragment: Fragment, seen: SourceReport | None) -> list[str]:
     place = "read in place" if request.embedded else "sent"
     expected = f", {fragment.estimate}" if fragment.estimate else ""
@@ -121,13 +136,16 @@ def _request(request: Request, kinds: Mapping[str, str], fragment: Fragment, see
         f"f{request.fragment} @{request.source} ({_kind(request, kinds)}), {place}{expected}:",
         f"    {request.sql}",
     ]
+    if request.more:
+        lines.append(f"    one of {len(request.statements)} statements, each for a range of the table")
     if seen is not None:
         first = "none" if seen.first_row_ms is None else f"{seen.first_row_ms:.1f} ms"
         last = "unknown" if seen.last_row_ms is None else f"{seen.last_row_ms:.1f} ms"
         if request.embedded:
             lines.append(f"    rows read in place {'unknown' if seen.rows_in_place is None else seen.rows_in_place}")
         else:
-            lines.append(f"    rows {seen.rows}, bytes {seen.bytes}, first row {first}, last row {last}")
+            sent = f", statements {seen.statements}" if seen.statements > 1 else ""
+            lines.append(f"    rows {seen.rows}, bytes {seen.bytes}, first row {first}, last row {last}{sent}")
         if seen.keys:
             shipped = ", ".join("a range or none" if keys is None else str(keys) for keys in seen.keys)
             lines.append(f"    keys shipped: {shipped}")
@@ -153,6 +171,7 @@ def as_dict(stages: Stages, kinds: Mapping[str, str], report: Report | None = No
                 "kind": _kind(request, kinds),
                 "embedded": request.embedded,
                 "sql": str(request.sql),
+                "statements": len(request.statements),
                 "plan": text.as_dict(stages.graph.fragments[place].plan),
                 "estimate": _estimate_dict(stages.graph.fragments[place].estimate),
                 "decisions": [_decision_dict(decision) for decision in decisions.get(request.fragment, ())],
@@ -161,6 +180,7 @@ def as_dict(stages: Stages, kinds: Mapping[str, str], report: Report | None = No
         ],
         "direct": stages.requests.direct,
         "holes": [asdict(hole) for hole in stages.graph.holes],
+        "small_sides": [asdict(side) for side in stages.graph.small_sides],
         "plan": None if stages.plan is None else asdict(stages.plan),
     }
     if report is not None:

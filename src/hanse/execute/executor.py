@@ -18,6 +18,7 @@ from hanse.execute.report import Report, SourceReport
 from hanse.execute.result import ResultStream
 from hanse.execute.routing import routed
 from hanse.execute.running import RunningQueries
+from hanse.execute.small_sides import Choice
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request, RequestGraph
 from hanse.ir.sharding import Scheme
@@ -148,6 +149,7 @@ def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope
         if not request.embedded
     }
     _ship(graph, fetches, run, scope)
+    _choose(graph, fetches, run, scope)
     queue = fetches[graph.direct].queue if graph.direct is not None else BatchQueue(scope)
     coordinator = None if graph.direct is not None else _coordinator(graph, pool, run, scope, held)
     _begin_sessions(graph, pool, run, scope, held)
@@ -175,6 +177,17 @@ def _ship(graph: RequestGraph, fetches: Mapping[int, Fetch], run: Run, scope: Ca
         target.await_keys(shipped, run.dialects[target.request.source])
 
 
+def _choose(graph: RequestGraph, fetches: Mapping[int, Fetch], run: Run, scope: CancelScope) -> None:
+    """Connect fetches of small sides: the origins' rows are collected, and both alternatives wait for them."""
+    for side in graph.small_sides:
+        target = fetches[side.target]
+        choice = Choice(side, target.request, run.dialects[target.request.source], scope)
+        for origin, rows in choice.rows.items():
+            fetches[origin].feed_rows(rows)
+        for fragment in (side.target, *side.instead):
+            fetches[fragment].await_choice(choice)
+
+
 def _report(request: Request, run: Run) -> SourceReport:
     return SourceReport(
         request.fragment, request.source, run.kinds[request.source], str(request.sql), embedded=request.embedded
@@ -198,7 +211,10 @@ def _begin_sessions(graph: RequestGraph, pool: InstancePool, run: Run, scope: Ca
     With the instance, which is taken before, nobody can hold what another waits for while he waits for him. Connecting
     itself happens in the requests' threads, at all sources at once.
     """
-    counts = Counter(request.source for request in graph.requests if not (request.embedded or request.idle))
+    chosen = {side.target for side in graph.small_sides}  # in the place of others, which then are not asked
+    asked = [request for request in graph.requests if not (request.embedded or request.idle)]
+    counts = Counter(request.source for request in asked if request.fragment not in chosen)
+    counts.update({request.source: 1 for request in asked if not counts[request.source]})
     for source in sorted(counts):
         context = ReadContext(
             run.report.query_id,

@@ -12,6 +12,7 @@ from hanse.execute.cancel import CancelScope
 from hanse.execute.keys import ShippedKeys
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import SourceReport
+from hanse.execute.small_sides import Choice, CollectedRows
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
 from hanse.spi.arrow import wire_schema
@@ -41,6 +42,8 @@ class Fetch:
         self._elapsed = elapsed
         self._feeds: list[ShippedKeys] = []
         self._awaits: dict[int, tuple[ShippedKeys, Dialect]] = {}
+        self._rows: list[CollectedRows] = []
+        self._choice: Choice | None = None
 
     def feed(self, keys: ShippedKeys) -> None:
         """Collect keys from what is fetched."""
@@ -49,6 +52,19 @@ class Fetch:
     def await_keys(self, keys: ShippedKeys, dialect: Dialect) -> None:
         """Fetch only when these keys are known."""
         self._awaits[keys.hole.id] = (keys, dialect)
+
+    def feed_rows(self, rows: CollectedRows) -> None:
+        """Collect the rows that are fetched, as long as they are few."""
+        self._rows.append(rows)
+
+    def await_choice(self, choice: Choice) -> None:
+        """Fetch only if this is the alternative that is chosen."""
+        self._choice = choice
+
+    @property
+    def _collecting(self) -> tuple[ShippedKeys | CollectedRows, ...]:
+        """What others wait for."""
+        return (*self._feeds, *self._rows)
 
     def start(self, session: Session | None, parameters: tuple[Literal, ...]) -> threading.Thread:
         """Begin in a thread of its own, which ends with the stream, an error, or the query. A request that is idle needs
@@ -71,8 +87,8 @@ class Fetch:
                 report.snapshot = session.snapshot
                 self._pass_on(batches)
                 report.snapshot = session.snapshot
-            for keys in self._feeds:
-                keys.finish()
+            for feed in self._collecting:
+                feed.finish()
             report.last_row_ms = self._elapsed()
             report.finished = True
             self.queue.finish()
@@ -96,8 +112,9 @@ class Fetch:
         """The request with its keys; None if there are none, so that nothing need be asked."""
         if self.request.idle:
             return None
-        if not self._awaits:
-            return self.request
+        request = self.request if self._choice is None else self._choice.of(self.request)
+        if request is None or not self._awaits:
+            return request
         found = {id: Filling(keys.hole, keys.wait()) for id, (keys, _) in self._awaits.items()}
         for keys, _ in self._awaits.values():
             if keys.is_over_cap:
@@ -117,7 +134,9 @@ class Fetch:
             keys.add(batch.column(self.schema.get_field_index(f"c{keys.hole.column}")))
             if self.queue.bytes > COLLECT_BYTES_MAX:
                 keys.give_up()
-        self.queue.put(batch, wait=all(keys.decided for keys in self._feeds))
+        for rows in self._rows:
+            rows.add(batch)
+        self.queue.put(batch, wait=all(feed.decided for feed in self._collecting))
 
     def _account(self, batch: pa.RecordBatch) -> None:
         if batch.schema != self.schema:

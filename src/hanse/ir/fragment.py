@@ -39,6 +39,8 @@ class Fragment:
     decisions: tuple[Decision, ...] = ()
     estimate: Estimate | None = field(default=None, compare=False)
     """None: nobody has estimated."""
+    ranges: tuple[str, ...] = field(default=(), compare=False)
+    """Its statement is divided by these conditions on its one table (``Table.ranges``); empty: it is one statement."""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -79,6 +81,20 @@ class Hole:
 
 
 @dataclass(frozen=True, slots=True)
+class SmallSide:
+    """Rows that run time writes into a query: those of the ``origins`` stand in the text of ``target`` as tables, if they are
+    few, and it answers in the place of the fragments ``instead``, which are not read then. Else these are, and it is not."""
+
+    target: int
+    origins: tuple[int, ...]
+    instead: tuple[int, ...]
+    rows_max: int
+    """Of each origin."""
+    bytes_max: int
+    """Of all, as SQL."""
+
+
+@dataclass(frozen=True, slots=True)
 class FragmentGraph:
     """All fragments and the coordinator's plan, whose leaves are ``FragmentScan``s, ``Values`` and table functions."""
 
@@ -88,3 +104,6 @@ class FragmentGraph:
     """Why operators stayed at the coordinator, where no fragment is to blame."""
     holes: tuple[Hole, ...] = ()
     """Edges from fragment to fragment, without a cycle."""
+    small_sides: tuple[SmallSide, ...] = ()
+    """Further edges, from origins to targets and to those that are read instead. The plan of a target reads its origins by
+    ``FragmentScan``; the coordinator's takes the rows of both alternatives, of which one yields none."""

@@ -1,12 +1,12 @@
 """What render yields: text with holes for every source and for the coordinator. Execution fills holes, never writes SQL."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hanse.errors import InternalError
 from hanse.ir.expr import Column, Parameter
-from hanse.ir.fragment import Hole
+from hanse.ir.fragment import Hole, SmallSide
 from hanse.ir.sharding import Home, Route
 from hanse.ir.tables import Collation, Table
 from hanse.ir.types import Type
@@ -31,10 +31,22 @@ class KeyHole:
 
 
 @dataclass(frozen=True, slots=True)
-class SqlText:
-    """SQL in which ``parts`` alternate between text and holes: a user's parameter, or a condition on shipped keys."""
+class RowsHole:
+    """The rows of another fragment as a table, which execution fills as the source's dialect spells it (``Dialect.rows``)."""
 
-    parts: tuple[str | Parameter | KeyHole, ...]
+    fragment: int
+    names: tuple[str, ...]
+    types: tuple[Type, ...]
+
+
+Part = str | Parameter | KeyHole | RowsHole
+
+
+@dataclass(frozen=True, slots=True)
+class SqlText:
+    """SQL in which ``parts`` alternate between text and holes: a user's parameter, a condition on shipped keys, or rows."""
+
+    parts: tuple[Part, ...]
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -43,19 +55,23 @@ class SqlText:
 
     def spelled(self, spell: Callable[[Parameter], str]) -> str:
         """The whole text, with every parameter spelt; conditions on keys must have been filled."""
-        if any(isinstance(part, KeyHole) for part in self.parts):
-            raise InternalError("a condition on keys was not filled before its statement was sent")
+        if any(isinstance(part, KeyHole | RowsHole) for part in self.parts):
+            raise InternalError("a condition on keys, or a table of rows, was not filled before its statement was sent")
         return "".join(spell(part) if isinstance(part, Parameter) else str(part) for part in self.parts)
 
     def filled(self, spell: Callable[[KeyHole], str]) -> "SqlText":
         """The text with every condition on keys spelt."""
         return SqlText(tuple(spell(part) if isinstance(part, KeyHole) else part for part in self.parts))
 
+    def with_rows(self, texts: Mapping[int, str]) -> "SqlText":
+        """The text with the rows of other fragments, by fragment."""
+        return SqlText(tuple(texts[part.fragment] if isinstance(part, RowsHole) else part for part in self.parts))
+
     def __str__(self) -> str:
         return "".join(map(_shown, self.parts))
 
 
-def _shown(part: str | Parameter | KeyHole) -> str:
+def _shown(part: Part) -> str:
     match part:
         case str():
             return part
@@ -63,6 +79,8 @@ def _shown(part: str | Parameter | KeyHole) -> str:
             return f"${part.index + 1}"
         case KeyHole():
             return f"{part.operand} IN (:k{part.hole})"
+        case RowsHole():
+            return f":f{part.fragment}({', '.join(part.names)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +112,9 @@ class Request:
     idle: bool = False
     """Run time has found that it would yield nothing: it is not sent."""
     more: tuple[SqlText, ...] = ()
-    """Further statements of the same shape, under the same snapshot, whose rows follow: keys in several batches. Only for
-    sources whose dialect says ``KeyCosts.batches``."""
+    """Further statements of the same shape, under the same snapshot, whose rows are part of the answer, in any order: keys in
+    several batches, ranges of a large table. Only for sources whose dialect says ``KeyCosts.batches``, or whose tables
+    have ranges."""
 
     @property
     def statements(self) -> tuple[SqlText, ...]:
@@ -116,10 +135,13 @@ class RequestGraph:
     sql: SqlText | None
     direct: int | None = None
     holes: tuple[Hole, ...] = ()
+    small_sides: tuple[SmallSide, ...] = ()
 
     def size(self) -> int:
         """About how many bytes the graph takes, without the tables that it shares with its snapshot."""
-        texts = [request.sql for request in self.requests] + ([] if self.sql is None else [self.sql])
+        texts = [sql for request in self.requests for sql in request.statements] + (
+            [] if self.sql is None else [self.sql]
+        )
         columns = len(self.columns) + sum(len(request.columns) for request in self.requests)
         pieces = sum(len(text.parts) for text in texts)
         return 2_000 + sum(len(str(text)) for text in texts) + 200 * columns + 300 * pieces

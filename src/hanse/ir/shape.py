@@ -23,6 +23,11 @@ def shape(graph: FragmentGraph) -> str:
     for fragment in graph.fragments:
         lines += [f"f{fragment.id} @{fragment.source}:", _indented(tree(fragment.plan, masked=True))]
         lines += [f"  keys k{hole.id} <- f{hole.origin}" for hole in graph.holes if hole.target == fragment.id]
+        lines += [
+            f"  rows <- {' '.join(f'f{id}' for id in side.origins)}"
+            for side in graph.small_sides
+            if side.target == fragment.id
+        ]
     return "\n".join(lines)
 
 

@@ -123,6 +123,9 @@ class Table:
     """The columns of each index by which the source finds rows, in order."""
     statistics: TableStatistics | None = field(default=None, compare=False, repr=False)
     """None: the source has none. Two tables that differ in this alone are the same table."""
+    ranges: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    """Conditions in the source's SQL, of which every row of the table meets exactly one, at any time: so it may be read in
+    parts at once. Empty: it may not, or had better not."""
     sharding: Sharding | None = field(default=None, compare=False, repr=False)
     """Its shards, if the table is a logical one: ``optimize`` puts what is physical in its place."""
     home: Home | None = field(default=None, compare=False, repr=False)

@@ -48,8 +48,9 @@ class Profile:
 class Estimator:
     """Estimates for the operators of one statement."""
 
-    def __init__(self) -> None:
-        """Know nothing yet."""
+    def __init__(self, fragments: Mapping[int, p.Plan] | None = None) -> None:
+        """Know nothing yet but the plans of fragments, by number, whose rows other plans read."""
+        self._fragments = fragments or {}
         self._kept: list[p.Plan] = []
         """Keeps every operator alive whose identity is a key below."""
         self._profiles: dict[int, Profile] = {}
@@ -175,6 +176,8 @@ class Estimator:
 
     def _passed(self, plan: p.Plan) -> Profile:
         """Operators that keep their rows."""
+        if isinstance(plan, p.FragmentScan) and plan.fragment in self._fragments:
+            return self.profile(self._fragments[plan.fragment])
         return self.profile(plan.inputs[0]) if plan.inputs else Profile(ROWS, True)
 
     def _filter(self, plan: p.Filter) -> Profile:
@@ -384,7 +387,7 @@ class Estimator:
 
 def estimated(graph: FragmentGraph) -> FragmentGraph:
     """The graph with what each of its fragments is expected to yield."""
-    estimator = Estimator()
+    estimator = Estimator({fragment.id: fragment.plan for fragment in graph.fragments})
     fragments = []
     for fragment in graph.fragments:
         plan = fragment.plan

@@ -6,6 +6,7 @@ from functools import reduce
 
 from hanse.ir import expr as e
 from hanse.ir import plan as p
+from hanse.ir.request import RowsHole
 from hanse.ir.tables import Collation
 from hanse.ir.walk import free
 from hanse.render.block import WORST, Block, Branch, Value
@@ -21,6 +22,8 @@ class Relation:
     sql: str
     columns: tuple[str, ...]
     plan: p.Plan | None = None
+    collations: tuple[Collation, ...] = ()
+    """How the columns compare; empty: nothing is known of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Relations(Core):
     def __init__(self, dialect: Dialect, merge: bool = True, fragments: Mapping[int, Relation] | None = None) -> None:
         super().__init__(dialect, merge)
         self.fragments = dict(fragments or {})
+        self.within = ""
+        """A condition on the rows of every table that is read."""
         self._ctes: dict[str, _Cte] = {}
         self._cte_count = 0
         self._inside_recursion = 0
@@ -62,11 +67,13 @@ class Relations(Core):
             if facts.read_as is not None:
                 sql, firm = template(facts.read_as).fill([(sql, firm)])
             values[column.id] = Value(sql, column.type, firm, facts.collation, plain=True)
-        return self.from_relation(self.marks.foreign(plan.table.relation), values, alias)
+        block = self.from_relation(self.marks.foreign(plan.table.relation), values, alias)
+        block.where = [self.marks.foreign(self.within)] if self.within else []
+        return block
 
     def fragment_scan(self, plan: p.FragmentScan) -> Block:
         """The rows of a fragment: those that arrive, or its own plan where the coordinator reads the source in place."""
-        relation = self.fragments[plan.fragment]
+        relation = self.fragments.get(plan.fragment) or self.rows_of(plan)
         if relation.plan is not None:
             block = self.below(relation.plan)
             if block.branches:
@@ -74,7 +81,17 @@ class Relations(Core):
             ids = [column.id for column in relation.plan.columns]
             block.values = {new.id: block.values[old] for new, old in zip(plan.outputs, ids, strict=True)}
             return block
-        return self._named(relation.sql, relation.columns, plan.outputs, None)
+        like = tuple(
+            Value("", c.type, collation=known) for c, known in zip(plan.outputs, relation.collations, strict=False)
+        )
+        return self._named(relation.sql, relation.columns, plan.outputs, like or None)
+
+    def rows_of(self, plan: p.FragmentScan) -> Relation:
+        """What stands in a source's own SQL for the rows of another fragment: a table that run time fills."""
+        names = tuple(f"c{column.id}" for column in plan.outputs)
+        types = tuple(column.type for column in plan.outputs)
+        collations = tuple(self.dialect.row_collation(type) or WORST for type in types)
+        return Relation(f"({self.marks.rows(RowsHole(plan.fragment, names, types))})", names, None, collations)
 
     def share(self, relation: Relation) -> Relation:
         """The relation as a CTE of the statement, so that several places read it while it is read once."""

@@ -25,7 +25,9 @@ def render(
     columns: tuple[Column, ...],
 ) -> RequestGraph:
     """Everything that execution needs, as text; ``columns`` are those of the answer, by position."""
-    feeding = {hole.origin for hole in graph.holes}  # their keys are needed before the coordinator's statement runs
+    # their keys or rows are needed before the coordinator's statement runs
+    feeding = {hole.origin for hole in graph.holes}
+    feeding |= {id for side in graph.small_sides for id in side.origins}
     requests = tuple(
         _request(
             fragment,
@@ -37,7 +39,8 @@ def render(
     direct = _direct(graph, requests)
     if direct is not None:
         return RequestGraph(requests, columns, None, direct)
-    return RequestGraph(requests, columns, _coordinator(graph, requests, dialects, coordinator), holes=graph.holes)
+    sql = _coordinator(graph, requests, dialects, coordinator)
+    return RequestGraph(requests, columns, sql, holes=graph.holes, small_sides=graph.small_sides)
 
 
 def _request(fragment: Fragment, dialect: Dialect, embedded: bool) -> Request:
@@ -54,6 +57,9 @@ def _request(fragment: Fragment, dialect: Dialect, embedded: bool) -> Request:
     if route is not None:
         there = destinations(fragment.plan, route, request.sql, dialect)
         return replace(request, route=route, destinations=there)
+    if fragment.ranges and not embedded:
+        first, *others = (write(fragment.plan, dialect, within=within) for within in fragment.ranges)
+        request = replace(request, sql=first, more=tuple(others))
     homes = tuple(dict.fromkeys(deciding(fragment.plan)))
     return replace(request, homes=homes) if homes and not embedded else request
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from hanse.errors import InternalError
 from hanse.ir.expr import Parameter
-from hanse.ir.request import KeyHole, SqlText
+from hanse.ir.request import KeyHole, Part, RowsHole, SqlText
 from hanse.spi.dialect import PLACE
 
 LOGIC, LOOSE, TIGHT = 0, 1, 2
@@ -186,12 +186,12 @@ class Marks:
     """What must not be looked into while text is built: holes, foreign text, and names of tables not yet decided on."""
 
     def __init__(self) -> None:
-        self._kept: list[_Text | Parameter | KeyHole] = []
+        self._kept: list[_Text | Parameter | KeyHole | RowsHole] = []
         self._hidden: dict[str, str] = {}
         self.qualified = False
         """Whether columns are written with their table's alias; known only when all is written."""
 
-    def _keep(self, what: _Text | Parameter | KeyHole, frame: str = MARK) -> str:
+    def _keep(self, what: _Text | Parameter | KeyHole | RowsHole, frame: str = MARK) -> str:
         self._kept.append(what)
         return f"{frame}{len(self._kept) - 1}{frame}"
 
@@ -201,6 +201,10 @@ class Marks:
 
     def keys(self, hole: KeyHole) -> str:
         """A mark for a condition on keys; its operand may hold marks."""
+        return self._keep(hole)
+
+    def rows(self, hole: RowsHole) -> str:
+        """A mark for the rows of another fragment."""
         return self._keep(hole)
 
     def hidden(self, sql: str, repeatable: bool) -> str:
@@ -224,7 +228,7 @@ class Marks:
 
     def resolve(self, text: str) -> SqlText:
         """Put everything back: text and holes in turn."""
-        parts: list[str | Parameter | KeyHole] = []
+        parts: list[Part] = []
         texts: list[str] = []
 
         def flush() -> None:
@@ -241,13 +245,13 @@ class Marks:
         flush()
         return SqlText(tuple(parts))
 
-    def _pieces(self, text: str) -> Iterator[str | Parameter | KeyHole]:
+    def _pieces(self, text: str) -> Iterator[Part]:
         for place, piece in enumerate(_MARK.split(text)):
             if place % 2 == 0:
                 yield piece
                 continue
             kept = self._kept[int(piece)]
-            if isinstance(kept, Parameter):
+            if isinstance(kept, Parameter | RowsHole):
                 yield kept
             elif isinstance(kept, KeyHole):
                 yield replace(kept, operand="".join(map(str, self._pieces(kept.operand))))

@@ -18,12 +18,15 @@ from hanse.spi.dialect import Dialect
 ON = "DISTINCT ON"
 
 
-def write(plan: p.Plan, dialect: Dialect, fragments: Mapping[int, Relation] | None = None) -> SqlText:
-    """The plan as one statement, its columns by position; ``fragments`` says what stands for each FragmentScan.
+def write(plan: p.Plan, dialect: Dialect, fragments: Mapping[int, Relation] | None = None, within: str = "") -> SqlText:
+    """The plan as one statement, its columns by position; ``fragments`` says what stands for each FragmentScan, ``within``
+    is a condition in the source's SQL on the rows of its one table.
 
     Raises InternalError if the plan holds something that the dialect cannot spell: split asks the same tables before.
     """
-    return Writer(dialect, fragments=fragments).statement(plan)
+    writer = Writer(dialect, fragments=fragments)
+    writer.within = within
+    return writer.statement(plan)
 
 
 class Writer(Joins):

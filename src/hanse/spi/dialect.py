@@ -194,6 +194,27 @@ class Dialect:
             return str(value)
         return self.literal(Literal(type, value))
 
+    rows_max: ClassVar[int] = 0
+    """As many rows as may stand in a statement as a table; 0: none."""
+    row_kinds: ClassVar[frozenset[Kind]] = KEYS
+    """Types of the columns that such a table may have: a constant of each is exactly the value."""
+
+    def row_collation(self, type: Type) -> Collation | None:
+        """How a column of that type compares in such a table; None if it may have none."""
+        return Collation() if self.rows_max and type.kind in self.row_kinds else None
+
+    def rows(self, names: Sequence[str], types: Sequence[Type], rows: Sequence[Sequence[Any]]) -> str | None:
+        """Rows, of which there are some, as a table in FROM whose columns have these names; it follows upon an opening
+        parenthesis. None if the source has no such value."""
+        spelt: list[str] = []
+        for row in rows:
+            cells = [self.literal(Literal(type, value)) for type, value in zip(types, row, strict=True)]
+            if None in cells:
+                return None
+            spelt.append(f"({', '.join(map(str, cells))})")
+        columns = ", ".join(f"column{place} AS {name}" for place, name in enumerate(names, 1))
+        return f"SELECT {columns} FROM (VALUES {', '.join(spelt)}) AS v"
+
     def key_part(self, arg: Operand, low: Any, high: Any) -> str | None:  # noqa: ARG002  # none is needed here
         """A condition beside ``keys`` under which a row belongs to one part of the keys only, that from ``low`` to ``high``
         in our order: where several keys are equal to the source, each of their parts would yield the same row. The empty

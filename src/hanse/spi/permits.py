@@ -59,6 +59,23 @@ class Permits:
                 return True
             self._changed.wait(min(POLL_SECONDS, left))
 
+    def take_free(self, count: int, leave: int) -> int:
+        """Take up to ``count`` permits of those that are free at this moment, so that ``leave`` stay free; returns how many.
+
+        None where somebody waits: who takes more without waiting must take it from nobody.
+        """
+        with self._changed:
+            if self._closed or self._waiting:
+                return 0
+            taken = max(0, min(count, self._free - leave))
+            self._free -= taken
+            return taken
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody waits for permits."""
+        return bool(self._waiting)
+
     def give_back(self, count: int = 1) -> None:
         """Let others have ``count`` permits."""
         with self._changed:

@@ -22,9 +22,10 @@ _CONSTANT = Fact(BYTEWISE)
 Facts = dict[int, Fact]
 
 
-def facts_of(plan: p.Plan) -> Facts:
-    """The facts of every column in the plan, subqueries included; a column that is missing is UNKNOWN."""
-    found: Facts = {}
+def facts_of(plan: p.Plan, known: Facts | None = None) -> Facts:
+    """The facts of every column in the plan, subqueries included, beside those that are known already; a column that is
+    missing is UNKNOWN."""
+    found: Facts = dict(known or {})
     _collect(plan, found, {})
     return found
 

@@ -19,12 +19,14 @@ from hanse.ir.tables import Verdict
 from hanse.ir.walk import expressions, free, map_expressions, map_subqueries, subqueries, used, with_inputs
 from hanse.spi.snapshot import SourceCatalog
 from hanse.split.bare import bare_scans
-from hanse.split.facts import facts_of
+from hanse.split.facts import Facts, facts_of
 from hanse.split.operators import join_refuses, refuses
 from hanse.split.placement import Placed, Remote, sources_of
+from hanse.split.ranges import in_ranges
 from hanse.split.residuals import narrowed, revealed
 from hanse.split.shipping import ship_keys
 from hanse.split.sizes import Sizes
+from hanse.split.small_sides import ship_rows
 from hanse.split.verdict import Judge
 from hanse.split.words import name_of, name_of_operator
 
@@ -46,6 +48,8 @@ def split(
     graph = _Splitter(plan, sources).run() if pushdown else bare_scans(plan)
     if pushdown and key_shipping != "off":
         graph = ship_keys(graph, sources, key_shipping == "force", sizes)
+        graph = ship_rows(graph, sources, key_shipping == "force", sizes, _whole_at)
+    graph = in_ranges(graph, sizes) if pushdown else graph
     check(graph.coordinator)
     kept = set(obligations(graph.coordinator))
     for fragment in graph.fragments:
@@ -64,6 +68,15 @@ def runs_there(plan: p.Plan, sources: Mapping[str, SourceCatalog]) -> bool:
     return isinstance(placed, Remote) and not placed.residual
 
 
+def _whole_at(
+    plan: p.Plan, source: str, sources: Mapping[str, SourceCatalog], known: Facts
+) -> tuple[p.Plan, tuple[Decision, ...]] | None:
+    """The plan as the source runs it as a whole and exactly, if it can, with what was decided; ``known`` are the facts of
+    what its FragmentScans yield, whose rows will stand in the query."""
+    whole = _Splitter(plan, sources, known).tried(plan, source, set())
+    return (whole.plan, whole.decisions) if isinstance(whole, Remote) else None
+
+
 class _Stays(Exception):
     """While a subplan is tried as a whole: something in it would have to be cut."""
 
@@ -71,10 +84,10 @@ class _Stays(Exception):
 class _Splitter:
     """One cut of one plan."""
 
-    def __init__(self, plan: p.Plan, sources: Mapping[str, SourceCatalog]) -> None:
+    def __init__(self, plan: p.Plan, sources: Mapping[str, SourceCatalog], known: Facts | None = None) -> None:
         self.root = plan
         self.sources = sources
-        self.facts = facts_of(plan)
+        self.facts = facts_of(plan, known)
         self.fragments: list[Fragment] = []
         self.decisions: list[Decision] = []
         self.trial = False
@@ -119,6 +132,8 @@ class _Splitter:
                 return Remote(home, node) if home else node
             case p.Values() | p.TableFunction():
                 return self.leaf(node)
+            case p.FragmentScan() if self.home:
+                return Remote(self.home, node)  # rows of another fragment, which are written into the query
             case p.Sort() if not ordered:
                 return self.place(node.input, needed)
         return self.single(node, needed)

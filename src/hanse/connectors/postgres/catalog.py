@@ -9,10 +9,11 @@ from typing import Any
 import psycopg
 
 from hanse.connectors.postgres import queries, statistics
+from hanse.connectors.postgres.options import Options
 from hanse.connectors.postgres.types import Policy, Reading, ServerType, reading
+from hanse.connectors.shared.scans import ParallelScans, cuts
 from hanse.ir.tables import Collation, HiddenColumn, Table, TableColumn
 from hanse.ir.types import TEXTS, Kind
-from hanse.spi.connector import TableFilter
 
 VIEWS = frozenset({"v", "m"})
 CODEPOINT_LOCALES = frozenset({"C", "POSIX"})
@@ -80,10 +81,10 @@ def _collation(row: tuple[Any, ...], server: Server) -> Collation:
     return Collation(name, deterministic, sorted_by_bytes and server.encoding in CODEPOINT_ENCODINGS)
 
 
-def tables(source: str, facts: Facts, policy: Policy, wanted: TableFilter) -> tuple[Table, ...]:
-    """The tables that the filter lets through; what may not be read has its columns hidden, with the reason."""
-    shown = (row for row in facts.tables if _matches(row[1], wanted.schemas) and _named(row, wanted.tables))
-    return tuple(_table(source, facts, policy, row) for row in shown)
+def tables(source: str, facts: Facts, policy: Policy, options: Options) -> tuple[Table, ...]:
+    """The tables that the options let through; what may not be read has its columns hidden, with the reason."""
+    shown = (row for row in facts.tables if _matches(row[1], options.schemas) and _named(row, options.tables))
+    return tuple(_table(source, facts, policy, options.parallel_scans, row) for row in shown)
 
 
 def _matches(name: str, patterns: list[str]) -> bool:
@@ -94,8 +95,8 @@ def _named(row: tuple[Any, ...], patterns: list[str]) -> bool:
     return _matches(row[2], patterns) or _matches(f"{row[1]}.{row[2]}", patterns)
 
 
-def _table(source: str, facts: Facts, policy: Policy, row: tuple[Any, ...]) -> Table:
-    oid, schema, name, kind, comment, estimate, live, usable, _ = row
+def _table(source: str, facts: Facts, policy: Policy, scans: ParallelScans, row: tuple[Any, ...]) -> Table:
+    oid, schema, name, kind, comment, estimate, live, usable, _, pages = row
     shown: list[TableColumn] = []
     hidden: list[HiddenColumn] = []
     for column in facts.columns.get(oid, ()):
@@ -124,6 +125,7 @@ def _table(source: str, facts: Facts, policy: Policy, row: tuple[Any, ...]) -> T
         tuple(key for key in known.foreign_keys.get(oid, ()) if visible.issuperset(key.columns)),
         tuple(names for names in known.indexes.get(oid, ()) if visible.issuperset(names)),
         statistics.statistics(known, oid, count, {column.name: column.type for column in shown}),
+        page_ranges(pages, count, scans),
     )
 
 
@@ -155,6 +157,17 @@ def _comparison(facts: Facts, found: Reading, collation: int) -> Collation:
     if found.collates:
         return facts.collations.get(collation, Collation())
     return facts.server.default_collation
+
+
+def page_ranges(pages: int | None, count: int | None, scans: ParallelScans) -> tuple[str, ...]:
+    """Conditions that divide a heap of so many pages and rows by its pages, the last one open, for the table may have grown
+    since it was counted; empty if it is to be read by one statement. Under one snapshot no row is in two places."""
+    starts = [] if pages is None or count is None else cuts(pages, count, scans)
+    if not starts:
+        return ()
+    low = ("", *(f"ctid >= '({page},0)'::tid" for page in starts))
+    high = (*(f"ctid < '({page},0)'::tid" for page in starts), "")
+    return tuple(" AND ".join(filter(None, ends)) for ends in zip(low, high, strict=True))
 
 
 def rows(estimate: float | None, live: int | None, version: int) -> int | None:

@@ -86,6 +86,7 @@ class PostgresConnector:
             self._settings,
             self._options.fetch_bytes,
             self._dialect,
+            self._options.parallel_scans.connections,
         )
         return PostgresSession(server, context)
 

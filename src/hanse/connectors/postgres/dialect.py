@@ -7,7 +7,7 @@ from hanse.connectors.postgres import functions, literals, sampling
 from hanse.connectors.postgres.aggregates import AGGREGATES, WINDOWS
 from hanse.connectors.postgres.functions import holds_text, in_c
 from hanse.ir.expr import Literal
-from hanse.ir.tables import Table
+from hanse.ir.tables import Collation, Table
 from hanse.ir.types import DATETIMES, FLOATS, SIGNED, TEXTS, Kind, Type
 from hanse.spi.dialect import KEYS, Dialect, Operand, Rule, Rules
 from hanse.spi.keys import KeyCosts
@@ -53,6 +53,11 @@ class PostgresDialect(Dialect):
     to 0.9 s, 50,000 keys that find ten rows each 0.7 s.
     One array is better than several: without an index each statement would scan, with one the planner has a choice."""
 
+    rows_max: ClassVar[int] = 1000
+    row_kinds: ClassVar[frozenset[Kind]] = (KEYS | FLOATS | {Kind.BOOLEAN, Kind.TIME}) & literals.TYPE_NAMES.keys() | {
+        Kind.DECIMAL
+    }
+
     def __init__(self, is_unicode: bool = True) -> None:
         """``is_unicode``: the database's encoding is UTF-8, so that its bytes sort as code points do."""
         self._is_unicode = is_unicode
@@ -75,6 +80,12 @@ class PostgresDialect(Dialect):
         name = self.type_name(target)
         known = arg.type.kind is Kind.NULL or (arg.type.kind, target.kind) in CASTS
         return None if safe or name is None or not known else Rule(f"CAST({{0}} AS {name})")
+
+    def row_collation(self, type: Type) -> Collation | None:
+        """Text has the database's own collation, which tells apart what differs; in other encodings some has no place."""
+        if type.kind is Kind.TEXT:
+            return Collation("default", equal_is_bytewise=True) if self._is_unicode else None
+        return super().row_collation(type)
 
     def key_list(self, arg: Operand, keys: Sequence[Any]) -> str:
         """As one constant, an array: the server looks it up in a hash table, and plans it without regard to its length.

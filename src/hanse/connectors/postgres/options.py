@@ -8,6 +8,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
+from hanse.connectors.shared.scans import ParallelScans
 from hanse.ir.types import Decimal, decimal
 from hanse.spi.connector import ServerOptions
 
@@ -56,6 +57,8 @@ class Options(ServerOptions):
     """How long a statement waits for one of them."""
     fetch_bytes: int = Field(default=4 << 20, ge=1024)
     """About how large a batch gets, in bytes."""
+    parallel_scans: ParallelScans = ParallelScans()
+    """Whether and when one large table is read by several connections at once."""
     numeric: str = "decimal(38,18)"
     """How ``numeric`` without precision is read: a decimal type, or ``text``."""
     infinity: Literal["error", "null", "clamp"] = "error"

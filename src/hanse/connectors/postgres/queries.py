@@ -14,13 +14,16 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, obj_description(c.oid, 'pg_
           FROM pg_partition_tree(c.oid) AS tree JOIN pg_class AS leaf ON leaf.oid = tree.relid WHERE tree.isleaf)
        ELSE c.reltuples END::float8,
        pg_stat_get_live_tuples(c.oid),
-       has_schema_privilege(n.oid, 'USAGE'), has_table_privilege(c.oid, 'SELECT')
-FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+       has_schema_privilege(n.oid, 'USAGE'), has_table_privilege(c.oid, 'SELECT'),
+       CASE WHEN c.relkind IN ('r', 'm') AND m.amname = 'heap' AND NOT c.relhassubclass AND NOT c.relrowsecurity
+                 AND has_table_privilege(c.oid, 'SELECT') THEN c.relpages END
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace LEFT JOIN pg_am AS m ON m.oid = c.relam
 WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition
   AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
 ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
 """
-"""One row per relation that people name: partitions are part of their parent."""
+"""One row per relation that people name: partitions are part of their parent. The last column is the number of pages where
+rows can be told apart by their place: in a heap of its own, all of which we may read."""
 
 COLUMNS = """
 SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, a.attndims::int4, a.attcollation, NOT a.attnotnull,

@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,9 @@ from hanse.connectors.postgres.dialect import PostgresDialect
 from hanse.connectors.postgres.errors import FAILURES, sqlstate, translate
 from hanse.connectors.postgres.running import Running
 from hanse.connectors.postgres.wire import Decoder, label, statement
+from hanse.connectors.postgres.work import AT_ONCE_MS, Work
 from hanse.connectors.shared.lanes import Lanes
+from hanse.connectors.shared.merging import Merged, Put
 from hanse.connectors.shared.pool import Lease, Pool
 from hanse.errors import Cancelled, HanseError, InvalidValue, SourceUnreachable
 from hanse.ir.expr import Literal, Parameter
@@ -41,6 +43,8 @@ class Server:
     settings: Mapping[str, str]
     fetch_bytes: int
     dialect: PostgresDialect
+    scan_connections: int = 1
+    """As many as may read one table at once."""
 
 
 class PostgresSession:
@@ -83,16 +87,27 @@ class PostgresSession:
             self._count_answer()
 
     def _batches(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
-        """The answer, on a connection that the session may use."""
+        """The answer, on a connection that the session may use, or on several."""
         labels = [label(column, request.tables) for column in request.columns]
-        spelt = [self._spelled(sql, parameters) for sql in request.statements]
+        spelt = [statement(self._spelled(sql, parameters), request.columns, labels) for sql in request.statements]
         decoder = Decoder(self._server.source, request.columns, labels)
-        running = self._start()
+        large = [table.relation for table in request.tables if table.ranges]
+        more = self._spare(len(spelt) - 1) if large else 0
+        if more:
+            yield from self._at_once(Work(spelt, large), decoder, more)
+        else:
+            yield from self._one_by_one(self._start(), iter(spelt), decoder)
+
+    def _one_by_one(
+        self, running: Running, statements: Iterator[str], decoder: Decoder, last: Callable[[], object] = lambda: None
+    ) -> Generator[pa.RecordBatch]:
+        """The rows of statements that share a transaction, which ends with them, after ``last`` is done."""
         finished = False
         try:
-            for sql in spelt:
-                for batch in running.batches(statement(sql, request.columns, labels)):
+            for sql in statements:
+                for batch in running.batches(sql):
                     yield from self._slices(decoder.decode(batch))
+            last()
             self._check(running)
             self._give_back(running)
             finished = True
@@ -101,6 +116,60 @@ class PostgresSession:
         finally:
             if not finished:
                 self._drop(running)
+
+    # one request on several connections: see shared.merging and the ADR on parallel scans
+
+    def _spare(self, wanted: int) -> int:
+        """Further connections for a request, of those that nobody wants now; with them, its statements share a snapshot."""
+        if wanted < 1 or self._lanes is not None:
+            return 0
+        more = self._lease.grow(min(wanted, self._server.scan_connections - 1))
+        if more and self._holder is None:
+            self._holder = self._server.controls.lease(1, self._context.is_ended)
+        return more
+
+    def _at_once(self, work: Work, decoder: Decoder, more: int) -> Iterator[pa.RecordBatch]:
+        """The rows of all statements. One connection is in its transaction, and so holds the table's lock, from before the
+        first statement until after the last: else somebody could rewrite the table in between, and rows would move from
+        one range into another. The others come when that lock is held; one that does not get it at once is not needed."""
+        merged = Merged(f"hanse-postgres-{self._server.source}", 2 * (more + 1))
+        mine: list[Running] = []
+
+        def read(running: Running, statements: Iterator[str], put: Put, last: Callable[[], object]) -> None:
+            mine.append(running)
+            with contextlib.closing(self._one_by_one(running, statements, decoder, last)) as batches:
+                for batch in batches:
+                    put(batch)
+
+        def first(put: Put) -> None:
+            running = self._start(work.lock())
+            for _ in range(more):
+                merged.start(another)
+            read(running, iter(work), put, merged.wait_for_others)
+
+        def another(put: Put) -> None:
+            try:
+                running = self._start_another(work)
+                if running is not None:
+                    read(running, work.while_unwanted(self._lease), put, lambda: None)
+            finally:
+                self._lease.shrink(1)
+
+        merged.start(first)
+        try:
+            yield from merged
+        finally:
+            merged.stop()
+            if merged.producing:
+                self._end(mine)
+                merged.wait(CANCEL_SECONDS)
+
+    def _start_another(self, work: Work) -> Running | None:
+        """A further connection that holds the tables' locks too; None if it cannot have that at once."""
+        try:
+            return self._start(work.lock(AT_ONCE_MS, self._server.settings["lock_timeout"]))
+        except HanseError:
+            return None
 
     def _count_answer(self) -> None:
         """After the last answer others may have the connections, however long the query goes on."""
@@ -129,9 +198,9 @@ class PostgresSession:
             raise InvalidValue(message, source=self._server.source)
         return text
 
-    def _start(self) -> Running:
+    def _start(self, lock: str = "") -> Running:
         """A connection in a transaction of ours; an idle one that the server has closed meanwhile is replaced."""
-        begin = self._begin()
+        begin = self._begin() + lock
         while True:
             connection, used = self._lease.connection()
             running = Running(connection, self._server.fetch_bytes)
@@ -158,7 +227,7 @@ class PostgresSession:
         return translate(failure, self._server.source, cancelled)
 
     def _begin(self) -> str:
-        snapshot = self._shared_snapshot() if self._context.requests > 1 else None
+        snapshot = self._shared_snapshot() if self._holder is not None else None
         join = [f"SET TRANSACTION SNAPSHOT '{snapshot}'"] if snapshot else []
         sets = [f"SET LOCAL {name} = {_quoted(value)}" for name, value in self._server.settings.items()]
         own = {"application_name": self._name, "TimeZone": self._context.timezone}
@@ -216,6 +285,10 @@ class PostgresSession:
                 _shut(self._control)
         if self._lanes is not None:
             self._lanes.stop()
+        self._end(running)
+
+    def _end(self, running: list[Running]) -> None:
+        """End statements, within the time that a cancel may take."""
         threads = [
             threading.Thread(target=one.cancel, args=(CANCEL_SECONDS,), name="hanse-postgres-cancel", daemon=True)
             for one in running
@@ -225,6 +298,10 @@ class PostgresSession:
         deadline = time.monotonic() + CANCEL_SECONDS
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _all_running(self) -> list[Running]:
+        with self._lock:
+            return list(self._running)
 
     def close(self) -> None:
         """End what still runs and give everything back.

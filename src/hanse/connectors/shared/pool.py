@@ -59,6 +59,15 @@ class Pool(Generic[C]):
                 self._idle.append(connection)
             return not self._permits.closed
 
+    def more(self, count: int, leave: int) -> int:
+        """For a lease: the right to up to ``count`` connections that nobody has or waits for, so that ``leave`` stay."""
+        return self._permits.take_free(count, leave)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody waits for connections."""
+        return self._permits.wanted
+
     def end(self, count: int) -> None:
         """For a lease: ``count`` connections may be others'."""
         self._permits.give_back(count)
@@ -91,6 +100,29 @@ class Lease(Generic[C]):
         """Take a clean connection back; False if the lease or the pool has ended, so that the caller must close it."""
         with self._lock:
             return not self._ended and self._pool.keep(connection)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether others wait for connections."""
+        return self._pool.wanted
+
+    def grow(self, count: int, leave: int = 1) -> int:
+        """The right to more connections, up to ``count``, as far as they are free and ``leave`` of them stay so; how many.
+
+        Nobody waits here, so that a session which has its own may ask for more without holding up others for ever.
+        """
+        with self._lock:
+            more = 0 if self._ended else self._pool.more(count, leave)
+            self.size += more
+            return more
+
+    def shrink(self, count: int) -> None:
+        """Let others have ``count`` of these connections, which the session has given back or closed."""
+        with self._lock:
+            if self._ended:
+                return
+            self.size -= count
+        self._pool.end(count)
 
     def end(self) -> None:
         """Let others have these connections. Idempotent; what is still open is closed by its user, not given back."""

@@ -112,3 +112,40 @@ def test_closed_pools_lease_nothing() -> None:
     assert not lease.give_back(1)
     with pytest.raises(Cancelled):
         connections.lease(1, never)
+
+
+def test_a_lease_grows_by_what_nobody_has_and_leaves_some() -> None:
+    connections = pool(size=4)
+    lease = connections.lease(1, never)
+    assert lease.grow(8) == 2
+    assert (lease.size, connections.leased) == (3, 3)
+    assert lease.grow(1) == 0
+    lease.shrink(1)
+    assert (lease.size, connections.leased) == (2, 2)
+    lease.end()
+    lease.shrink(1)
+    assert connections.leased == 0
+    assert lease.grow(1) == 0
+
+
+def test_nobody_grows_while_others_wait() -> None:
+    connections = pool(size=3, wait=30)
+    one, other = connections.lease(1, never), connections.lease(1, never)
+    ended = threading.Event()
+    waiter = threading.Thread(target=lambda: _refused(connections, ended))
+    waiter.start()
+    while not one.wanted:
+        ended.wait(0.01)
+    assert one.grow(1, leave=0) == 0
+    ended.set()
+    waiter.join(5)
+    assert not one.wanted
+    assert one.grow(1, leave=0) == 1
+    one.end()
+    other.end()
+    assert connections.leased == 0
+
+
+def _refused(connections: Pool[int], ended: threading.Event) -> None:
+    with pytest.raises(Cancelled):
+        connections.lease(3, ended.is_set)

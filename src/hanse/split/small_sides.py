@@ -1,0 +1,289 @@
+"""Small sides: the rows of a small fragment go into the query of a larger one, whose source then joins and groups.
+
+    Aggregate: by c.region, i.kind; sum(...)            Union all
+    └─ Join: inner on c.id = i.customer                 ├─ FragmentScan: f2
+       ├─ FragmentScan: f0 @crm (c.id, c.region)   =>   └─ the same as before, over f0 and f1
+       └─ FragmentScan: f1 @shop (i.customer, i.kind)   f2 @shop  Aggregate: by c.region, i.kind; sum(...)
+                                                                  └─ Join: inner on c.id = i.customer
+                                                                     ├─ FragmentScan: f0, whose rows are constants here
+                                                                     └─ Scan: shop.items
+
+Which of the two is read is decided when f0 is finished, or has more rows than a statement should hold: before anything of
+f1 or f2 has been asked for. The other one yields no row, so that the union is the answer in either case.
+
+When     the source runs the whole of it exactly, the rows being constants: the same verdicts as for any query say so.
+         What is moved then is less than half of what the larger fragments yield, by estimates, or with ``force``.
+Safe     without rows of the larger fragments the operator yields none: every join in it is inner or semi, and an aggregate
+         without keys is divided (``ir.decompose``), so that the part which is read twice adds nothing.
+Not      below an outer or anti join, in subqueries and CTEs; where the larger fragments' rows are read elsewhere, too, or their
+         keys go elsewhere; where a column of the small side is of a type without exact constants there, or is text whose
+         equality is not proven there.
+Order    after keys are shipped: the rows that are read instead may be read by keys.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+
+from hanse.ir import expr as e
+from hanse.ir import plan as p
+from hanse.ir.copies import renumbered
+from hanse.ir.decompose import Parts, decompose
+from hanse.ir.fragment import Decision, Fragment, FragmentGraph, SmallSide
+from hanse.ir.tables import Table
+from hanse.ir.types import Type
+from hanse.ir.walk import expressions, map_plans, plans, subqueries, used, with_inputs
+from hanse.spi.snapshot import SourceCatalog
+from hanse.split.facts import Fact, Facts
+from hanse.split.sizes import Sizes
+
+CLEARLY_LESS = 0.5
+"""Bytes that are moved, per byte that would be otherwise, at most."""
+SAVED_LEAST = 64_000.0
+"""Bytes to save at least: what a slow network moves in the round trip for which the larger side waits."""
+ROW_BYTES = 24.0
+"""What a row costs beside its bytes, in bytes."""
+TEXT_BYTES = 128 * 1024
+"""As much SQL as rows may be in one query."""
+PLACEHOLDER = -1
+WholeAt = Callable[[p.Plan, str, Mapping[str, SourceCatalog], Facts], tuple[p.Plan, tuple[Decision, ...]] | None]
+_PASSED = (p.Filter, p.Project, p.Guard, p.Sort, p.Limit, p.Aggregate, p.Distinct)
+_REDUCING = (p.Aggregate, p.Distinct, p.Limit)
+
+
+def ship_rows(
+    graph: FragmentGraph, sources: Mapping[str, SourceCatalog], force: bool, sizes: Sizes, whole_at: WholeAt
+) -> FragmentGraph:
+    """The graph with a fragment that answers for most of the coordinator's plan, if that is right and pays by ``sizes``."""
+    if len(graph.fragments) < 2:
+        return graph
+    search = _Search(graph, sources, sizes, whole_at)
+    for top in _spine(graph.coordinator):
+        for place in search.places(top):
+            if force or search.pays(place):
+                return search.built(place)
+    return graph
+
+
+def _spine(plan: p.Plan) -> Iterator[p.Plan]:
+    """The operators from the top down to the first that has several inputs, which is the last."""
+    while not any(map(subqueries, expressions(plan))):
+        yield plan
+        if not isinstance(plan, _PASSED):
+            return
+        plan = plan.input
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """An operator that a source may run whole, with the rows of other fragments."""
+
+    top: p.Plan
+    """As it stands in the coordinator's plan."""
+    work: p.Plan
+    """What is to be computed on either side: the operator, or its part below ``parts``."""
+    parts: Parts | None
+    source: str
+    large: tuple[int, ...]
+    small: tuple[int, ...]
+    whole: p.Plan
+    """``work`` as the source runs it."""
+    decisions: tuple[Decision, ...]
+
+
+class _Search:
+    """One graph: where a source may do more with the rows of others."""
+
+    def __init__(
+        self, graph: FragmentGraph, sources: Mapping[str, SourceCatalog], sizes: Sizes, whole_at: WholeAt
+    ) -> None:
+        self.graph = graph
+        self.sources = sources
+        self.sizes = sizes
+        self.whole_at = whole_at
+        self.fragments = {fragment.id: fragment for fragment in graph.fragments}
+        trees = [graph.coordinator, *(fragment.plan for fragment in graph.fragments)]
+        self.ids = count(1 + max(c.id for tree in trees for node in plans(tree) for c in node.columns))
+        self.scans = [node.fragment for node in plans(graph.coordinator) if isinstance(node, p.FragmentScan)]
+
+    def column(self, name: str, type: Type) -> e.Column:
+        """A new one."""
+        return e.Column(next(self.ids), name, type)
+
+    def places(self, top: p.Plan) -> Iterator[_Place]:
+        """What sources may do of this operator, whose rows they would yield."""
+        work, parts = top, None
+        if isinstance(top, p.Aggregate) and not top.keys:
+            parts = decompose(top, self.column) if top.sets is None else None
+            if parts is None or parts.keys:
+                return
+            work = parts.only(top.input)
+        if not _is_plain(work, parts is not None) or (_order(work) and not _is_visible(work)):
+            return
+        leaves = {node.fragment for node in plans(work) if isinstance(node, p.FragmentScan)}
+        if any(self.scans.count(id) > 1 for id in leaves):
+            return
+        names = dict.fromkeys(self.fragments[id].source for id in sorted(leaves, key=self.volume, reverse=True))
+        for source in names:
+            large = tuple(sorted(id for id in leaves if self.fragments[id].source == source))
+            small = tuple(sorted(leaves - set(large)))
+            if small and self.is_possible(source, large, small) and (_reduces(work) or len(large) > 1):
+                known = self.facts(source, small)
+                found = None if known is None else self.whole_at(self.merged(work, large), source, self.sources, known)
+                if found is not None:
+                    yield _Place(top, work, parts, source, large, small, *found)
+
+    def is_possible(self, source: str, large: tuple[int, ...], small: tuple[int, ...]) -> bool:
+        """Whether the source takes rows, and whether the larger fragments may stay unread."""
+        there = self.sources[source]
+        if there.capabilities.embedded or not there.dialect.rows_max:
+            return False
+        if any(table.route for id in large for table in _tables(self.fragments[id].plan)):
+            return False
+        holes = self.graph.holes
+        return all(hole.origin not in large and (hole.target not in large or hole.origin in small) for hole in holes)
+
+    def facts(self, source: str, small: tuple[int, ...]) -> Facts | None:
+        """How the columns of small fragments compare as constants there; None if one of them cannot be a constant."""
+        found: Facts = {}
+        for id in small:
+            for column in self.fragments[id].columns:
+                collation = self.sources[source].dialect.row_collation(column.type)
+                if collation is None:
+                    return None
+                found[column.id] = Fact(collation)
+        return found
+
+    def merged(self, work: p.Plan, ids: tuple[int, ...]) -> p.Plan:
+        """The operator over the plans of some fragments, without conditions on shipped keys."""
+
+        def below(node: p.Plan) -> p.Plan:
+            is_one = isinstance(node, p.FragmentScan) and node.fragment in ids
+            return _unkeyed(self.fragments[node.fragment].plan) if is_one else node  # type: ignore[attr-defined]
+
+        return map_plans(work, below)
+
+    # what it costs
+
+    def volume(self, id: int) -> float:
+        """Bytes of a whole fragment."""
+        return self.bytes(_unkeyed(self.fragments[id].plan))
+
+    def bytes(self, plan: p.Plan) -> float:
+        return self.sizes.rows(plan) * (ROW_BYTES + self.sizes.width(plan))
+
+    def pays(self, place: _Place) -> bool:
+        """Whether clearly less moves, and the small sides are so small that this is no gamble."""
+        full = self.merged(place.work, (*place.large, *place.small))
+        most = self.limits(place)[0]
+        if any(self.sizes.rows(_unkeyed(self.fragments[id].plan)) > most for id in place.small):
+            return False
+        joined = self.sizes.rows(next(node for node in plans(full) if isinstance(node, p.Join)))
+        keyed = {hole.target for hole in self.graph.holes}
+        otherwise = 0.0
+        for id in place.large:
+            plan = _unkeyed(self.fragments[id].plan)
+            rows = min(self.sizes.rows(plan), joined) if id in keyed else self.sizes.rows(plan)
+            otherwise += rows * (ROW_BYTES + self.sizes.width(plan))
+        moved = self.bytes(full) + sum(map(self.volume, place.small))
+        return moved <= CLEARLY_LESS * otherwise and otherwise - moved >= SAVED_LEAST
+
+    def limits(self, place: _Place) -> tuple[int, int]:
+        """Rows of each small fragment, and bytes of all as SQL, that the source is sent at most."""
+        there = self.sources[place.source]
+        rows = min(there.dialect.rows_max, there.key_caps.keys_max or there.dialect.rows_max)
+        return rows, min(TEXT_BYTES, there.key_caps.bytes_max or TEXT_BYTES)
+
+    # the graph that follows
+
+    def built(self, place: _Place) -> FragmentGraph:
+        """The graph with both alternatives."""
+        columns = place.work.columns
+        there = [replace(column, id=next(self.ids)) for column in columns]
+        outputs = tuple(replace(column, id=next(self.ids)) for column in columns)
+        items = tuple((new, old.ref()) for new, old in zip(there, columns, strict=True))
+        target = Fragment(len(self.graph.fragments), place.source, p.Project(place.whole, items), place.decisions)
+        ids = {old.id: new.id for old, new in zip(columns, outputs, strict=True)}
+        both = p.SetOperation(p.SetKind.UNION, True, p.FragmentScan(target.id, target.columns), place.work, outputs)
+        side = SmallSide(target.id, place.small, place.large, *self.limits(place))
+        return replace(
+            self.graph,
+            fragments=(*self.graph.fragments, target),
+            coordinator=self.above(place, outputs, ids, both),
+            small_sides=(*self.graph.small_sides, side),
+        )
+
+    def above(self, place: _Place, outputs: tuple[e.Column, ...], ids: dict[int, int], both: p.Plan) -> p.Plan:
+        """The coordinator's plan with ``both`` in the place of the operator, whose columns are others now."""
+        hidden: p.Plan = p.FragmentScan(PLACEHOLDER, outputs)
+        if place.parts is not None and isinstance(place.top, p.Aggregate):
+            hidden = renumbered(place.parts.final(place.top, hidden), ids, {})
+        elif keys := _order(place.work):
+            hidden = p.Sort(hidden, renumbered(keys, ids, {}))
+
+        def around(node: p.Plan) -> p.Plan:
+            if node is place.top:
+                return hidden
+            return with_inputs(node, (around(node.inputs[0]),))
+
+        plan = renumbered(around(self.graph.coordinator), ids, {})
+        return map_plans(plan, lambda x: both if isinstance(x, p.FragmentScan) and x.fragment == PLACEHOLDER else x)
+
+
+def _is_plain(plan: p.Plan, may_be_single: bool) -> bool:
+    """Whether the operator yields nothing where any of its inputs does, and holds a join; ``may_be_single``: the topmost may
+    be an aggregate without keys."""
+    for node in plans(plan):
+        match node:
+            case p.Aggregate():
+                if node.sets is not None or not (node.keys or (may_be_single and node is plan)):
+                    return False
+            case p.Join():
+                if node.lateral or node.kind not in (p.JoinKind.INNER, p.JoinKind.SEMI):
+                    return False
+            case p.Distinct(on=on) if on:
+                return False
+            case p.FragmentScan() | p.Values():
+                pass
+            case _ if not isinstance(node, _PASSED):
+                return False
+        if any(map(subqueries, expressions(node))):
+            return False
+    return any(isinstance(node, p.Join) for node in plans(plan))
+
+
+def _reduces(plan: p.Plan) -> bool:
+    """Whether anything above the first join may yield fewer rows than that."""
+    while isinstance(plan, _PASSED):
+        if isinstance(plan, _REDUCING):
+            return True
+        plan = plan.input
+    return False
+
+
+def _order(plan: p.Plan) -> tuple[e.SortKey, ...]:
+    """What the rows of the operator are sorted by, in terms of its columns or of those below."""
+    while isinstance(plan, p.Project | p.Filter | p.Guard | p.Limit):
+        plan = plan.input
+    return plan.keys if isinstance(plan, p.Sort) else ()
+
+
+def _is_visible(plan: p.Plan) -> bool:
+    """Whether the operator yields what it is sorted by."""
+    return used(key.expr for key in _order(plan)) <= {column.id for column in plan.columns}
+
+
+def _unkeyed(plan: p.Plan) -> p.Plan:
+    """The plan without conditions on shipped keys."""
+
+    def kept(node: p.Plan) -> p.Plan:
+        if not isinstance(node, p.Filter):
+            return node
+        tests = [test for test in e.conjuncts(node.predicate) if not isinstance(test, e.InKeys)]
+        return p.Filter(node.input, e.conjunction(tests)) if tests else node.input
+
+    return map_plans(plan, kept)
+
+
+def _tables(plan: p.Plan) -> Iterator[Table]:
+    return (node.table for node in plans(plan) if isinstance(node, p.Scan))

@@ -6,7 +6,7 @@ from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.walk import plans
 from hanse.optimize.estimate import Estimator, equation
-from hanse.optimize.ordering import HERE, Graph, Key
+from hanse.optimize.ordering import HERE, Attached, Graph, Key, bits
 from hanse.optimize.rule import Context
 from hanse.optimize.selectivity import distinct_of
 
@@ -21,12 +21,25 @@ class Equal:
     """The equations as they were written, and the bits of their relations."""
 
 
+@dataclass(slots=True)
+class JoinTree:
+    """A tree of joins, taken apart."""
+
+    relations: list[p.Plan] = field(default_factory=list)
+    tests: list[e.Expr] = field(default_factory=list)
+    """Of the inner joins."""
+    attached: dict[int, p.Join] = field(default_factory=dict)
+    """The outer, semi and anti joins by the bit of the relation on their right side; RIGHT ones are turned to LEFT."""
+
+
 class Relations:
     """Relations, the sets of equal columns between them, and all other tests with the bits of what they read (0: what
     cannot be tested before everything is joined)."""
 
-    def __init__(self, relations: list[p.Plan], tests: list[e.Expr], needed: set[int], context: Context) -> None:
+    def __init__(self, tree: JoinTree, needed: set[int], context: Context) -> None:
+        relations, tests = tree.relations, tree.tests
         self.plans = relations
+        self.attached = tree.attached
         self.needed = needed
         self.context = context
         self.bits: dict[int, int] = {}
@@ -65,6 +78,8 @@ class Relations:
                 return False
         if one.id not in self.bits or other.id not in self.bits:
             return False
+        if self.bits[one.id] in self.attached or self.bits[other.id] in self.attached:
+            return False  # NULL where there is no partner: equal to nothing, below that join it may be
         first, second = self._class_of(one), self._class_of(other)
         if first is not second:
             if {bit for bit, _ in first.refs} & {bit for bit, _ in second.refs}:
@@ -94,8 +109,25 @@ class Relations:
         graph = Graph(rows, [0.0] * len(rows), numbers, self._neighbours())
         graph.classes = [self._counts(members, estimator) for members in self.classes]
         graph.factors = [*self._factors(estimator), *self._corrections(graph)]
+        self._attach(graph, estimator)
         self._widths(graph, estimator)
         return graph
+
+    def _attach(self, graph: Graph, estimator: Estimator) -> None:
+        """Lower bits first, so that what a needed relation needs itself is known."""
+        for bit, join in sorted(self.attached.items()):
+            whole = direct = self._reads(join.condition) & ~bit
+            for other, known in graph.attached.items():
+                whole |= known.needs if direct & other else 0
+            factor = estimator.rows(join) / max(1.0, estimator.rows(join.left))
+            graph.attached[bit] = Attached(whole, factor, join.kind is p.JoinKind.SEMI)
+
+    def _reads(self, condition: e.Expr) -> int:
+        """The bits of the relations that a condition reads; columns from around are always there."""
+        mask = 0
+        for id in self.context.reads(condition):
+            mask |= self.bits.get(id, 0)
+        return mask
 
     def _neighbours(self) -> list[int]:
         found = [0] * len(self.plans)
@@ -105,6 +137,10 @@ class Relations:
                 whole |= bit
             for bit, _ in members.refs:
                 found[bit.bit_length() - 1] |= whole & ~bit
+        for bit, join in self.attached.items():
+            whole = self._reads(join.condition) | bit
+            for place in bits(whole):  # what it needs is connected through it
+                found[place] |= whole & ~(1 << place)
         for one, other in self.edges:
             found[one.bit_length() - 1] |= other
             found[other.bit_length() - 1] |= one
@@ -177,6 +213,9 @@ class Relations:
         for test, mask in self.tests:
             for id in self.context.reads(test):
                 readers[id] = readers.get(id, 0) | (mask or -1)
+        for bit, join in self.attached.items():
+            for id in self.context.reads(join.condition):
+                readers[id] = readers.get(id, 0) | self._reads(join.condition) | bit
         for place, plan in enumerate(self.plans):
             for column in plan.columns:
                 if column.id in self.needed:

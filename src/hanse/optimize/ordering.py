@@ -4,6 +4,10 @@ A set of relations is an integer, a bit for each. What a set yields does not dep
 are compared by what their joins cost: bytes that leave a source, and rows that are worked on here and there. Connected
 sets are paired as in Moerkotte and Neumann, "Analysis of Two Existing and One New Dynamic Programming Algorithm" (VLDB
 2006); where there are too many pairs, the best pair is joined, again and again, by each of three measures of best.
+
+The right side of an outer, semi or anti join is a relation too, but one that cannot be joined before all relations that
+its condition reads: a set with it and without these has no tree (Moerkotte, Fender and Eich, "On the Correct and Complete
+Enumeration of the Core Search Space", SIGMOD 2013, for joins whose left side is never the side that may be missing).
 """
 
 import math
@@ -39,6 +43,18 @@ class Key:
     width: float
 
 
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What is known of a relation that is the right side of an outer, semi or anti join."""
+
+    needs: int
+    """The relations that must be joined before."""
+    factor: float
+    """Rows of that join, for each row of its left side."""
+    narrows: bool
+    """Whether left rows without a partner leave: only then may its keys narrow the left side."""
+
+
 @dataclass(slots=True)
 class Graph:
     """Relations and what connects them."""
@@ -55,6 +71,8 @@ class Graph:
     factors: list[tuple[int, float]] = field(default_factory=list)
     """The share of rows that other conditions leave, by the relations that they read."""
     keys: list[Key] = field(default_factory=list)
+    attached: dict[int, Attached] = field(default_factory=dict)
+    """By the bit of the relation."""
     _rows: dict[int, float] = field(default_factory=dict)
     _bytes: dict[int, float] = field(default_factory=dict)
 
@@ -62,7 +80,7 @@ class Graph:
         """Rows of the join of a set of relations."""
         found = self._rows.get(subset)
         if found is None:
-            found = math.prod(rows for place, rows in enumerate(self.rows) if subset >> place & 1)
+            found = self.rows[subset.bit_length() - 1] if subset in self.attached else self._product(subset)
             for members in self.classes:
                 counts = [count for bit, count in members if bit & subset]
                 if len(counts) > 1:
@@ -72,6 +90,21 @@ class Graph:
                     found *= share
             found = self._rows[subset] = max(1.0, found)
         return found
+
+    def _product(self, subset: int) -> float:
+        """Rows as if nothing connected the relations; what is attached multiplies the others."""
+        return math.prod(
+            self.attached[1 << place].factor if 1 << place in self.attached else self.rows[place]
+            for place in bits(subset)
+        )
+
+    def may_join(self, one: int, other: int) -> bool:
+        """Whether two sets may be joined: a relation that is attached needs the others of its condition."""
+        return all(
+            not self.attached[alone].needs & ~rest
+            for alone, rest in ((one, other), (other, one))
+            if alone in self.attached
+        )
 
     def bytes_of(self, subset: int) -> float:
         """Bytes of the join of a set of relations, as far as anybody reads them."""
@@ -130,15 +163,19 @@ def order(graph: Graph) -> Tree:
 
 
 def joined(graph: Graph, one: Tree, other: Tree) -> Tree:
-    """Two trees as one, at the source of both or here; the one with the earlier relations on the left."""
+    """Two trees as one, at the source of both or here; a relation that is attached is on the right."""
+    if one.subset in graph.attached:
+        one, other = other, one
     subset = one.subset | other.subset
+    attached = graph.attached.get(other.subset)
     rows = graph.rows_of(subset)
     cost = one.cost + other.cost
     if one.home == other.home != HERE:
         return Tree(subset, cost + ROW_THERE * rows, one.home, one, other)
     sides = graph.rows_of(one.subset), graph.rows_of(other.subset)
     if one.home != HERE:
-        cost += _reduced(moved(graph, one), *sides, rows)
+        whole = moved(graph, one)
+        cost += whole if attached and not attached.narrows else _reduced(whole, *sides, rows)
     if other.home != HERE:
         cost += _reduced(moved(graph, other), *sides[::-1], rows)
     return Tree(subset, cost + ROW_HERE * (sum(sides) + rows), HERE, one, other)
@@ -169,7 +206,8 @@ def _connected(graph: Graph, subset: int) -> Tree:
             return found
     leaves = [_leaf(graph, place) for place in places]
     attempts = [_greedy(graph, leaves, choose) for choose in (_added, _smallest, _growth)]
-    return min(attempts, key=lambda tree: tree.cost)
+    whole = [tree for tree in attempts if tree.subset == subset]
+    return min(whole, key=lambda tree: tree.cost) if whole else _as_written(graph, subset)
 
 
 Choice = Callable[[Graph, Tree], float]
@@ -196,7 +234,7 @@ def _greedy(graph: Graph, trees: list[Tree], choose: Choice) -> Tree:
     pairs: dict[tuple[int, int], tuple[float, Tree]] = {}
 
     def add(one: Tree, other: Tree) -> None:
-        if graph.around(one.subset) & other.subset:
+        if graph.around(one.subset) & other.subset and graph.may_join(one.subset, other.subset):
             pair = joined(graph, one, other)
             pairs[one.subset, other.subset] = choose(graph, pair), pair
 
@@ -223,7 +261,7 @@ class _Search:
         self.pairs = 0
 
     def run(self) -> Tree | None:
-        """The best tree; None if there were too many pairs."""
+        """The best tree; None if there were too many pairs, or equations alone connect no tree that is allowed."""
         for place in reversed(list(bits(self.subset))):
             start = 1 << place
             below = (start << 1) - 1
@@ -231,7 +269,7 @@ class _Search:
             self.grow(start, below)
             if self.pairs > PAIRS_MAX:
                 return None
-        return self.best[self.subset]
+        return self.best.get(self.subset)
 
     def grow(self, subset: int, excluded: int) -> None:
         """Every connected set that extends this one by relations that are not excluded."""
@@ -266,7 +304,10 @@ class _Search:
     def pair(self, one: int, other: int) -> None:
         """Keep the join of two sets if it is the best of theirs; of equal ones that which is most like what was written."""
         self.pairs += 1
-        new = joined(self.graph, self.best[one], self.best[other])
+        left, right = self.best.get(one), self.best.get(other)
+        if left is None or right is None or not self.graph.may_join(one, other):
+            return
+        new = joined(self.graph, left, right)
         known = self.best.get(new.subset)
         if known is None or new.cost <= known.cost:
             self.best[new.subset] = new
@@ -282,13 +323,17 @@ def _subsets(whole: int) -> Iterator[int]:
 
 def as_written(graph: Graph) -> Tree:
     """Along the connections, else in the order in which the relations stand."""
-    trees = []
-    for subset in graph.connected():
-        found = _leaf(graph, next(bits(subset)))
-        while found.subset != subset:
-            found = joined(graph, found, _leaf(graph, next(bits(graph.around(found.subset)))))
-        trees.append(found)
+    trees = [_as_written(graph, subset) for subset in graph.connected()]
     result = trees[0]
     for tree in trees[1:]:
         result = joined(graph, result, tree)
     return result
+
+
+def _as_written(graph: Graph, subset: int) -> Tree:
+    """What is attached stands behind all that it needs, so that the first of the others can always be joined."""
+    found = _leaf(graph, next(bits(subset)))
+    while rest := subset & ~found.subset:
+        near = [place for place in bits(graph.around(found.subset)) if graph.may_join(found.subset, 1 << place)]
+        found = joined(graph, found, _leaf(graph, near[0] if near else next(bits(rest))))
+    return found

@@ -210,7 +210,11 @@ class Expressions:
         if node.operator not in COMPARISONS:
             raise self.refusal(f"{node.operator} {'ALL' if node.every else 'ANY'} (subquery)")
         args, sql = self._sides(node, values)
-        if len(args) > 1 and not self.dialect.row_subqueries:
+        is_membership = (node.operator, node.every) in (("=", False), ("<>", True))
+        by_row = (
+            not self.dialect.row_subqueries if len(args) > 1 else not is_membership and self._is_unquantified(args[0])
+        )
+        if by_row:
             return self._made((self._row_by_row(node, args, sql), TIGHT), node.type, args, 9, b.SUBQUERY)
         left = args[0].tight() if len(args) == 1 else f"({', '.join(arg.sql for arg in args)})"
         match (node.operator, node.every):
@@ -221,6 +225,9 @@ class Expressions:
             case _:
                 text = f"{left} {node.operator} {'ALL' if node.every else 'ANY'} ({sql})"
         return self._made((text, LOOSE), node.type, args, 9, b.SUBQUERY)
+
+    def _is_unquantified(self, value: Value) -> bool:
+        return value.type.kind in self.dialect.unquantified
 
     def _sides(self, node: e.Quantified, values: Values) -> tuple[list[Value], str]:
         """What is compared with a subquery's rows, and the subquery, in forms that compare as Hanse does."""

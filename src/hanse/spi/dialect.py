@@ -111,6 +111,9 @@ class Dialect:
     """An outer join's condition may hold a subquery; where not, the writer uses LATERAL."""
     row_subqueries: ClassVar[bool] = True
     """``(a, b) = ANY (subquery)`` is NULL where a NULL decides; where rows compare as values, the writer uses bool_or()."""
+
+    unquantified: ClassVar[frozenset[Kind]] = frozenset()
+    """Types that are not compared with ANY or ALL of a subquery but by IN and NOT IN: such a comparison is written out."""
     row_quantifiers: ClassVar[bool] = False
     """Rows compare with those of a subquery under any operator with ANY and ALL; where not, by IN and NOT IN alone."""
     materialized_ctes: ClassVar[bool] = False

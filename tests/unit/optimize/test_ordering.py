@@ -8,7 +8,7 @@ from itertools import combinations
 import pytest
 
 from hanse.optimize import ordering
-from hanse.optimize.ordering import HERE, Graph, Tree, bits, joined, moved, order
+from hanse.optimize.ordering import HERE, Attached, Graph, Tree, as_written, bits, joined, moved, order
 
 
 def graph(seed: int, size: int, extra: float) -> Graph:
@@ -26,13 +26,27 @@ def graph(seed: int, size: int, extra: float) -> Graph:
     return found
 
 
+def attach(known: Graph, seed: int) -> Graph:
+    """Some relations of the graph are right sides of outer, semi and anti joins; the first never is."""
+    chance = random.Random(seed)
+    for place in range(1, len(known.rows)):
+        if chance.random() < 0.4:
+            bit, below = 1 << place, known.neighbours[place] & ((1 << place) - 1)
+            needs = below
+            for other in bits(below):
+                needs |= known.attached[1 << other].needs if 1 << other in known.attached else 0
+            known.attached[bit] = Attached(needs, chance.choice([0.1, 1.0, 3.0]), chance.random() < 0.5)
+            known.factors = [(mask, share) for mask, share in known.factors if not mask & bit]
+    return known
+
+
 def total(known: Graph, tree: Tree) -> float:
     """What a whole query costs whose joins are the tree."""
     return tree.cost + moved(known, tree)
 
 
-def every_tree(known: Graph, subset: int, done: dict[int, Tree]) -> Tree:
-    """The best tree of a connected set, by trying each way to cut it in two connected sets."""
+def every_tree(known: Graph, subset: int, done: dict[int, Tree | None]) -> Tree | None:
+    """The best tree of a connected set, by trying each way to cut it in two connected sets that may be joined."""
     if subset in done:
         return done[subset]
     place = subset.bit_length() - 1
@@ -42,10 +56,18 @@ def every_tree(known: Graph, subset: int, done: dict[int, Tree]) -> Tree:
     part = (subset - 1) & subset
     while part:
         rest = subset ^ part
-        if part < rest and is_connected(known, part) and is_connected(known, rest) and known.around(part) & rest:
-            found.append(joined(known, every_tree(known, part, done), every_tree(known, rest, done)))
+        if (
+            part < rest
+            and known.may_join(part, rest)
+            and is_connected(known, part)
+            and is_connected(known, rest)
+            and known.around(part) & rest
+        ):
+            sides = every_tree(known, part, done), every_tree(known, rest, done)
+            if sides[0] and sides[1]:
+                found.append(joined(known, *sides))
         part = (part - 1) & subset
-    done[subset] = min(found, key=lambda tree: tree.cost)
+    done[subset] = min(found, key=lambda tree: tree.cost) if found else None
     return done[subset]
 
 
@@ -60,7 +82,47 @@ def is_connected(known: Graph, subset: int) -> bool:
 def test_nothing_is_cheaper(seed: int) -> None:
     known = graph(seed, 2 + seed % 5, seed % 3 / 2)
     best = every_tree(known, (1 << len(known.rows)) - 1, {})
+    assert best is not None
     assert order(known).cost == pytest.approx(best.cost)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_what_is_attached_comes_after_what_it_needs(seed: int) -> None:
+    known = attach(graph(seed, 2 + seed % 5, seed % 3 / 2), seed)
+    found = order(known)
+    best = every_tree(known, (1 << len(known.rows)) - 1, {})
+    assert best is not None
+    assert found.cost == pytest.approx(best.cost)
+    assert_allowed(known, found)
+    assert_allowed(known, as_written(known))
+
+
+def test_what_is_attached_waits_in_a_large_graph_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ordering, "DYNAMIC_MAX", 1)
+    for seed in range(40):
+        known = attach(graph(seed, 8, 0.3), seed)
+        assert_allowed(known, order(known))
+
+
+def test_a_product_below_what_needs_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two relations that nothing connects but a third, which is attached to both."""
+    monkeypatch.setattr(ordering, "PAIRS_MAX", 500)
+    known = Graph([10.0, 20.0, 1000.0], [4.0] * 3, [0, 1, 2], [4, 4, 3])
+    known.attached[4] = Attached(3, 1.0, False)
+    for tree in (order(known), as_written(known)):
+        assert_allowed(known, tree)
+        assert tree.subset == 7
+
+
+def assert_allowed(known: Graph, tree: Tree) -> None:
+    """Every join of the tree has what the relations need that it attaches, on its right side."""
+    if tree.left is None or tree.right is None:
+        return
+    assert tree.left.subset not in known.attached
+    if attached := known.attached.get(tree.right.subset):
+        assert not attached.needs & ~tree.left.subset
+    assert_allowed(known, tree.left)
+    assert_allowed(known, tree.right)
 
 
 def test_the_greedy_order_is_not_far_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -276,11 +276,42 @@ def test_a_product_comes_last(make: Plans) -> None:
     assert "inner (inner id = id (a[id x y], c[id x y]), b[id x y])" in optimized(plan)
 
 
-def test_an_outer_join_keeps_its_place(make: Plans) -> None:
+def test_an_outer_join_of_another_source_waits(make: Plans) -> None:
+    a, b, c = make.scan("crm.a"), make.scan("sales.b"), make.scan("crm.c")
+    for kind in ("left", "semi", "anti"):
+        first = join(a, b, eq(ref(a, "x"), ref(b, "x")), kind)
+        plan = join(first, c, eq(ref(a, "id"), ref(c, "id")))
+        assert f"{kind} x = x (inner id = id (a[id x y], c[id x y]), b[" in optimized(plan)
+    right = join(b, a, eq(ref(a, "x"), ref(b, "x")), "right")
+    plan = join(right, c, eq(ref(a, "id"), ref(c, "id")))
+    assert "left x = x (inner id = id (a[id x y], c[id x y]), b[id x y])" in optimized(plan)
+
+
+def test_what_reads_the_side_that_may_be_missing_comes_after_it(make: Plans) -> None:
     a, b, c = make.scan("crm.a"), make.scan("sales.b"), make.scan("crm.c")
     left = join(a, b, eq(ref(a, "x"), ref(b, "x")), "left")
-    plan = join(left, c, eq(ref(a, "id"), ref(c, "id")))
-    assert optimized(plan) == "inner id = id (left x = x (a[id x y], b[id x y]), c[id x y])"
+    known = call("coalesce", ref(b, "y"), ref(a, "y"), type=INT32)
+    plan = join(left, c, e.conjunction([eq(ref(a, "id"), ref(c, "id")), eq(known, ref(c, "y"))]))
+    waits = "filter coalesce(y, y) = y (left x = x (inner id = id (a[id x y], c[id x y]), b[id x y]))"
+    assert waits in optimized(plan)
+    only = join(left, c, call("is_not_distinct", ref(b, "y"), ref(c, "y")))
+    assert optimized(only) == "inner y is not distinct from y (left x = x (a[id x y], b[id x y]), c[id x y])"
+    second = join(left, c, eq(ref(b, "id"), ref(c, "id")), "left")
+    assert optimized(second) == "left id = id (left x = x (a[id x y], b[id x y]), c[id x y])"
+
+
+def test_outer_joins_that_keep_their_places(make: Plans) -> None:
+    a, b, c = make.scan("crm.a"), make.scan("sales.b"), make.scan("crm.c")
+    full = join(a, b, eq(ref(a, "x"), ref(b, "x")), "full")
+    on_key = call("is_not_distinct", ref(a, "id"), ref(c, "id"))
+    assert optimized(join(full, c, on_key)) == (
+        "inner id is not distinct from id (full x = x (a[id x y], b[id x y]), c[id x y])"
+    )
+    always = join(a, b, call(">", ref(b, "x"), lit(1)), "left")
+    assert "left (a[id x y], filter x > 1 (b[id x y]))" in optimized(join(always, c, eq(ref(a, "id"), ref(c, "id"))))
+    inside = join(b, c, eq(ref(b, "x"), ref(c, "x")))
+    outer = join(a, inside, eq(ref(a, "id"), ref(b, "id")), "left")
+    assert optimized(outer) == "left id = id (a[id x y], inner x = x (b[id x y], c[id x y]))"
 
 
 class Swaps:

@@ -6,15 +6,19 @@
     │  └─ Scan: sales.b                          ├─ Scan: crm.a
     └─ Scan: crm.c    (and a.id = c.id)          └─ Scan: crm.c
 
-When     a tree of inner joins (not lateral) stands in any order. Relations of one source that are connected are joined there
-         if that moves less than both of them; columns that are all equal connect all of their relations (a.k = b.k and
-         b.k = c.k allow a.k = c.k). A small side's keys go to the source of a large one first. Where rows meet here,
-         the smaller side stands on the right: a hash table is made of
+When     a tree of inner joins (not lateral) stands in any order, with outer, semi and anti joins of several sources in it.
+         Relations of one source that are connected are joined there if that moves less than both of them; columns that are
+         all equal connect all of their relations (a.k = b.k and b.k = c.k allow a.k = c.k). A small side's keys go to the
+         source of a large one first. Where rows meet here, the smaller side stands on the right: a hash table is made of
          it. What nothing connects comes last.
 Safe     inner joins may be taken in any order; every conjunct is tested at the lowest join that has its columns, and of
          several columns that are equal to one another each is once compared with another one.
-Not      across an outer join: (a LEFT JOIN b) JOIN c may drop rows of a that a LEFT JOIN (b JOIN c) shows. Relations of one
-         source that no equation connects stay apart: together they would be a product.
+         (a LEFT JOIN b) JOIN c is (a JOIN c) LEFT JOIN b where c's condition reads a: each row of a has its partners, or
+         its NULLs, whatever other rows it is joined with; semi and anti joins keep or drop it. A test that reads b is made
+         above that join, never in its condition.
+Not      into the right side of an outer join: (a LEFT JOIN b) JOIN c may drop rows of a that a LEFT JOIN (b JOIN c) shows; a
+         join whose condition reads b comes after b. FULL joins stay. A join within one source stays: it orders for itself.
+         Relations of one source that no equation connects stay apart: together they would be a product.
 Order    after filters were pushed; before columns are pruned, which drops the projection that restores their order.
 """
 
@@ -26,9 +30,11 @@ from hanse.ir.columns import exactly
 from hanse.ir.types import BOOLEAN
 from hanse.ir.walk import expressions, map_expressions, map_subqueries, used, with_inputs
 from hanse.optimize import ordering
-from hanse.optimize.graph import Relations, home
+from hanse.optimize.graph import JoinTree, Relations, home
 from hanse.optimize.ordering import HERE, SWAP, Tree
 from hanse.optimize.rule import Context, filtered, parts
+
+ATTACHING = frozenset({p.JoinKind.LEFT, p.JoinKind.RIGHT, p.JoinKind.SEMI, p.JoinKind.ANTI})
 
 
 class OrderJoins:
@@ -46,16 +52,15 @@ def _visit(node: p.Plan, needed: set[int], context: Context) -> p.Plan:
     """Reorder below; ``needed`` are the columns of the operator that are read above it."""
     if context.holds_subquery(node):
         node = map_expressions(node, lambda x: map_subqueries(x, lambda plan: _subplan(plan, context)))
-    if not _is_inner(node):
+    if not (_is_inner(node) or _attaches(node, context)):
         below = _needed(node, needed)
         inputs = (_visit(child, _ids(child) if below is None else below, context) for child in node.inputs)
         return with_inputs(node, tuple(inputs))
-    relations: list[p.Plan] = []
-    tests: list[e.Expr] = []
-    _flatten(node, relations, tests)
-    wanted = needed | used(tests)
-    relations = [_visit(relation, wanted, context) for relation in relations]
-    new = _Ordering(Relations(relations, tests, needed, context)).plan()
+    tree = JoinTree()
+    _flatten(node, tree, context)
+    wanted = needed | used([*tree.tests, *(join.condition for join in tree.attached.values())])
+    tree.relations = [_visit(relation, wanted, context) for relation in tree.relations]
+    new = _Ordering(Relations(tree, needed, context)).plan()
     return node if _same(node, new) else exactly(new, node.columns)
 
 
@@ -85,23 +90,49 @@ def _is_inner(node: p.Plan) -> bool:
     return isinstance(node, p.Join) and node.kind is p.JoinKind.INNER and not node.lateral
 
 
-def _flatten(node: p.Plan, relations: list[p.Plan], tests: list[e.Expr]) -> None:
-    if not (isinstance(node, p.Join) and _is_inner(node)):
-        relations.append(node)
-        return
-    for side in node.inputs:
-        _flatten(side, relations, tests)
-    tests.extend(parts(node.condition))
+def _attaches(node: p.Plan, context: Context) -> bool:
+    """Whether the join's right side (of a RIGHT join: the left one) is a relation of the tree: the rows of the other side
+    are those of its relations, whatever else is joined to them before. One source joins by itself as it likes."""
+    if not isinstance(node, p.Join) or node.kind not in ATTACHING or node.lateral:
+        return False
+    kept = node.right if node.kind is p.JoinKind.RIGHT else node.left
+    reads = context.reads(node.condition) & context.ids(kept)
+    return bool(reads) and context.is_movable(node.condition) and home(node, context) == HERE
+
+
+def _flatten(node: p.Plan, tree: JoinTree, context: Context) -> None:
+    if isinstance(node, p.Join) and _is_inner(node):
+        for side in node.inputs:
+            _flatten(side, tree, context)
+        tree.tests.extend(parts(node.condition))
+    elif isinstance(node, p.Join) and _attaches(node, context):
+        node = _left(node)
+        _flatten(node.left, tree, context)
+        tree.attached[1 << len(tree.relations)] = node
+        tree.relations.append(node.right)
+    else:
+        tree.relations.append(node)
+
+
+def _left(join: p.Join) -> p.Join:
+    """A RIGHT join as the LEFT join that it is."""
+    if join.kind is not p.JoinKind.RIGHT:
+        return join
+    return p.Join(p.JoinKind.LEFT, join.right, join.left, join.condition)
 
 
 def _same(old: p.Plan, new: p.Plan) -> bool:
     """Whether two trees join the same relations in the same way."""
     if old is new:
         return True
-    if not (isinstance(old, p.Join) and isinstance(new, p.Join) and _is_inner(old)):
+    if not (isinstance(old, p.Join) and isinstance(new, p.Join)) or old.lateral or new.lateral:
         return False
+    old, new = _left(old), _left(new)
     return (
-        _same(old.left, new.left) and _same(old.right, new.right) and _alike(parts(old.condition), parts(new.condition))
+        old.kind is new.kind
+        and _same(old.left, new.left)
+        and _same(old.right, new.right)
+        and _alike(parts(old.condition), parts(new.condition))
     )
 
 
@@ -133,6 +164,9 @@ class _Ordering:
         """The plan of a tree."""
         if tree.left is None or tree.right is None:
             return self.relations.plans[tree.subset.bit_length() - 1]
+        if join := self.relations.attached.get(tree.right.subset):
+            both = p.Join(join.kind, self.build(tree.left), self.build(tree.right), join.condition)
+            return filtered(both, self.ready(tree.subset))  # not in its condition, which keeps rows that fail
         left, right = self.sides(tree, tree.left, tree.right)
         plans = self.build(left), self.build(right)
         condition = e.conjunction([*self.equations(left.subset, right.subset), *self.ready(tree.subset)])

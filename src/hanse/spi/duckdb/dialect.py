@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from hanse.ir.expr import Literal
 from hanse.ir.tables import Table
-from hanse.ir.types import Type
+from hanse.ir.types import Kind, Type
 from hanse.spi.dialect import Dialect, Operand, Rule, Rules
 from hanse.spi.duckdb import casts, types
 from hanse.spi.duckdb.aggregates import AGGREGATES, WINDOWS
@@ -54,6 +54,7 @@ class DuckDBDialect(Dialect):
     semi_joins: ClassVar[bool] = True
     subqueries_in_on: ClassVar[bool] = False
     row_subqueries: ClassVar[bool] = False
+    unquantified: ClassVar[frozenset[Kind]] = frozenset({Kind.INTERVAL})
     materialized_ctes: ClassVar[bool] = True
     values_lists: ClassVar[bool] = True
     limit_expressions: ClassVar[bool] = True

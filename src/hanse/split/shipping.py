@@ -176,7 +176,7 @@ class _Shipping:
 
     def pairs(self, keyed: p.Plan, key: int, narrowed: p.Plan, column: int) -> Iterator[tuple[_Place, _Place]]:
         """The edges for one direction of one equality: none, unless all keys come from one fragment."""
-        origins = list(_origins(keyed, key))
+        origins = _origins(keyed, key)
         if len(origins) == 1:
             for target in _targets(narrowed, column):
                 yield origins[0], target
@@ -358,24 +358,23 @@ def _column(node: e.Expr) -> int:
     return node.id if isinstance(node, e.Ref) else -1
 
 
-def _origins(plan: p.Plan, column: int) -> Iterator[_Place]:
+def _origins(plan: p.Plan, column: int) -> tuple[_Place, ...]:
     """The fragments' columns from which every value (but NULL) of a column comes: too many keys do no harm, so that
-    operators which drop rows are passed."""
+    operators which drop rows are passed. Empty if some may come from elsewhere."""
     match plan:
         case p.FragmentScan():
-            yield _Place(plan.fragment, column)
-        case p.Project():
-            if (below := _passed(plan, column)) is not None:
-                yield from _origins(plan.input, below)
+            return (_Place(plan.fragment, column),)
+        case p.Project() if (below := _passed(plan, column)) is not None:
+            return _origins(plan.input, below)
         case p.SetOperation():
             place = _position(plan.outputs, column)
-            yield from _origins(plan.left, plan.left.columns[place].id)
-            if plan.kind is p.SetKind.UNION:
-                yield from _origins(plan.right, plan.right.columns[place].id)
+            sides = plan.inputs if plan.kind is p.SetKind.UNION else (plan.left,)
+            found = [_origins(side, side.columns[place].id) for side in sides]
+            return sum(found, ()) if all(found) else ()
         case p.Join() | p.Filter() | p.Guard() | p.Aggregate() | p.Window() | p.Sort() | p.Limit() | p.Distinct():
-            for child in plan.inputs:
-                if any(c.id == column for c in child.columns):
-                    yield from _origins(child, column)
+            child = next((child for child in plan.inputs if any(c.id == column for c in child.columns)), None)
+            return () if child is None else _origins(child, column)
+    return ()
 
 
 def _targets(plan: p.Plan, column: int) -> Iterator[_Place]:

@@ -12,7 +12,7 @@ from hanse.ir.types import FLOAT64, INT64
 from hanse.optimize.estimate import Estimator
 from hanse.spi.keys import KeyCosts
 from hanse.split import split
-from tests.unit.plans import ALL, COUNT, SOURCES, Plans, call, col, eq, join, ref, shape, source
+from tests.unit.plans import ALL, COUNT, SOURCES, Plans, call, col, eq, join, lit, ref, shape, source
 
 
 @pytest.fixture
@@ -136,6 +136,17 @@ def test_a_side_whose_keys_come_from_several_fragments_gives_none(make: Plans) -
     a, c, b = make.scan("crm.a", "id"), make.scan("sales.c", "id"), make.scan("crm.b", "id")
     union = make.union(a, c)
     assert all(hole.startswith("b.id") for hole in holes(join(union, b, eq(col(union, "id").ref(), ref(b, "id")))))
+
+
+def test_a_side_of_which_some_keys_come_from_no_fragment_gives_none(make: Plans) -> None:
+    b = make.scan("crm.b", "id")
+    a = make.scan("bare.a", "id")
+    one = p.Values((make.column("id"),), ((lit(5),),))
+    computed = make.project(make.scan("bare.c", "id"), call("abs", lit(1), type=ref(a, "id").type))
+    for other in (one, computed):
+        for union in (make.union(a, other), make.union(other, a)):
+            plan = join(union, b, eq(union.columns[0].ref(), ref(b, "id")), "left")
+            assert holes(plan) == []
 
 
 def test_floats_and_computed_keys_are_not_shipped(make: Plans) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hanse.engine import Engine
 from hanse.errors import Cancelled
 from hanse.execute.result import ResultStream
-from tests.contract.test_shipped_keys import TEXTS
+from tests.contract.shipping.runs import TEXTS
 from tests.servers.databases import Database, DatabaseFactory
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mysql]

@@ -13,6 +13,7 @@ from tests.differential.tables import Table
 
 PARAMETER = re.compile(r"\$(\d+)")
 FOLLOWING = ("JOIN", "LEFT JOIN", "JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN")
+JOINED = ("int", "int", "text", "dec", "date", "uuid", "enum", "uint", "ts", "bool")
 SET_OPERATIONS = ("UNION ALL", "UNION", "EXCEPT", "INTERSECT", "EXCEPT ALL", "INTERSECT ALL")
 
 
@@ -217,9 +218,19 @@ class Generator:
         on = f"{self._choices.pick(left.of(group, True))} = {self._choices.pick(right.of(group, True))}"
         if group != "bool" and self._choices.chance(20):
             on += f" AND {self._choices.pick(left.of(group, True))} = {self._choices.pick(right.of(group, True))}"
+        for _ in range(self._choices.pick((0, 0, 0, 1, 1, 2))):
+            on += self._further(left, right)
         if how != "FULL JOIN" and self._choices.chance(25):
             on += f" AND {comparison(ctx.deeper(2).plain(), left.joined(right))}"
         return on
+
+    def _further(self, left: Scope, right: Scope) -> str:
+        """One more equality of columns, of whatever group: keys of several columns."""
+        groups = [one for one in JOINED if left.of(one, True) and right.of(one, True)]
+        if not groups:
+            return ""
+        group = self._choices.pick(groups)
+        return f" AND {self._choices.pick(left.of(group, True))} = {self._choices.pick(right.of(group, True))}"
 
     def _relation(self, ctx: Context) -> tuple[str, Scope]:
         if ctx.depth > 1 and self._choices.chance(10):

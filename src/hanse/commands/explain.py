@@ -1,6 +1,6 @@
 """EXPLAIN: the values of every stage, as text or as plain values for JSON. Explaining is stopping early and printing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -108,12 +108,17 @@ def _overview(stages: Stages, kinds: Mapping[str, str], report: Report | None) -
 
 
 def _hole(hole: Hole, graph: FragmentGraph) -> str:
-    """Where the keys of a hole come from: ``keys k0 <- f0.id, at most 50,000, then their range or none``."""
-    origin = next(fragment for fragment in graph.fragments if fragment.id == hole.origin)
-    name = next(column.name for column in origin.columns if column.id == hole.column)
+    """Where the keys of a hole come from: ``keys k0 <- f0.id, at most 50,000, then their range or none``; of several columns
+    ``f0.(a, b)``."""
+    names = {column.id: column.name for fragment in graph.fragments for column in fragment.columns}
+    whence = ", ".join(f"f{origin.fragment}.{_key([names[id] for id in origin.columns])}" for origin in hole.origins)
     more = "an error" if hole.caps.fails else "their range or none"
     whose = " that live on this shard" if hole.home else ""
-    return f"keys k{hole.id} <- f{hole.origin}.{name}{whose}, at most {hole.keys_max:,}; of more, {more}"
+    return f"keys k{hole.id} <- {whence}{whose}, at most {hole.keys_max:,}; of more, {more}"
+
+
+def _key(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"
 
 
 def _small_sides(fragment: int, graph: FragmentGraph) -> list[str]:

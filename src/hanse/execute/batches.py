@@ -2,34 +2,67 @@
 
 No row comes twice: the keys are distinct, each of them stands in one statement only, and where several keys are equal to
 the source (a collation that ignores case) a further condition keeps each statement to its part (``Dialect.key_part``).
-What is more than a statement or a cap of the configuration allows becomes the keys' range, or no condition at all.
+What is more than a statement or a cap of the configuration allows becomes conditions on each column, the keys' range, or
+no condition at all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hanse.errors import ResourceLimit
+from hanse.execute.distinct import RANGED
 from hanse.ir.fragment import Hole
 from hanse.ir.request import KeyHole, KeyRange, Request, SqlText
-from hanse.ir.types import INTEGERS, Kind, Type
+from hanse.ir.types import Type
 from hanse.spi.dialect import Dialect, Operand
 
-Keys = tuple[Any, ...] | KeyRange | None
-RANGED = frozenset(INTEGERS | {Kind.DATE})
-"""Types of which the least and the greatest key are sent when there are too many."""
+ColumnKeys = tuple[Any, ...] | KeyRange | None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Filling:
-    """One hole and what goes into it; None and a range are conditions too."""
+    """One hole and what goes into it: for each column its values, their range or nothing, which is a condition too; or
+    whole rows of values, and the columns' only if these do not fit."""
 
     hole: Hole
-    keys: Keys
+    columns: tuple[ColumnKeys, ...]
+    rows: tuple[tuple[Any, ...], ...] | None = None
+
+    @property
+    def keys(self) -> Sequence[Any] | None:
+        """The keys one by one, where they are sent so; each of several columns is a tuple."""
+        if self.rows is not None:
+            return self.rows
+        return self.columns[0] if len(self.columns) == 1 and isinstance(self.columns[0], tuple) else None
+
+    @property
+    def count(self) -> int | None:
+        """How many keys are sent one by one; None if others come along. Without a key for a column there is none."""
+        if self.rows is None and () in self.columns:
+            return 0
+        return None if self.keys is None else len(self.keys)
+
+    def narrower(self, types: Sequence[Type]) -> "Filling":
+        """The next shorter condition: for rows those of each column, for lists their ranges, for ranges none."""
+        if self.rows is not None:
+            return replace(self, rows=None)
+        columns = self.columns
+        if any(isinstance(keys, tuple) for keys in columns):
+            kept = (_range(keys, type) for keys, type in zip(columns, types, strict=True))
+            return replace(self, columns=tuple(kept))
+        return replace(self, columns=(None,) * len(columns))
 
 
-def filled(request: Request, fillings: Mapping[int, Filling], dialect: Dialect) -> Request:
-    """The request with its keys; raises ResourceLimit where a cap is to be kept by refusing."""
+def _range(keys: ColumnKeys, type: Type) -> KeyRange | None:
+    if isinstance(keys, tuple):
+        return KeyRange(keys[0], keys[-1]) if type.kind in RANGED else None
+    return keys
+
+
+def filled(request: Request, fillings: dict[int, Filling], dialect: Dialect) -> Request:
+    """The request with its keys, and what is left of them in ``fillings``; raises ResourceLimit where a cap is to be kept
+    by refusing."""
     work = _Work(request, fillings, dialect)
     statements = work.statements()
     return replace(request, sql=statements[0], more=statements[1:])
@@ -38,24 +71,31 @@ def filled(request: Request, fillings: Mapping[int, Filling], dialect: Dialect) 
 class _Work:
     """One request while its keys are brought to a size that the source takes."""
 
-    def __init__(self, request: Request, fillings: Mapping[int, Filling], dialect: Dialect) -> None:
+    def __init__(self, request: Request, fillings: dict[int, Filling], dialect: Dialect) -> None:
         self.request = request
         self.fillings = fillings
         self.dialect = dialect
         self.operands = {
-            part.hole: Operand(part.operand, part.type, part.collation)
+            part.hole: [Operand(one.sql, one.type, one.collation) for one in part.operands]
             for part in request.sql.parts
             if isinstance(part, KeyHole)
         }
-        self.texts = {id: self.spell(id, filling.keys) for id, filling in fillings.items()}
+        self.texts = {id: self.spell(id, filling) for id, filling in fillings.items()}
 
-    def spell(self, id: int, keys: Keys) -> str:
-        return self.dialect.keys(self.operands[id], keys)
+    def spell(self, id: int, filling: Filling) -> str:
+        operands = self.operands[id]
+        if filling.rows is not None:
+            return self.dialect.key_rows(operands, filling.rows)
+        pairs = zip(operands, filling.columns, strict=True)
+        found = [self.dialect.keys(arg, keys) for arg, keys in pairs if keys is not None]
+        if len(found) < 2:
+            return found[0] if found else self.dialect.keys(operands[0], None)
+        return " AND ".join(f"({text})" for text in found)
 
     def statements(self) -> tuple[SqlText, ...]:
         """All of them; keys that do not fit give way one after the other, the longest first."""
         for id in self.texts:
-            if (over := self.over(id)) is not None:
+            while (over := self.over(id)) is not None:
                 self.give_way(id, over)
         while not self.fits():
             longest_first = sorted(self.texts, key=lambda id: -len(self.texts[id]))
@@ -75,41 +115,58 @@ class _Work:
     def is_long(self, id: int) -> bool:
         """Whether these keys had better be several statements. A text with less than a byte for each is of ranges."""
         keys = self.fillings[id].keys
-        most = self.dialect.key_costs.keys
-        return self.may_part(id) and isinstance(keys, tuple) and len(self.texts[id]) > len(keys) > most
-
-    def may_part(self, id: int) -> bool:
-        costs, keys = self.dialect.key_costs, self.fillings[id].keys
-        if not (costs.batches and self.fillings[id].hole.divisible and isinstance(keys, tuple)):
+        if keys is None or not len(self.texts[id]) > len(keys) > self.dialect.key_costs.keys:
             return False
-        return self.dialect.key_part(self.operands[id], keys[0], keys[-1]) is not None
+        return self.parting(id) is not None
 
     def over(self, id: int) -> str | None:
         """The cap of the configuration that these keys break, if any, and by how much."""
-        keys, caps = self.fillings[id].keys, self.fillings[id].hole.caps
-        size = len(self.texts[id].encode())
-        if isinstance(keys, tuple) and caps.bytes_max is not None and size > caps.bytes_max:
+        filling = self.fillings[id]
+        size, most = len(self.texts[id].encode()), filling.hole.caps.bytes_max
+        if most is not None and size > most and any(map(_is_list, (filling.rows, *filling.columns))):
             return f"bytes_max, {size:,} bytes"
         return None
 
+    def parting(self, id: int) -> int | None:
+        """The part of the keys by whose order they may be divided: each row must have its place in one statement only."""
+        filling = self.fillings[id]
+        if filling.keys is None or not (self.dialect.key_costs.batches and filling.hole.divisible):
+            return None
+        found = [self.beside(id, place, filling.keys) for place in range(len(self.operands[id]))]
+        if "" in found:
+            return found.index("")
+        return next((place for place, text in enumerate(found) if text is not None), None)
+
+    def beside(self, id: int, place: int, keys: Sequence[Any]) -> str | None:
+        """What else must hold where only these keys are asked for."""
+        low, high = (key if self.fillings[id].rows is None else key[place] for key in (keys[0], keys[-1]))
+        return self.dialect.key_part(self.operands[id][place], low, high)
+
     def parts(self, id: int) -> list[str]:
         """The conditions of several statements; empty if the keys cannot be divided, or not far enough."""
-        keys, costs = self.fillings[id].keys, self.dialect.key_costs
+        filling, costs = self.fillings[id], self.dialect.key_costs
         others = sum(len(text.encode()) for other, text in self.texts.items() if other != id)
-        if not isinstance(keys, tuple) or not self.may_part(id) or 2 * others > costs.bytes:
+        place = self.parting(id)
+        if filling.keys is None or place is None or 2 * others > costs.bytes:
             return []
+        keys = filling.keys
+        if filling.rows is not None:
+            keys = sorted(filling.rows, key=lambda row: row[place])
         count = -(-len(keys) // costs.keys)
         while count <= len(keys):
             step = -(-len(keys) // count)
-            chunks = [self.part(id, keys[start : start + step]) for start in range(0, len(keys), step)]
+            chunks = [self.part(id, place, chunk) for chunk in _chunks(keys, step, place, filling.rows is not None)]
             if all(len(chunk.encode()) + others <= costs.bytes for chunk in chunks):
                 return chunks
             count *= 2
         return []
 
-    def part(self, id: int, keys: tuple[Any, ...]) -> str:
-        beside = self.dialect.key_part(self.operands[id], keys[0], keys[-1])
-        text = self.spell(id, keys)
+    def part(self, id: int, place: int, keys: Sequence[Any]) -> str:
+        filling = self.fillings[id]
+        some = (
+            replace(filling, rows=tuple(keys)) if filling.rows is not None else replace(filling, columns=(tuple(keys),))
+        )
+        text, beside = self.spell(id, some), self.beside(id, place, keys)
         return f"({text}) AND {beside}" if beside else text
 
     def give_way(self, id: int, over: str | None) -> None:
@@ -117,16 +174,28 @@ class _Work:
         filling = self.fillings[id]
         if over is not None and filling.hole.caps.fails:
             raise refusal(over, self.request.source)
-        filling.keys = narrower(filling.keys, self.operands[id].type)
-        self.texts[id] = self.spell(id, filling.keys)
+        self.fillings[id] = filling.narrower([operand.type for operand in self.operands[id]])
+        self.texts[id] = self.spell(id, self.fillings[id])
 
     def statement(self, texts: Mapping[int, str]) -> SqlText:
         return self.request.sql.filled(lambda part: f"({texts[part.hole]})")
 
 
-def narrower(keys: Keys, type: Type) -> Keys:
-    """The next shorter condition: of keys their range, of a range none."""
-    return KeyRange(keys[0], keys[-1]) if isinstance(keys, tuple) and type.kind in RANGED else None
+def _is_list(keys: object) -> bool:
+    return isinstance(keys, tuple)
+
+
+def _chunks(keys: Sequence[Any], step: int, place: int, is_rows: bool) -> list[Sequence[Any]]:
+    """The keys in parts of about ``step``; rows that have one value at ``place`` stay together."""
+    chunks: list[Sequence[Any]] = []
+    start = 0
+    while start < len(keys):
+        end = min(start + step, len(keys))
+        while is_rows and end < len(keys) and keys[end][place] == keys[end - 1][place]:
+            end += 1
+        chunks.append(keys[start:end])
+        start = end
+    return chunks
 
 
 def refusal(cap: str, source: str) -> ResourceLimit:

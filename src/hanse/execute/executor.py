@@ -20,6 +20,7 @@ from hanse.execute.routing import routed
 from hanse.execute.running import RunningQueries
 from hanse.execute.small_sides import Choice
 from hanse.ir.expr import Literal
+from hanse.ir.fragment import KeyOrigin
 from hanse.ir.request import Request, RequestGraph
 from hanse.ir.sharding import Scheme
 from hanse.spi.connector import Connector, Embedded, ReadContext, Session
@@ -165,15 +166,16 @@ def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope
 
 
 def _ship(graph: RequestGraph, fetches: Mapping[int, Fetch], run: Run, scope: CancelScope) -> None:
-    """Connect fetches along the holes: the origin's keys are collected, and the target waits for them."""
-    located: dict[tuple[int, int, Scheme], Located] = {}
+    """Connect fetches along the holes: the origins' keys are collected, and the target waits for them."""
+    located: dict[tuple[tuple[KeyOrigin, ...], Scheme], Located] = {}
     for hole in graph.holes:
-        origin, target = fetches[hole.origin], fetches[hole.target]
-        kept = next(c for c in target.request.columns if c.id == hole.target_column)
+        target = fetches[hole.target]
+        types = {column.id: column.type for column in target.request.columns}
         scheme = hole.home.scheme if hole.home else None
-        shared = located.setdefault((hole.origin, hole.column, scheme), Located(scheme)) if scheme else None
-        shipped = ShippedKeys(hole, kept.type, scope, shared)
-        origin.feed(shipped)
+        shared = located.setdefault((hole.origins, scheme), Located(scheme)) if scheme else None
+        shipped = ShippedKeys(hole, [types[id] for id in hole.target_columns], scope, shared)
+        for origin in hole.origins:
+            fetches[origin.fragment].feed(shipped, origin.columns)
         target.await_keys(shipped, run.dialects[target.request.source])
 
 

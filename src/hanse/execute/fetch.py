@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from hanse.errors import HanseError, InternalError, SourceError
-from hanse.execute.batches import Filling, filled, refusal
+from hanse.execute.batches import filled, refusal
 from hanse.execute.cancel import CancelScope
 from hanse.execute.keys import ShippedKeys
 from hanse.execute.queue import BatchQueue
@@ -40,14 +40,14 @@ class Fetch:
         self._report = report
         self._scope = scope
         self._elapsed = elapsed
-        self._feeds: list[ShippedKeys] = []
+        self._feeds: list[tuple[ShippedKeys, tuple[int, ...]]] = []
         self._awaits: dict[int, tuple[ShippedKeys, Dialect]] = {}
         self._rows: list[CollectedRows] = []
         self._choice: Choice | None = None
 
-    def feed(self, keys: ShippedKeys) -> None:
-        """Collect keys from what is fetched."""
-        self._feeds.append(keys)
+    def feed(self, keys: ShippedKeys, columns: tuple[int, ...]) -> None:
+        """Collect keys from these columns of what is fetched."""
+        self._feeds.append((keys, columns))
 
     def await_keys(self, keys: ShippedKeys, dialect: Dialect) -> None:
         """Fetch only when these keys are known."""
@@ -64,7 +64,7 @@ class Fetch:
     @property
     def _collecting(self) -> tuple[ShippedKeys | CollectedRows, ...]:
         """What others wait for."""
-        return (*self._feeds, *self._rows)
+        return (*(keys for keys, _ in self._feeds), *self._rows)
 
     def start(self, session: Session | None, parameters: tuple[Literal, ...]) -> threading.Thread:
         """Begin in a thread of its own, which ends with the stream, an error, or the query. A request that is idle needs
@@ -115,23 +115,23 @@ class Fetch:
         request = self.request if self._choice is None else self._choice.of(self.request)
         if request is None or not self._awaits:
             return request
-        found = {id: Filling(keys.hole, keys.wait()) for id, (keys, _) in self._awaits.items()}
+        found = {id: keys.wait() for id, (keys, _) in self._awaits.items()}
         for keys, _ in self._awaits.values():
             if keys.is_over_cap:
                 raise refusal(f"keys_max, more than {keys.hole.keys_max:,}", self.request.source)
-        if any(filling.keys == () for filling in found.values()):
-            self._report.keys = [len(f.keys) if isinstance(f.keys, tuple) else None for f in found.values()]
-            return None
-        _, dialect = next(iter(self._awaits.values()))
-        request = filled(self.request, found, dialect)
-        self._report.keys = [len(f.keys) if isinstance(f.keys, tuple) else None for f in found.values()]
+        if any(filling.count == 0 for filling in found.values()):
+            request = None
+        else:
+            _, dialect = next(iter(self._awaits.values()))
+            request = filled(request, found, dialect)
+        self._report.keys = [filling.count for filling in found.values()]
         return request
 
     def _put(self, batch: pa.RecordBatch) -> None:
         """Hand a batch on. While keys are collected the reader may be waiting for a fragment that waits for them, so the
         queue must not fill: what would be too much ends the collecting."""
-        for keys in self._feeds:
-            keys.add(batch.column(self.schema.get_field_index(f"c{keys.hole.column}")))
+        for keys, columns in self._feeds:
+            keys.add([batch.column(self.schema.get_field_index(f"c{id}")) for id in columns])
             if self.queue.bytes > COLLECT_BYTES_MAX:
                 keys.give_up()
         for rows in self._rows:

@@ -101,11 +101,12 @@ class InList(Expr):
 
 @dataclass(frozen=True, slots=True)
 class InKeys(Expr):
-    """True for rows whose ``arg`` is among the keys that fill the hole at run time (``fragment.Hole``); never for NULL.
+    """True for rows whose ``args`` together are among the keys that fill the hole at run time (``fragment.Hole``); never
+    where one of them is NULL.
 
     A source may answer with more rows: what the keys came from is joined with them again at the coordinator."""
 
-    arg: Expr
+    args: tuple[Expr, ...]
     hole: int
 
 

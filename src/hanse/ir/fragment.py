@@ -61,15 +61,22 @@ class KeyCaps:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyOrigin:
+    """A fragment that gives keys: the values of its columns, row by row."""
+
+    fragment: int
+    columns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Hole:
-    """Keys that run time ships: the distinct values of ``column`` of the finished fragment ``origin`` fill every
-    ``InKeys`` condition of this ``id`` in the fragment ``target``."""
+    """Keys that run time ships: what is distinct of the finished ``origins``, all together, fills every ``InKeys`` condition
+    of this ``id`` in the fragment ``target``. A key of several columns has as many parts, none of which is NULL."""
 
     id: int
-    origin: int
-    column: int
+    origins: tuple[KeyOrigin, ...]
     target: int
-    target_column: int
+    target_columns: tuple[int, ...]
     keys_max: int
     """With more distinct keys than that, their range is sent, or nothing: the whole is then cheaper."""
     caps: KeyCaps = KeyCaps()
@@ -77,7 +84,8 @@ class Hole:
     divisible: bool = False
     """Whether the target's rows may be asked for in several statements, each with a part of the keys."""
     home: Home | None = None
-    """The part of a sharded table whose keys these are: only those that live there are sent. None: all are."""
+    """The part of a sharded table whose keys these are, by their first part: only those that live there are sent. None: all
+    are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,8 +91,10 @@ def is_null_when(node: e.Expr, missing: frozenset[int] | set[int]) -> bool:
             return id in missing
         case e.Literal(value=value):
             return value is None
-        case e.Cast(arg=arg) | e.InList(arg=arg) | e.InKeys(arg=arg):
+        case e.Cast(arg=arg) | e.InList(arg=arg):
             return is_null_when(arg, missing)
+        case e.InKeys(args=args):
+            return any(is_null_when(arg, missing) for arg in args)
         case e.Call(name=name, args=args):
             return name in STRICT and any(is_null_when(arg, missing) for arg in args)
         case _:

@@ -21,13 +21,21 @@ class KeyRange:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyHole:
-    """A whole condition, ``operand IN keys``, that execution fills as the source's dialect spells it (``Dialect.keys``)."""
+class KeyOperand:
+    """What is compared with one part of keys, as its source writes it."""
 
-    hole: int
-    operand: str
+    sql: str
     type: Type
     collation: Collation
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHole:
+    """A whole condition, ``operands IN keys``, that execution fills as the source's dialect spells it (``Dialect.keys``,
+    ``Dialect.key_rows``)."""
+
+    hole: int
+    operands: tuple[KeyOperand, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,8 @@ def _shown(part: Part) -> str:
         case Parameter():
             return f"${part.index + 1}"
         case KeyHole():
-            return f"{part.operand} IN (:k{part.hole})"
+            operands = ", ".join(operand.sql for operand in part.operands)
+            return f"{operands if len(part.operands) == 1 else f'({operands})'} IN (:k{part.hole})"
         case RowsHole():
             return f":f{part.fragment}({', '.join(part.names)})"
 

@@ -13,7 +13,7 @@ No value that a user wrote stands in it: it may be kept.
 
 import hashlib
 
-from hanse.ir.fragment import FragmentGraph
+from hanse.ir.fragment import FragmentGraph, Hole
 from hanse.ir.text import tree
 
 
@@ -22,13 +22,17 @@ def shape(graph: FragmentGraph) -> str:
     lines = ["here:", _indented(tree(graph.coordinator, masked=True))]
     for fragment in graph.fragments:
         lines += [f"f{fragment.id} @{fragment.source}:", _indented(tree(fragment.plan, masked=True))]
-        lines += [f"  keys k{hole.id} <- f{hole.origin}" for hole in graph.holes if hole.target == fragment.id]
+        lines += [f"  keys k{hole.id} <- {_origins(hole)}" for hole in graph.holes if hole.target == fragment.id]
         lines += [
             f"  rows <- {' '.join(f'f{id}' for id in side.origins)}"
             for side in graph.small_sides
             if side.target == fragment.id
         ]
     return "\n".join(lines)
+
+
+def _origins(hole: Hole) -> str:
+    return ", ".join(f"f{origin.fragment}" for origin in hole.origins)
 
 
 def fingerprint(text: str) -> str:

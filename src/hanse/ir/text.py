@@ -246,7 +246,8 @@ class _Printer:
             case e.Case():
                 return self._case(node), _TIGHTEST
             case e.InKeys():
-                return f"{self.expr(node.arg, _ADDITION)} in keys k{node.hole}", _COMPARISON
+                keys = self.expr(node.args[0], _ADDITION) if len(node.args) == 1 else f"({self._list(node.args)})"
+                return f"{keys} in keys k{node.hole}", _COMPARISON
             case e.InList():
                 items = dict.fromkeys(map(self.expr, node.items)) if self._masked else map(self.expr, node.items)
                 return f"{self.expr(node.arg, _ADDITION)} in ({', '.join(items)})", _COMPARISON

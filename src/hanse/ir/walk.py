@@ -33,8 +33,8 @@ def _of_case(node: e.Case) -> tuple[e.Expr, ...]:
 _OPERANDS: dict[type[e.Expr], Callable[[Any], tuple[e.Expr, ...]]] = {
     e.Call: lambda node: node.args,
     e.Quantified: lambda node: node.args,
+    e.InKeys: lambda node: node.args,
     e.Cast: lambda node: (node.arg,),
-    e.InKeys: lambda node: (node.arg,),
     e.InList: _of_in_list,
     e.Case: _of_case,
 }
@@ -44,9 +44,9 @@ _OPERANDS: dict[type[e.Expr], Callable[[Any], tuple[e.Expr, ...]]] = {
 def with_operands(node: e.Expr, new: tuple[e.Expr, ...]) -> e.Expr:
     """The expression with its operands replaced, in the order of ``operands``."""
     match node:
-        case e.Call() | e.Quantified():
+        case e.Call() | e.Quantified() | e.InKeys():
             return replace(node, args=new)
-        case e.Cast() | e.InKeys():
+        case e.Cast():
             return replace(node, arg=new[0])
         case e.InList():
             return replace(node, arg=new[0], items=new[1:])

@@ -6,7 +6,7 @@ and never fails: what is not known gets a sane default, and the answer is marked
 
 import datetime as dt
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -79,6 +79,11 @@ class Estimator:
         profile = self.profile(plan)
         found = _distinct(self.origin(column), profile.rows, profile.at_most.get(column))
         return max(1.0, min(found, self._fewest(plan, column)))
+
+    def combinations(self, plan: p.Plan, columns: Sequence[int]) -> float:
+        """Different rows of values (none of them NULL) of columns of the plan."""
+        groups = self.groups(plan, [column for column in plan.columns if column.id in columns])
+        return max(1.0, min(groups.rows, math.prod(self.distinct(plan, column) for column in columns)))
 
     def _fewest(self, plan: p.Plan, column: int) -> float:
         """The least rows that any operator has on the way of a column's values: a join repeats them, and makes no new."""

@@ -7,7 +7,7 @@ from hanse.errors import HanseError, InternalError, Unsupported
 from hanse.ir import expr as e
 from hanse.ir.plan import Plan
 from hanse.ir.properties import VOLATILE as VOLATILE_NAMES
-from hanse.ir.request import KeyHole
+from hanse.ir.request import KeyHole, KeyOperand
 from hanse.ir.types import TEXTS, Type
 from hanse.render import block as b
 from hanse.render.block import Value
@@ -133,9 +133,9 @@ class Expressions:
         return Value(self.marks.hole(node), node.type, TIGHT, BYTEWISE, flags=b.HOLE | b.CONSTANT)
 
     def _in_keys(self, node: e.InKeys, values: Values) -> Value:
-        arg = self.write(node.arg, values)
-        text = self.marks.keys(KeyHole(node.hole, arg.tight(), arg.type, arg.collation))
-        return self._made((text, LOGIC), node.type, [arg], 1)
+        args = [self.write(arg, values) for arg in node.args]
+        operands = tuple(KeyOperand(arg.tight(), arg.type, arg.collation) for arg in args)
+        return self._made((self.marks.keys(KeyHole(node.hole, operands)), LOGIC), node.type, args, 1)
 
     def _call(self, node: e.Call, values: Values) -> Value:
         args = [self.write(arg, values) for arg in node.args]

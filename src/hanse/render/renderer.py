@@ -26,7 +26,7 @@ def render(
 ) -> RequestGraph:
     """Everything that execution needs, as text; ``columns`` are those of the answer, by position."""
     # their keys or rows are needed before the coordinator's statement runs
-    feeding = {hole.origin for hole in graph.holes}
+    feeding = {origin.fragment for hole in graph.holes for origin in hole.origins}
     feeding |= {id for side in graph.small_sides for id in side.origins}
     requests = tuple(
         _request(

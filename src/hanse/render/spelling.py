@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from hanse.errors import InternalError
 from hanse.ir.expr import Parameter
-from hanse.ir.request import KeyHole, Part, RowsHole, SqlText
+from hanse.ir.request import KeyHole, KeyOperand, Part, RowsHole, SqlText
 from hanse.spi.dialect import PLACE
 
 LOGIC, LOOSE, TIGHT = 0, 1, 2
@@ -200,7 +200,7 @@ class Marks:
         return self._keep(parameter)
 
     def keys(self, hole: KeyHole) -> str:
-        """A mark for a condition on keys; its operand may hold marks."""
+        """A mark for a condition on keys; its operands may hold marks."""
         return self._keep(hole)
 
     def rows(self, hole: RowsHole) -> str:
@@ -245,6 +245,9 @@ class Marks:
         flush()
         return SqlText(tuple(parts))
 
+    def _operand(self, operand: KeyOperand) -> KeyOperand:
+        return replace(operand, sql="".join(map(str, self._pieces(operand.sql))))
+
     def _pieces(self, text: str) -> Iterator[Part]:
         for place, piece in enumerate(_MARK.split(text)):
             if place % 2 == 0:
@@ -254,7 +257,7 @@ class Marks:
             if isinstance(kept, Parameter | RowsHole):
                 yield kept
             elif isinstance(kept, KeyHole):
-                yield replace(kept, operand="".join(map(str, self._pieces(kept.operand))))
+                yield replace(kept, operands=tuple(map(self._operand, kept.operands)))
             elif kept.marked:
                 yield from self._pieces(kept.text)
             elif self.qualified or not kept.optional:

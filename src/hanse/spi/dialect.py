@@ -159,6 +159,8 @@ class Dialect:
     """As many keys as may ever be sent for one fragment: they are kept here until all are known."""
     key_kinds: ClassVar[frozenset[Kind]] = KEYS
     """Types of which keys may be shipped to this source."""
+    takes_key_rows: ClassVar[bool] = False
+    """``key_rows`` spells keys of several columns; else such are sent column by column."""
     key_costs: KeyCosts = KeyCosts()
     clusters: ClassVar[bool] = False
     """Tables lie in the order of their primary key."""
@@ -189,6 +191,22 @@ class Dialect:
         if not spelt:
             return "1 = 0"
         return f"{arg.sql} = {spelt[0]}" if len(spelt) == 1 else f"{arg.sql} IN ({', '.join(spelt)})"
+
+    def key_rows(self, args: Sequence[Operand], keys: Sequence[tuple[Any, ...]]) -> str:
+        """The condition that ``args`` together are one of the keys, of which there may be none; it may hold for more rows,
+        never for fewer. Only called where ``takes_key_rows``."""
+        rows = [f"({', '.join(parts)})" for key in keys if (parts := self.key_parts(args, key)) is not None]
+        return (
+            f"({', '.join(arg.sql for arg in args)}) IN ({self.key_table.format(', '.join(rows))})" if rows else "1 = 0"
+        )
+
+    key_table: ClassVar[str] = "{}"
+    """What stands around rows of keys in ``key_rows``: nothing, or what makes a table of them."""
+
+    def key_parts(self, args: Sequence[Operand], key: Sequence[Any]) -> list[str] | None:
+        """The parts of one key; None if no row of the source can equal it."""
+        parts = [self.key(arg.type, value) for arg, value in zip(args, key, strict=True)]
+        return None if None in parts else [str(part) for part in parts]
 
     def key(self, type: Type, value: Any) -> str | None:
         """One key; plain where the source gives a plain constant the type of what it is compared with. None if no value

@@ -26,6 +26,8 @@ class KeyCosts:
     """A key that is looked up in an index, and then its rows elsewhere."""
     row: float = 1.0
     """A row that was found by its key, beside what the key costs."""
+    part: float = 1.0
+    """A further part of a key of several columns."""
     keys: int = 10_000
     """As many keys as one statement should hold."""
     bytes: int = 500_000
@@ -33,14 +35,19 @@ class KeyCosts:
     batches: bool = False
     """Whether the source's sessions run several statements of one request (``Request.more``)."""
 
-    def worth(self, rows: float, distinct: float, is_near: bool, weight: float = 1.0) -> int:
-        """With how many keys reading by keys takes as long as reading everything: ``rows`` rows of ``distinct`` keys.
+    def key(self, is_near: bool, parts: int = 1) -> float:
+        """A key of so many columns."""
+        return (self.near if is_near else self.far) + self.part * (parts - 1)
+
+    def worth(self, rows: float, distinct: float, key: float, weight: float = 1.0) -> int:
+        """With how many keys reading by keys takes as long as reading everything: ``rows`` rows of ``distinct`` keys, each of
+        which costs ``key``.
 
         A row's ``weight`` is what it costs in a scan, in rows as they were measured: what it costs more it costs in either
         way, and a key costs what it did.
         """
         each = rows / max(1.0, min(distinct, rows))
-        return max(1, int(rows * weight / ((self.near if is_near else self.far) + (self.row + weight - 1) * each)))
+        return max(1, int(rows * weight / (key + (self.row + weight - 1) * each)))
 
 
 def runs(keys: Sequence[Any]) -> list[tuple[Any, Any]] | None:

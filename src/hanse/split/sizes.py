@@ -1,5 +1,6 @@
 """What the split asks about sizes."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from hanse.ir import plan as p
@@ -13,6 +14,9 @@ class Sizes(Protocol):
 
     def distinct(self, plan: p.Plan, column: int) -> float:
         """Different values of one of its columns."""
+
+    def combinations(self, plan: p.Plan, columns: Sequence[int]) -> float:
+        """Different rows of values of several of its columns."""
 
     def width(self, plan: p.Plan) -> float:
         """Bytes of one row."""

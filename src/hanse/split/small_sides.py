@@ -140,8 +140,10 @@ class _Search:
             return False
         if any(table.route for id in large for table in _tables(self.fragments[id].plan)):
             return False
-        holes = self.graph.holes
-        return all(hole.origin not in large and (hole.target not in large or hole.origin in small) for hole in holes)
+        origins = {hole: {origin.fragment for origin in hole.origins} for hole in self.graph.holes}
+        return all(
+            of.isdisjoint(large) and (hole.target not in large or of.issubset(small)) for hole, of in origins.items()
+        )
 
     def facts(self, source: str, small: tuple[int, ...]) -> Facts | None:
         """How the columns of small fragments compare as constants there; None if one of them cannot be a constant."""

@@ -7,10 +7,10 @@ import pytest
 
 from hanse.connectors.postgres.dialect import PostgresDialect
 from hanse.errors import ResourceLimit
-from hanse.execute.batches import Filling, Keys, filled
+from hanse.execute.batches import ColumnKeys, Filling, filled
 from hanse.ir import types as t
-from hanse.ir.fragment import Hole, KeyCaps
-from hanse.ir.request import KeyHole, KeyRange, Request, SqlText
+from hanse.ir.fragment import Hole, KeyCaps, KeyOrigin
+from hanse.ir.request import KeyHole, KeyOperand, KeyRange, Request, SqlText
 from hanse.ir.tables import Collation
 from hanse.spi.keys import KeyCosts
 
@@ -23,18 +23,21 @@ def dialect(keys: int = 2, size: int = 10_000, batches: bool = True) -> Postgres
     return made
 
 
-def fill(spoken: PostgresDialect, *keys: Keys, type: t.Type = t.INT64, **hole: Any) -> tuple[list[str], list[Keys]]:
+def fill(
+    spoken: PostgresDialect, *keys: ColumnKeys, type: t.Type = t.INT64, **hole: Any
+) -> tuple[list[str], list[ColumnKeys]]:
     """The conditions of each statement, and what is left of the keys."""
     parts: list[Any] = ["SELECT "]
     for place in range(len(keys)):
-        parts += [KeyHole(place, f"c{place}", type, EXACT), "; "]
+        parts += [KeyHole(place, (KeyOperand(f"c{place}", type, EXACT),)), "; "]
     request = Request(1, "pg", SqlText(tuple(parts)), (), ())
     fillings = {
-        n: Filling(replace(Hole(n, 0, 1, 1, 2, 100, divisible=True), **hole), found) for n, found in enumerate(keys)
+        n: Filling(replace(Hole(n, (KeyOrigin(0, (1,)),), 1, (2,), 100, divisible=True), **hole), (found,))
+        for n, found in enumerate(keys)
     }
     statements = filled(request, fillings, spoken).statements
     return [str(sql).removeprefix("SELECT ").removesuffix("; ") for sql in statements], [
-        f.keys for f in fillings.values()
+        f.columns[0] for f in fillings.values()
     ]
 
 
@@ -90,3 +93,78 @@ def test_caps_fall_back_or_refuse(caps: KeyCaps, said: str) -> None:
     with pytest.raises(ResourceLimit, match=said):
         fill(dialect(), (1, 3, 5, 7), caps=caps)
     assert fill(dialect(), (1, 3, 5, 7), caps=replace(caps, fails=False))[1] == [KeyRange(1, 7)]
+
+
+# -- keys of several columns
+
+
+LOOSE = Collation("und-u-ks-level1")
+
+
+def fill_rows(
+    spoken: PostgresDialect, rows: list[tuple[Any, ...]], *columns: ColumnKeys, loose: bool = False, **hole: Any
+) -> tuple[list[str], Filling]:
+    """The conditions of each statement, and what is left of the keys; the second part of a key is a text."""
+    operands = (KeyOperand("a", t.INT64, EXACT), KeyOperand("b", t.TEXT, LOOSE if loose else EXACT))
+    request = Request(1, "pg", SqlText((KeyHole(0, operands),)), (), ())
+    made = Hole(0, (KeyOrigin(0, (1, 2)),), 1, (3, 4), 100, divisible=True)
+    fillings = {0: Filling(replace(made, **hole), columns or ((1, 2, 3), ("x", "y")), tuple(rows))}
+    statements = filled(request, fillings, spoken).statements
+    return [str(sql) for sql in statements], fillings[0]
+
+
+ROWS = [(1, "x"), (1, "y"), (2, "x"), (3, "x"), (3, "y")]
+
+
+def test_rows_that_fit_are_one_statement() -> None:
+    statements, left = fill_rows(dialect(keys=5), ROWS)
+    assert statements == [
+        """((a, b) IN (SELECT * FROM unnest('{1,1,2,3,3}'::int8[], '{"x","y","x","x","y"}'::text[])))"""
+    ]
+    assert left.count == 5
+
+
+def test_rows_are_divided_where_a_part_of_them_changes() -> None:
+    statements, _ = fill_rows(dialect(keys=3), ROWS)
+    assert [text.partition("unnest(")[2].partition("::")[0] for text in statements] == ["'{1,1,2}'", "'{3,3}'"]
+    statements, _ = fill_rows(dialect(keys=1), ROWS)
+    assert [text.partition("unnest(")[2].partition("::")[0] for text in statements] == ["'{1,1}'", "'{2}'", "'{3,3}'"]
+
+
+def test_rows_of_texts_alone_are_divided_by_the_one_that_tells_most() -> None:
+    spoken = dialect(keys=2)
+    operands = tuple(KeyOperand(name, t.TEXT, kind) for name, kind in (("a", LOOSE), ("b", EXACT)))
+    request = Request(1, "pg", SqlText((KeyHole(0, operands),)), (), ())
+    hole = Hole(0, (KeyOrigin(0, (1, 2)),), 1, (3, 4), 100, divisible=True)
+    rows = (("a", "y"), ("A", "x"), ("a", "z"))
+    statements = filled(request, {0: Filling(hole, (None, None), rows)}, spoken).statements
+    assert [str(sql).partition("unnest(")[2] for sql in statements] == [
+        """'{"A","a"}'::text[], '{"x","y"}'::text[])))""",
+        """'{"a"}'::text[], '{"z"}'::text[])))""",
+    ]
+    both = tuple(replace(operand, collation=LOOSE) for operand in operands)
+    request = replace(request, sql=SqlText((KeyHole(0, both),)))
+    statements = filled(request, {0: Filling(hole, (None, None), rows)}, spoken).statements
+    assert all(' COLLATE "C" BETWEEN ' in str(sql) for sql in statements)
+
+
+def test_rows_that_do_not_fit_give_way_to_columns_then_ranges() -> None:
+    statements, left = fill_rows(dialect(keys=100, size=80), ROWS, divisible=False)
+    assert statements == ["""((a = ANY ('{1,2,3}'::int8[])) AND (b = ANY ('{"x","y"}'::text[])))"""]
+    assert left.count is None
+    statements, _ = fill_rows(dialect(keys=100, size=40), ROWS, divisible=False)
+    assert statements == ["(a BETWEEN 1 AND 3)"]
+    statements, _ = fill_rows(dialect(keys=100, size=5), ROWS, divisible=False)
+    assert statements == ["(1 = 1)"]
+
+
+def test_caps_of_rows_fall_back_or_refuse() -> None:
+    caps = KeyCaps(bytes_max=60, fails=True)
+    with pytest.raises(ResourceLimit, match="bytes of keys"):
+        fill_rows(dialect(keys=100), ROWS, caps=caps)
+    assert fill_rows(dialect(keys=100), ROWS, caps=replace(caps, fails=False))[0] == ["(a BETWEEN 1 AND 3)"]
+
+
+def test_rows_are_no_keys_where_a_text_fits_none() -> None:
+    statements, _ = fill_rows(dialect(keys=5), [(1, "a\0")])
+    assert statements == ["(1 = 0)"]

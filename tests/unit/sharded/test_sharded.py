@@ -313,6 +313,19 @@ def test_keys_go_only_where_they_live(folder: Path, tmp_path: Path) -> None:
     assert ":k" in asked_of_nobody.sql
 
 
+def test_keys_of_several_columns_go_where_one_of_them_lives(folder: Path, tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "crm.db")) as crm, crm:
+        crm.execute("CREATE TABLE chosen (number INTEGER, customer INTEGER)")
+        crm.executemany("INSERT INTO chosen VALUES (?, ?)", [(3, 1), (15, 5), (17, 1), (None, 1), (8, 2), (9, None)])
+    both = config(folder)
+    both["sources"]["crm"] = {"kind": "sqlite", "path": str(tmp_path / "crm.db")}
+    sql = "SELECT o.id FROM chosen c JOIN sales.orders o ON o.id = c.number AND o.customer_id = c.customer ORDER BY 1"
+    with hanse.connect(both) as engine, engine.query(sql, settings={"key_shipping": "force"}) as result:
+        assert [row[0] for row in result.fetchall()] == [3, 8, 15]
+        keys = {one.source: (one.keys, one.rows) for one in result.report.sources if one.keys}
+    assert keys == {"sales/0": ([0], 0), "sales/1": ([3], 2), "sales/2": ([1], 1), "sales/3": ([0], 0)}
+
+
 def test_nothing_of_a_copy_is_still_counted(engine: Engine) -> None:
     assert asked(engine, "SELECT count(*) FROM country WHERE false")[0] == [(0,)]
     assert asked(engine, "SELECT count(*) FROM orders WHERE false")[0] == [(0,)]

@@ -32,11 +32,11 @@ def test_no_more_ranges_than_a_source_should_test() -> None:
 
 def test_the_crossover_counts_keys_and_the_rows_that_they_find() -> None:
     costs = KeyCosts(near=4, far=9, row=1)
-    assert costs.worth(1_000_000, 1_000_000, False) == 100_000
-    assert costs.worth(1_000_000, 1_000_000, True) == 200_000
-    assert costs.worth(1_000_000, 100_000, False) == 52_631
-    assert costs.worth(10, 1e9, False) == 1
-    assert costs.worth(0, 0, True) == 1
+    assert costs.worth(1_000_000, 1_000_000, costs.far) == 100_000
+    assert costs.worth(1_000_000, 1_000_000, costs.near) == 200_000
+    assert costs.worth(1_000_000, 100_000, costs.far) == 52_631
+    assert costs.worth(10, 1e9, costs.far) == 1
+    assert costs.worth(0, 0, costs.near) == 1
 
 
 def test_a_condition_for_each_kind_of_keys() -> None:
@@ -57,6 +57,23 @@ def test_arrays_of_postgresql_hold_any_text() -> None:
     assert PostgresDialect().keys(Operand("c", t.TEXT, EXACT), ("a\0",)) == "1 = 0"
 
 
+def test_keys_of_several_columns_in_each_source_s_words() -> None:
+    pair = [Operand("a", t.INT64), Operand("b", t.TEXT, EXACT)]
+    keys = [(1, "x"), (2, "it's"), (3, "\0")]
+    assert PostgresDialect().key_rows(pair, keys) == (
+        """(a, b) IN (SELECT * FROM unnest('{1,2}'::int8[], '{"x","it''s"}'::text[]))"""
+    )
+    loose = [pair[0], Operand("b", t.TEXT, LOOSE)]
+    assert MysqlDialect().key_rows(loose, keys[:2]) == "(a, b) IN ((1, 'x'), (2, 'it''s'))"
+    greek = [pair[0], Operand("b", t.TEXT, Collation("greek_general_ci"))]
+    assert "CONVERT(b USING utf8mb4) COLLATE" in MysqlDialect().key_rows(greek, keys[:2])
+    assert SQLiteDialect().key_rows(pair, keys) == (
+        "(a, b) IN (VALUES (1, 'x'), (2, 'it''s'), (3, CAST(x'00' AS TEXT)))"
+    )
+    for dialect in (PostgresDialect(), MysqlDialect(), SQLiteDialect()):
+        assert dialect.key_rows(loose, []) == "1 = 0"
+
+
 def test_texts_are_parted_only_where_each_row_stays_in_one_part() -> None:
     exact, loose = Operand("c", t.TEXT, EXACT), Operand("c", t.TEXT, LOOSE)
     assert PostgresDialect().key_part(exact, "a", "b") == ""
@@ -75,6 +92,8 @@ def test_decimals_in_several_spellings_take_no_keys() -> None:
 
 def test_wide_rows_are_worth_more_keys_but_never_more_than_there_are() -> None:
     costs = KeyCosts(near=4, far=9, row=1)
-    assert costs.worth(1_000_000, 1_000_000, True, 1.0) == costs.worth(1_000_000, 1_000_000, True) == 200_000
-    assert costs.worth(1_000_000, 1_000_000, True, 4.0) == 500_000
-    assert costs.worth(1_000_000, 1_000_000, True, 1e6) < 1_000_000
+    assert (
+        costs.worth(1_000_000, 1_000_000, costs.near, 1.0) == costs.worth(1_000_000, 1_000_000, costs.near) == 200_000
+    )
+    assert costs.worth(1_000_000, 1_000_000, costs.near, 4.0) == 500_000
+    assert costs.worth(1_000_000, 1_000_000, costs.near, 1e6) < 1_000_000

@@ -37,7 +37,12 @@ def edges(plan: p.Plan, key_shipping: str = "on", **sources: object) -> list[str
     """Each hole as ``origin column -> target column``."""
     graph = graph_of(plan, key_shipping, **sources)
     names = {c.id: f"{f.source}.{c.name}" for f in graph.fragments for c in f.columns}
-    return [f"{names[hole.column]} -> {names[hole.target_column]}" for hole in graph.holes]
+    return [
+        " ".join(names[id] for id in hole.origins[0].columns)
+        + " -> "
+        + " ".join(names[id] for id in hole.target_columns)
+        for hole in graph.holes
+    ]
 
 
 def on(left: p.Plan, one: str, right: p.Plan, other: str) -> p.Join:
@@ -113,8 +118,8 @@ def test_a_guess_of_many_keys_is_a_chance_where_waiting_is_cheap(make: Plans) ->
     people = table(make, "sales.people", 20_000)
     graph = graph_of(on(guessed(make, 1_000_000), "x", people, "id"))
     assert [hole.keys_max for hole in graph.holes] == [1538]
-    origin = next(f for f in graph.fragments if f.id == graph.holes[0].origin)
-    assert Estimator().distinct(origin.plan, graph.holes[0].column) > 10_000
+    origin = next(f for f in graph.fragments if f.id == graph.holes[0].origins[0].fragment)
+    assert Estimator().distinct(origin.plan, graph.holes[0].origins[0].columns[0]) > 10_000
 
 
 def test_no_chance_if_waiting_costs_much_or_gains_nothing(make: Plans) -> None:

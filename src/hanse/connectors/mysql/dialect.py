@@ -37,6 +37,7 @@ class MysqlDialect(Dialect):
 
     clusters: ClassVar[bool] = True
     key_kinds: ClassVar[frozenset[Kind]] = KEYS | {Kind.UUID}
+    takes_key_rows: ClassVar[bool] = True
 
     def __init__(self, is_mariadb: bool = True, packet_bytes: int = PACKET_BYTES) -> None:
         """The two differ in the name of the collation that compares bytes and pads nothing; a statement is one packet.
@@ -81,9 +82,17 @@ class MysqlDialect(Dialect):
 
     def key_list(self, arg: Operand, keys: Sequence[Any]) -> str:
         """The plain comparison where it finds all and can use an index, else the exact one."""
+        return super().key_list(self._compared(arg), keys)
+
+    def key_rows(self, args: Sequence[Operand], keys: Sequence[tuple[Any, ...]]) -> str:
+        """As ``key_list`` for each column."""
+        return super().key_rows([self._compared(arg) for arg in args], keys)
+
+    def _compared(self, arg: Operand) -> Operand:
+        """What finds every text that equals a constant."""
         if arg.type.kind in TEXTS and not is_indexable(arg):
-            arg = Operand(self._texts.exact(arg), arg.type, arg.collation)
-        return super().key_list(arg, keys)
+            return Operand(self._texts.exact(arg), arg.type, arg.collation)
+        return arg
 
     def key(self, type: Type, value: Any) -> str | None:
         """A decimal of any scale: a source that declares the type has its constants."""

@@ -225,6 +225,8 @@ class SQLiteDialect(Dialect):
     functions: Rules = FUNCTIONS
     aggregates: Rules = AGGREGATES
     clusters: ClassVar[bool] = True
+    takes_key_rows: ClassVar[bool] = True
+    key_table: ClassVar[str] = "VALUES {}"
     key_costs: KeyCosts = KeyCosts(near=3.0, far=8.0, keys=20_000, bytes=500_000, batches=True)
     """A statement has at most 1,000,000 bytes (SQLITE_MAX_LENGTH as it is built by default)."""
 

@@ -1,0 +1,315 @@
+"""Whether keys are worth sending along an edge: by estimates of sizes, and what keys cost at the target's source.
+
+A row weighs what it has bytes. See ``pays``, ``is_relay`` and ``is_chance`` for the three reasons to send keys.
+"""
+
+import math
+from collections.abc import Mapping
+
+from hanse.ir import plan as p
+from hanse.ir.fragment import FragmentGraph
+from hanse.ir.sharding import Home
+from hanse.ir.tables import Table
+from hanse.ir.types import INTEGERS, Type
+from hanse.ir.walk import plans
+from hanse.spi.dialect import Dialect
+from hanse.spi.snapshot import SourceCatalog
+from hanse.split.edges import Edge, Place
+from hanse.split.sizes import Sizes
+
+WORTH_IN_PLACE = 0.1
+"""Keys are shipped from a fragment that would else be read in place if it has, by estimate, at most this part of the other's
+rows: read first by itself, it is read by one thread."""
+DROPPED_LEAST = 0.1
+"""Keys that are expected to leave out a smaller part of the target's rows are not sent: reading both at once is faster."""
+WAIT_MOST = 0.25
+"""Where keys are a mere chance, the target may be that large beside its origin, so that waiting costs a quarter at most."""
+CHANCE = 100.0
+"""So many times too large a guess of the number of keys may be."""
+CHANCE_BYTES = 64_000.0
+"""What a chance must be able to save: as much as a slow network moves in one round trip, which waiting costs."""
+ROW_BYTES, MEASURED_BYTES = 24.0, 48.0
+"""What a row costs beside its bytes, in bytes; and how wide the rows were over which ``KeyCosts`` were measured."""
+IN_ORDER = 0.9
+"""A column with at least that correlation has the rows of neighbouring keys beside one another."""
+REPEATABLE = (
+    p.Scan,
+    p.Filter,
+    p.Guard,
+    p.Project,
+    p.Join,
+    p.Aggregate,
+    p.Distinct,
+    p.SetOperation,
+    p.Values,
+)
+"""Operators that yield the same rows each time in one snapshot. A limit or a window over equals does not."""
+SETTLED = frozenset({"count", "sum", "min", "max", "avg", "bool_and", "bool_or"})
+"""Aggregates that do not depend on the order of rows."""
+
+
+class Worth:
+    """What is known of one graph's fragments and their sources."""
+
+    def __init__(self, graph: FragmentGraph, sources: Mapping[str, SourceCatalog], force: bool, sizes: Sizes) -> None:
+        """``force``: keys are sent wherever they are right, whatever ``sizes`` say."""
+        self.sources = sources
+        self.force = force
+        self.sizes = sizes
+        self.fragments = {fragment.id: fragment for fragment in graph.fragments}
+        """As far as they have been narrowed by keys."""
+        self._rows = {fragment.id: max(1.0, sizes.rows(fragment.plan)) for fragment in graph.fragments}
+        self._row_bytes = {fragment.id: ROW_BYTES + sizes.width(fragment.plan) for fragment in graph.fragments}
+        scans = [node.fragment for node in plans(graph.coordinator) if isinstance(node, p.FragmentScan)]
+        self._read_once = {id for id in scans if scans.count(id) == 1}
+
+    # what is possible
+
+    def is_possible(self, edge: Edge) -> bool:
+        """Whether keys may be sent along the edge."""
+        target = edge.target
+        if target.fragment in edge.fragments or target.fragment not in self._read_once:
+            return False
+        there = self.source(target)
+        if there.capabilities.embedded or not there.capabilities.filters:
+            return False
+        if edge.is_composite and not (there.dialect.takes_key_rows and self._read_once.issuperset(edge.fragments)):
+            return False
+        return all(self._fits(edge, part) for part in range(len(target.columns)))
+
+    def _fits(self, edge: Edge, part: int) -> bool:
+        """Whether one part of the keys may be compared with its column at the target's source."""
+        column = edge.target.columns[part]
+        there = self.type_of(edge.target.fragment, column)
+        if not self.dialect(edge.target).takes_keys(there):
+            return False
+        for origin in edge.origins:
+            here = self.type_of(origin.fragment, origin.columns[part])
+            if not (here == there or {here.kind, there.kind} <= INTEGERS):
+                return False
+        found = _stored(self.fragments[edge.target.fragment].plan, column)
+        return found is None or not found[0].column(found[1]).no_pushdown
+
+    # what pays
+
+    def pays(self, edge: Edge) -> bool:
+        """Whether keys should be sent along a possible edge."""
+        return self.force or (self.is_cheaper(edge) and not self.is_useless(edge))
+
+    def is_cheaper(self, edge: Edge) -> bool:
+        """Whether waiting for the origins and reading by their keys takes less than reading everything meanwhile."""
+        rows = self.rows(edge)
+        is_slower = self.is_in_place(edge) and rows > WORTH_IN_PLACE * self._rows[edge.target.fragment]
+        if self.keys(edge) > self.keys_max(edge.target) or is_slower:
+            return False
+        whole = self.volume(edge.target)
+        return self.wait(edge) + self.cost(edge) * whole <= whole
+
+    def is_useless(self, edge: Edge) -> bool:
+        """Whether nearly all rows of the target would be found, so that waiting for the keys gains nothing."""
+        return self.kept(edge) > 1 - DROPPED_LEAST
+
+    def is_sendable(self, edge: Edge) -> bool:
+        """Whether the keys are not too many, and leave out something, whatever the wait for them costs."""
+        return self.keys(edge) <= self.keys_max(edge.target) and not self.is_useless(edge)
+
+    def is_relay(self, edge: Edge, onward: Edge) -> bool:
+        """Whether keys along ``edge`` into a small fragment would make its own worth sending ``onward``, to one that waits
+        for the same origins anyway: nations to suppliers to items, where nations' customers go to items. What the small
+        fragment loses by waiting is at most its own reading, a part of what the last one costs."""
+        into, last = edge.target, onward.target
+        if self.is_in_place(edge) or self.is_in_place(onward):
+            return False
+        if self.volume(into) > WAIT_MOST * self.volume(last):
+            return False
+        kept = self.kept(edge)
+        passed = kept * self.kept(onward)
+        return 0 < passed <= 1 - DROPPED_LEAST and kept * self.keys(onward) <= self.keys_max(last)
+
+    def is_chance(self, edge: Edge) -> bool:
+        """Whether keys that do not pay by a mere guess would, were they far fewer, and waiting for them costs little.
+
+        Without the edge both are read at once, in the time of the slower; with it one after the other. If the keys turn out
+        to be too many (``keys_max``: then all is read after all), what is lost is the time of the target. So it must be
+        small beside the origin (what that yields, or reads before it groups): the query takes at most ``WAIT_MOST`` longer
+        where the guess was right. Where it was far too high, all but a few of the target's rows are saved. Nobody may wait
+        for the target in turn, or waits would add up; and a cap that refuses a query for its keys is no place for chances.
+        """
+        saved = self.volume(edge.target)
+        if self.is_in_place(edge) or self.source(edge.target).key_caps.fails:
+            return False
+        origins = [self.fragments[origin.fragment].plan for origin in edge.origins]
+        if not any(self.sizes.is_guess(plan) and _selects(plan) for plan in origins):
+            return False
+        grouped = [
+            self.sizes.rows(node.input) for plan in origins for node in plans(plan) if isinstance(node, p.Aggregate)
+        ]
+        effort = max(self.wait(edge), ROW_BYTES * max(grouped, default=0.0))
+        is_cheap = CHANCE_BYTES <= saved <= WAIT_MOST * effort
+        return is_cheap and self.keys(edge) / CHANCE <= self.keys_max(edge.target)
+
+    # sizes
+
+    def cost(self, edge: Edge) -> float:
+        """What reading by the keys comes to, as a part of reading everything."""
+        return self.keys(edge) * self.share(edge.target) / self.worth(edge.target)
+
+    def rows(self, edge: Edge) -> float:
+        """Rows of all origins."""
+        return sum(self._rows[origin.fragment] for origin in edge.origins)
+
+    def volume(self, place: Place) -> float:
+        """What reading a whole fragment comes to, in bytes."""
+        return self._rows[place.fragment] * self._row_bytes[place.fragment]
+
+    def wait(self, edge: Edge) -> float:
+        """What reading the origins comes to, in bytes: all of them are read at once."""
+        return max(map(self.volume, edge.origins))
+
+    def keys(self, edge: Edge) -> float:
+        """As many keys as are expected: no more than rows."""
+        return sum(min(self._distinct(origin), self._rows[origin.fragment]) for origin in edge.origins)
+
+    def _distinct(self, place: Place) -> float:
+        """Different keys of a fragment."""
+        plan = self.fragments[place.fragment].plan
+        if len(place.columns) == 1:
+            return self.sizes.distinct(plan, place.column)
+        return self.sizes.combinations(plan, place.columns)
+
+    def kept(self, edge: Edge) -> float:
+        """The part of the target's rows that the keys find; 0 if nothing is known."""
+        plan = self.fragments[edge.target.fragment].plan
+        parts = range(len(edge.target.columns))
+        return min(
+            1.0, sum(math.prod(self._kept(origin, edge, part, plan) for part in parts) for origin in edge.origins)
+        )
+
+    def _kept(self, origin: Place, edge: Edge, part: int, plan: p.Plan) -> float:
+        keyed = self.fragments[origin.fragment].plan, origin.columns[part]
+        return self.sizes.kept(keyed, (plan, edge.target.columns[part]))
+
+    def share(self, target: Place) -> float:
+        """The part of all keys that will go there: the others live on other shards."""
+        home = self.home(target)
+        return 1.0 / home.scheme.count if home and home.scheme else 1.0
+
+    # the crossover, in rows of a whole scan: see spi.keys.KeyCosts
+
+    def worth(self, target: Place) -> int:
+        """With how many keys reading the target by keys would take as long as reading all of it."""
+        rows = self._rows[target.fragment]
+        weight = max(1.0, self._row_bytes[target.fragment] / (ROW_BYTES + MEASURED_BYTES))
+        costs = self.dialect(target).key_costs
+        key = costs.key(not self.is_scattered(target), len(target.columns))
+        return costs.worth(rows, self._distinct(target), key, weight)
+
+    def keys_max(self, target: Place) -> int:
+        """The most keys that are worth sending, or allowed."""
+        caps = self.source(target).key_caps
+        most = self.dialect(target).keys_max
+        if not (self.force or caps.fails):
+            most = min(most, self.worth(target))
+            if not self.is_divisible(target):
+                most = min(most, self.dialect(target).key_costs.keys)
+        return most if caps.keys_max is None else caps.keys_max if caps.fails else min(most, caps.keys_max)
+
+    # places
+
+    def homeward(self, edge: Edge) -> Edge:
+        """The same edge, beginning with the column by which the target's table is sharded: by it keys find their shard."""
+        for part, column in enumerate(edge.target.columns):
+            if part and self.home(Place(edge.target.fragment, (column,))) is not None:
+                return edge.reordered((part, *(other for other in range(len(edge.target.columns)) if other != part)))
+        return edge
+
+    def source(self, place: Place) -> SourceCatalog:
+        """That of a fragment."""
+        return self.sources[self.fragments[place.fragment].source]
+
+    def dialect(self, place: Place) -> Dialect:
+        """That of a fragment's source."""
+        return self.source(place).dialect
+
+    def type_of(self, fragment: int, column: int) -> Type:
+        """The type of a fragment's column."""
+        return next(c.type for c in self.fragments[fragment].columns if c.id == column)
+
+    def is_in_place(self, edge: Edge) -> bool:
+        """Whether the coordinator's own engine reads one of the origins."""
+        return any(self.source(origin).capabilities.embedded for origin in edge.origins)
+
+    def is_scattered(self, target: Place) -> bool:
+        """Whether rows are looked up one by one, and not where the one before was."""
+        table, names = self._table(target)
+        if table is None:
+            return True
+        is_in_key_order = self.dialect(target).clusters and _leads(table.primary_key, names)
+        index = next((index for index in _indexes(table) if _leads(index, names)), None)
+        if is_in_key_order or (index is None and any(_indexes(table))):
+            return False
+        known = table.statistics.columns.get(index[0] if index else names[0]) if table.statistics else None
+        return known is None or known.correlation is None or abs(known.correlation) < IN_ORDER
+
+    def is_divisible(self, target: Place) -> bool:
+        """Whether several statements yield together what one would, and none of them scans what the others scan."""
+        table, names = self._table(target)
+        is_lookup = self.force or (table is not None and _is_indexed(table, names))
+        return is_lookup and all(map(_is_repeatable, plans(self.fragments[target.fragment].plan)))
+
+    def _table(self, place: Place) -> tuple[Table | None, tuple[str, ...]]:
+        """The table whose columns all those of a place are, and their names there; None for what is computed."""
+        found = [_stored(self.fragments[place.fragment].plan, column) for column in place.columns]
+        known = [column for column in found if column is not None]
+        if len(known) < len(found) or any(table is not known[0][0] for table, _ in known):
+            return None, ()
+        return known[0][0], tuple(name for _, name in known)
+
+    def home(self, target: Place) -> Home | None:
+        """The part of a sharded table that the first column is the key of, if so: then keys are known to live there or
+        not."""
+        for scan in plans(self.fragments[target.fragment].plan):
+            if isinstance(scan, p.Scan) and (home := scan.table.home) is not None and home.scheme is not None:
+                for column, name in scan.outputs:
+                    if column.id == target.column and name == home.key:
+                        return home
+        return None
+
+
+def _stored(plan: p.Plan, column: int) -> tuple[Table, str] | None:
+    """The table's column that a plan's column is; None for what is computed."""
+    for node in plans(plan):
+        if isinstance(node, p.Scan):
+            for found, name in node.outputs:
+                if found.id == column:
+                    return node.table, name
+    return None
+
+
+def _indexes(table: Table) -> tuple[tuple[str, ...], ...]:
+    return (table.primary_key, *table.unique_keys, *table.indexes)
+
+
+def _leads(index: tuple[str, ...], names: tuple[str, ...]) -> bool:
+    """Whether an index finds values of all these columns together."""
+    return set(index[: len(names)]) == set(names)
+
+
+def _is_indexed(table: Table, names: tuple[str, ...]) -> bool:
+    """Whether the source finds the columns' values without looking at every row; where it does not say, it may."""
+    known = _indexes(table)
+    return not any(known) or any(_leads(index, names) for index in known)
+
+
+def _selects(plan: p.Plan) -> bool:
+    """Whether a plan leaves out rows of its tables, so that they may be far fewer than they are thought to be."""
+    return any(not isinstance(node, p.Scan | p.Project | p.Guard) for node in plans(plan))
+
+
+def _is_repeatable(node: p.Plan) -> bool:
+    match node:
+        case p.Distinct(on=on):
+            return not on
+        case p.Aggregate(calls=calls):
+            return all(call.name in SETTLED for _, call in calls)
+    return isinstance(node, REPEATABLE)

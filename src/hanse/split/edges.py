@@ -72,11 +72,11 @@ def edges(plan: p.Plan) -> Iterator[Edge]:
 
 
 def _directed(keyed: p.Plan, narrowed: p.Plan, pairs: Sequence[tuple[int, int]]) -> Iterator[Edge]:
-    """The edges for one direction: none for a key whose values come from several fragments."""
+    """The edges for one direction. A union's keys come from all of its sides, each of which must be another fragment."""
     together: dict[tuple[tuple[int, ...], int], dict[int, Edge]] = defaultdict(dict)
     for key, column in pairs:
         origins = _origins(keyed, key)
-        if len(origins) != 1:
+        if len({origin.fragment for origin in origins}) < max(1, len(origins)):
             continue
         for target in _targets(narrowed, column):
             edge = Edge(origins, target)

@@ -313,6 +313,25 @@ def test_keys_go_only_where_they_live(folder: Path, tmp_path: Path) -> None:
     assert ":k" in asked_of_nobody.sql
 
 
+def test_keys_of_all_shards_together_narrow_another_source(folder: Path, tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "crm.db")) as crm, crm:
+        crm.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, total INTEGER, name TEXT)")
+        crm.executemany("INSERT INTO people VALUES (?, ?, ?)", [(i, i, f"p{i}") for i in range(1000)])
+    both = config(folder)
+    both["sources"]["crm"] = {"kind": "sqlite", "path": str(tmp_path / "crm.db")}
+    join = "SELECT count(*), sum(p.id) FROM (SELECT customer_id, total FROM sales.orders WHERE status = 'b') o JOIN people p"
+    with hanse.connect(both) as engine:
+        for on, keys in (("p.id = o.customer_id", 40), ("p.id = o.customer_id AND p.total = o.total", 40)):
+            sql = f"{join} ON {on}"
+            with engine.query(sql, settings={"key_shipping": "off"}) as plain:
+                expected = plain.fetchall()
+            with engine.query(sql, settings={"key_shipping": "force"}) as result:
+                assert result.fetchall() == expected
+            shipped = [(one.source, one.keys, one.rows) for one in result.report.sources if one.keys]
+            assert shipped == [("crm", [keys], 40)]
+            assert "f0.(" in engine.explain(sql, settings={"key_shipping": "force"}) or "AND" not in on
+
+
 def test_keys_of_several_columns_go_where_one_of_them_lives(folder: Path, tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / "crm.db")) as crm, crm:
         crm.execute("CREATE TABLE chosen (number INTEGER, customer INTEGER)")

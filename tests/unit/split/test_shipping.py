@@ -138,10 +138,20 @@ def test_keys_go_into_every_branch_of_a_union(make: Plans) -> None:
     assert holes(join(b, union, eq(ref(b, "id"), col(union, "id").ref()))) == ["b.id -> a.id", "b.id -> c.id"]
 
 
-def test_a_side_whose_keys_come_from_several_fragments_gives_none(make: Plans) -> None:
-    a, c, b = make.scan("crm.a", "id"), make.scan("sales.c", "id"), make.scan("crm.b", "id")
+def test_keys_of_a_union_come_from_all_of_its_sides(make: Plans) -> None:
+    a, c = sized(make.scan("crm.a", "id"), 10), sized(make.scan("sales.c", "id"), 10)
+    b = sized(make.scan("crm.b", "id"), 10**6)
     union = make.union(a, c)
-    assert all(hole.startswith("b.id") for hole in holes(join(union, b, eq(col(union, "id").ref(), ref(b, "id")))))
+    plan = join(union, b, eq(col(union, "id").ref(), ref(b, "id")))
+    assert holes(plan) == ["a.id + c.id -> b.id"]
+    assert holes(plan, "on") == ["a.id + c.id -> b.id"]
+
+
+def test_no_fragment_gives_keys_of_two_sides_of_a_union(make: Plans) -> None:
+    a, b = make.scan("bare.a", "id x"), make.scan("crm.b", "id")
+    pairs = make.union(make.project(a, ref(a, "id")), make.project(a, ref(a, "x")))
+    graph = graph_of(join(pairs, b, eq(pairs.columns[0].ref(), ref(b, "id")), "left"))
+    assert all(len({o.fragment for o in hole.origins}) == len(hole.origins) for hole in graph.holes)
 
 
 def test_a_side_of_which_some_keys_come_from_no_fragment_gives_none(make: Plans) -> None:

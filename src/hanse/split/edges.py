@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from hanse.ir import expr as e
 from hanse.ir import plan as p
-from hanse.ir.types import INTEGERS
+from hanse.ir.types import INTEGER_DIGITS, INTEGERS, Decimal, Type
 from hanse.ir.walk import plans
 
 
@@ -95,7 +95,8 @@ def _composite(parts: Sequence[Edge]) -> Edge:
 
 
 def _equalities(join: p.Join) -> Iterator[tuple[int, int]]:
-    """Pairs of a left and a right column that a join demands to be equal. A widening of integers keeps equality."""
+    """Pairs of a left and a right column that a join demands to be equal. A widening of integers keeps equality, also one to
+    decimals, in which signed and unsigned ones of 64 bits are compared."""
     left = {column.id for column in join.left.columns}
     right = {column.id for column in join.right.columns}
     for test in e.conjuncts(join.condition):
@@ -108,9 +109,15 @@ def _equalities(join: p.Join) -> Iterator[tuple[int, int]]:
 
 
 def _column(node: e.Expr) -> int:
-    if isinstance(node, e.Cast) and {node.type.kind, node.arg.type.kind} <= INTEGERS:
+    if isinstance(node, e.Cast) and node.arg.type.kind in INTEGERS and _holds_integers(node.type, node.arg.type):
         node = node.arg
     return node.id if isinstance(node, e.Ref) else -1
+
+
+def _holds_integers(type: Type, source: Type) -> bool:
+    if isinstance(type, Decimal):
+        return type.precision - type.scale >= INTEGER_DIGITS[source.kind]
+    return type.kind in INTEGERS
 
 
 def _origins(plan: p.Plan, column: int) -> tuple[Place, ...]:

@@ -178,12 +178,12 @@ class Worth:
         return self.sizes.combinations(plan, place.columns)
 
     def kept(self, edge: Edge) -> float:
-        """The part of the target's rows that the keys find; 0 if nothing is known."""
+        """The part of the target's rows that the keys find; 0 if nothing is known. Each key of several columns finds the rows
+        of one, so that few keys find few rows even where each part of them finds many."""
         plan = self.fragments[edge.target.fragment].plan
         parts = range(len(edge.target.columns))
-        return min(
-            1.0, sum(math.prod(self._kept(origin, edge, part, plan) for part in parts) for origin in edge.origins)
-        )
+        found = sum(math.prod(self._kept(origin, edge, part, plan) for part in parts) for origin in edge.origins)
+        return min(1.0, found, self.keys(edge) / self._distinct(edge.target) if edge.is_composite else 1.0)
 
     def _kept(self, origin: Place, edge: Edge, part: int, plan: p.Plan) -> float:
         keyed = self.fragments[origin.fragment].plan, origin.columns[part]

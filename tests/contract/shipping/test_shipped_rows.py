@@ -22,8 +22,8 @@ PAIRS = [("pg", "my"), ("my", "pg"), ("lite", "my"), ("my", "lite"), ("pg", "lit
 @pytest.mark.parametrize("column", VALUES)
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_every_type(engine: Engine, batched: bool, one: str, other: str, column: str) -> None:
-    if column == "u" and "lite" in (one, other):
-        one, other = "pg", "my"
+    if column in ("u", "m") and "lite" in (one, other):
+        one, other = "pg", "my"  # the file's are no such values, or may only be read
     beside = "t" if column == "i" else "i"
     sql = f"SELECT a.id AS one, b.id AS two FROM {one}.t AS a JOIN {other}.t AS b ON a.{column} = b.{column}"
     report = both(engine, f"{sql} AND a.{beside} = b.{beside} WHERE a.id < 90")

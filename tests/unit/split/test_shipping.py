@@ -8,7 +8,7 @@ from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.fragment import FragmentGraph, Hole, KeyCaps
 from hanse.ir.tables import ColumnStatistics, TableStatistics
-from hanse.ir.types import FLOAT64, INT64
+from hanse.ir.types import FLOAT64, INT64, decimal
 from hanse.optimize.estimate import Estimator
 from hanse.spi.keys import KeyCosts
 from hanse.split import split
@@ -163,6 +163,13 @@ def test_a_side_of_which_some_keys_come_from_no_fragment_gives_none(make: Plans)
         for union in (make.union(a, other), make.union(other, a)):
             plan = join(union, b, eq(union.columns[0].ref(), ref(b, "id")), "left")
             assert holes(plan) == []
+
+
+def test_integers_that_are_compared_as_decimals_are_shipped(make: Plans) -> None:
+    a, b = make.scan("crm.a"), make.scan("sales.b")
+    for digits, expected in ((20, ["a.id -> b.id"]), (9, [])):
+        as_decimal = [e.Cast(decimal(digits, 0), ref(x, "id")) for x in (a, b)]
+        assert holes(join(a, b, eq(*as_decimal))) == expected
 
 
 def test_floats_and_computed_keys_are_not_shipped(make: Plans) -> None:

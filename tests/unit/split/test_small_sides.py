@@ -159,7 +159,7 @@ def test_large_fragments_that_are_read_elsewhere_too_or_feed_others(make: Plans)
     both = join(join(a, b, eq(ref(a, "id"), ref(b, "id"))), c, eq(ref(b, "x"), ref(c, "x")))
     graph = graph_of(make.groups(both, "y", n=COUNT))
     instead = {id for side in graph.small_sides for id in side.instead}
-    assert all(hole.origin not in instead for hole in graph.holes)
+    assert all(origin.fragment not in instead for hole in graph.holes for origin in hole.origins)
 
 
 def test_several_small_and_several_large_fragments(make: Plans) -> None:
@@ -184,6 +184,6 @@ def test_caps_of_the_configuration(make: Plans) -> None:
 def test_conditions_on_keys_are_not_part_of_the_alternative(make: Plans) -> None:
     both = pair(make)
     graph = graph_of(make.groups(both, "x", n=COUNT))
-    assert [(hole.origin, hole.target) for hole in graph.holes] == [(0, 1)]
+    assert [(hole.origins[0].fragment, hole.target) for hole in graph.holes] == [(0, 1)]
     assert "in keys" not in shape(graph.fragments[2].plan)
     assert col(graph.coordinator, "x").id not in {column.id for column in graph.fragments[2].columns}

@@ -18,11 +18,9 @@ NETWORKS = (
     None,
     Network("1 Gbit/s", 1e9),
     Network("1 Gbit/s, 100 Mbit/s a connection, 5 ms", 1e9, 0.005, 1e8),
-    Network("1 Gbit/s, 25 Mbit/s a connection, 80 ms", 1e9, 0.080, 2.5e7),
 )
 QUERIES = {
     "all columns": "SELECT * FROM pg.lines",
-    "two columns": "SELECT orderkey, shipdate FROM pg.lines",
     "grouped here": "SELECT flag, count(*), sum(price) FROM pg.lines WHERE random() >= 0 GROUP BY flag",
 }
 

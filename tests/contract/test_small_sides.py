@@ -219,3 +219,75 @@ def test_statistics_decide(engine: Engine) -> None:
     single = engine.query("SELECT few.i, items.id FROM crm.few JOIN shop.items USING (k) WHERE items.id = 5")
     single.fetchall()
     assert len(single.report.sources) == 2
+
+
+@pytest.fixture(scope="module")
+def turned(shop: Database, crm: Database, engine: Engine) -> Engine:
+    """The same the other way round: few rows at PostgreSQL, many at MariaDB."""
+    shop.run(
+        "CREATE TABLE little (k int, t text, i int8, n numeric(10, 2), f float8, d date, m timestamp)",
+        "CREATE TABLE looser (k int, t text)",
+    )
+    with shop.connect() as connection:
+        connection.cursor().executemany("INSERT INTO little VALUES (%s, %s, %s, %s, %s, %s, %s)", SMALL)
+    crm.run(
+        "CREATE TABLE goods (id INT PRIMARY KEY, k INT, kind INT, v INT, t VARCHAR(30) COLLATE utf8mb4_general_ci,"
+        " l VARCHAR(30) CHARACTER SET latin1 COLLATE latin1_swedish_ci, price DECIMAL(12, 2))",
+        "INSERT INTO goods SELECT seq, IF(seq % 11 <> 0, seq % 1009, NULL), seq % 5, seq % 100,"
+        f" IF(seq % 2, CONCAT('a', seq % 5003), CONCAT('A', seq % 5003)), CONCAT('x ', seq), seq * 0.25 FROM seq_1_to_{LARGE}",
+        "UPDATE goods SET t = 'ä', l = 'ä' WHERE id < 5",
+        "ANALYZE TABLE goods",
+    )
+    engine._store.refresh("shop")
+    engine._store.refresh("crm")
+    return engine
+
+
+def shipped_back(engine: Engine, sql: str) -> bool:
+    result = engine.query(sql, settings={"key_shipping": "force"})
+    found = rows(result)
+    assert found == rows(engine.query(sql, settings={"pushdown": "off"})), sql
+    (*others, last), _ = by_statements(result)
+    return last == 1 and set(others) == {0}
+
+
+@pytest.mark.parametrize("column", ["t", "i", "n", "d", "m"])
+def test_groups_by_every_type_in_mysql(turned: Engine, column: str) -> None:
+    sql = (
+        f"SELECT s.{column}, kind, count(*), sum(v), min(s.i) FROM shop.little s JOIN crm.goods USING (k) GROUP BY 1, 2"
+    )
+    assert shipped_back(turned, sql)
+
+
+@pytest.mark.parametrize(
+    "call", ["sum(v * n)", "min(s.t)", "max(m)", "count(DISTINCT d)", "max(price + n)", "max(goods.t)", "max(f)"]
+)
+def test_expressions_over_both_sides_in_mysql(turned: Engine, call: str) -> None:
+    assert shipped_back(turned, f"SELECT kind, {call} FROM shop.little s JOIN crm.goods USING (k) GROUP BY 1")
+
+
+@pytest.mark.parametrize("column", ["t", "l"])
+def test_text_in_mysql_is_joined_by_its_bytes(turned: Engine, column: str) -> None:
+    odd = "SELECT k, 'a' || k AS t FROM shop.little UNION SELECT k, t FROM shop.little"
+    sql = f"SELECT s.t, s.k, count(*) FROM ({odd}) s JOIN crm.goods g ON g.{column} = s.t GROUP BY 1, 2"
+    turned.query(sql, settings={"key_shipping": "force"}).fetchall()
+    assert rows(turned.query(sql, settings={"key_shipping": "force"})) == rows(
+        turned.query(sql, settings={"pushdown": "off"})
+    )
+
+
+def test_the_first_rows_by_an_order_in_mysql(turned: Engine) -> None:
+    sql = "SELECT s.t, s.i, g.id FROM shop.little s JOIN crm.goods g USING (k) ORDER BY t DESC, id, i DESC LIMIT 30"
+    result = turned.query(sql, settings={"key_shipping": "force"})
+    assert result.fetchall() == turned.query(sql, settings={"pushdown": "off"}).fetchall()
+    assert by_statements(result) == ([0, 1], [1])
+
+
+def test_text_that_is_too_long_for_mysql_to_group_is_joined_here(turned: Engine, shop: Database) -> None:
+    shop.run(
+        "TRUNCATE looser", "INSERT INTO looser VALUES (1, repeat('x', 20000) || 'a'), (2, repeat('x', 20000) || 'b')"
+    )
+    sql = "SELECT s.t, kind, count(*) FROM shop.looser s JOIN crm.goods USING (k) GROUP BY 1, 2"
+    result = turned.query(sql, settings={"key_shipping": "force"})
+    assert rows(result) == rows(turned.query(sql, settings={"pushdown": "off"}))
+    assert by_statements(result) == ([1, 0], [1])

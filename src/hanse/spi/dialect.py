@@ -227,14 +227,23 @@ class Dialect:
     def rows(self, names: Sequence[str], types: Sequence[Type], rows: Sequence[Sequence[Any]]) -> str | None:
         """Rows, of which there are some, as a table in FROM whose columns have these names; it follows upon an opening
         parenthesis. None if the source has no such value."""
-        spelt: list[str] = []
+        spelt: list[list[str]] = []
         for row in rows:
-            cells = [self.literal(Literal(type, value)) for type, value in zip(types, row, strict=True)]
+            cells = [self.cell(Literal(type, value)) for type, value in zip(types, row, strict=True)]
             if None in cells:
                 return None
-            spelt.append(f"({', '.join(map(str, cells))})")
+            spelt.append([str(cell) for cell in cells])
+        return self.table_of(names, spelt)
+
+    def cell(self, literal: Literal) -> str | None:
+        """A value of such a table; None if the source has none that is the same, and compares as ``row_collation`` says."""
+        return self.literal(literal)
+
+    def table_of(self, names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+        """Rows of constants as a SELECT with these names for its columns."""
         columns = ", ".join(f"column{place} AS {name}" for place, name in enumerate(names, 1))
-        return f"SELECT {columns} FROM (VALUES {', '.join(spelt)}) AS v"
+        lines = ", ".join(f"({', '.join(row)})" for row in rows)
+        return f"SELECT {columns} FROM (VALUES {lines}) AS v"
 
     def key_part(self, arg: Operand, low: Any, high: Any) -> str | None:  # noqa: ARG002  # none is needed here
         """A condition beside ``keys`` under which a row belongs to one part of the keys only, that from ``low`` to ``high``

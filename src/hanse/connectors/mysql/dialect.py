@@ -39,6 +39,9 @@ class MysqlDialect(Dialect):
     key_kinds: ClassVar[frozenset[Kind]] = KEYS | {Kind.UUID}
     takes_key_rows: ClassVar[bool] = True
 
+    rows_max: ClassVar[int] = 1000
+    row_kinds: ClassVar[frozenset[Kind]] = KEYS | {Kind.FLOAT64}
+
     def __init__(self, is_mariadb: bool = True, packet_bytes: int = PACKET_BYTES) -> None:
         """The two differ in the name of the collation that compares bytes and pads nothing; a statement is one packet.
 
@@ -79,6 +82,25 @@ class MysqlDialect(Dialect):
         if arg.type.kind is Kind.TIMESTAMP and target.kind is Kind.DATE:
             return Rule("CAST({0} AS DATE)")
         return None
+
+    def row_collation(self, type: Type) -> Collation | None:
+        """Text has a collation of its own here, that of exact comparisons."""
+        if type.kind is Kind.TEXT:
+            return Collation(self._texts.collation, True, True, SORT_BYTES)
+        return super().row_collation(type)
+
+    def cell(self, literal: Literal) -> str | None:
+        """Text that is not too long to be sorted, under its collation: those of constants may differ, and then do not mix."""
+        text = self.literal(literal)
+        if literal.type.kind is not Kind.TEXT or literal.value is None or text is None:
+            return text
+        is_short = len(literal.value.encode()) <= SORT_BYTES
+        return f"{text} COLLATE {self._texts.collation}" if is_short else None
+
+    def table_of(self, names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+        """One SELECT for each row: the versions do not agree on VALUES."""
+        first = ", ".join(f"{cell} AS {name}" for cell, name in zip(rows[0], names, strict=True))
+        return " UNION ALL SELECT ".join([f"SELECT {first}", *(", ".join(row) for row in rows[1:])])
 
     def key_list(self, arg: Operand, keys: Sequence[Any]) -> str:
         """The plain comparison where it finds all and can use an index, else the exact one."""

@@ -57,13 +57,13 @@ class Texts:
 
     def __init__(self, collation: str) -> None:
         """``collation`` is one of utf8mb4 that compares bytes and pads nothing."""
-        self._collation = collation
+        self.collation = collation
 
     def exact(self, arg: Operand) -> str:
         """The exact form."""
         if arg.collation.name.startswith("utf8mb4_"):
-            return f"({arg.sql} COLLATE {self._collation})"
-        return f"(CONVERT({arg.sql} USING utf8mb4) COLLATE {self._collation})"
+            return f"({arg.sql} COLLATE {self.collation})"
+        return f"(CONVERT({arg.sql} USING utf8mb4) COLLATE {self.collation})"
 
     @staticmethod
     def key(arg: Operand) -> str:

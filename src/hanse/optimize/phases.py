@@ -30,6 +30,7 @@ from hanse.optimize.rules.push_filter_through_sort import PushFilterThroughSort
 from hanse.optimize.rules.push_filter_through_window import PushFilterThroughWindow
 from hanse.optimize.rules.push_join_condition import PushJoinCondition
 from hanse.optimize.rules.push_limit_into_union import PushLimitIntoUnion
+from hanse.optimize.rules.push_limit_through_join import PushLimitThroughJoin
 from hanse.optimize.rules.push_limit_through_project import PushLimitThroughProject
 from hanse.optimize.rules.push_semi_join_to_source import PushSemiJoinToSource
 from hanse.optimize.rules.remove_unseen_sorts import RemoveUnseenSorts
@@ -95,6 +96,7 @@ PHASES: tuple[Phase, ...] = (
     Phase("push filters", Walk.DOWN, PUSH_FILTERS),
     Phase("infer", Walk.WHOLE, (DeriveFromDisjunctions(), InferConstants())),  # see filters where they ended
     Phase("push inferred filters", Walk.DOWN, PUSH_FILTERS, only_after=("derive_from_disjunctions", "infer_constants")),
+    Phase("limits through joins", Walk.DOWN, (MergeProjects(), PushLimitThroughProject(), PushLimitThroughJoin())),
     Phase("semi joins", Walk.DOWN, (PushSemiJoinToSource(),)),
     Phase("order joins", Walk.WHOLE, (OrderJoins(),)),  # all conditions have arrived at their joins
     Phase("aggregates", Walk.DOWN, (AggregateBelowUnion(), AggregateBelowJoin())),  # sees which joins one source does

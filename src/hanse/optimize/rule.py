@@ -18,10 +18,10 @@ It is registered by one line in ``phases`` and has a golden file ``tests/golden/
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from hanse.ir.expr import Column, Expr, conjunction, conjuncts
-from hanse.ir.plan import Filter, Guard, Plan
+from hanse.ir.expr import Call, Column, Expr, Literal, conjunction, conjuncts
+from hanse.ir.plan import Filter, Guard, Limit, Plan, Project
 from hanse.ir.properties import is_volatile
-from hanse.ir.types import Type
+from hanse.ir.types import INT64, Type
 from hanse.ir.walk import children, expressions, plans, subqueries, used
 from hanse.optimize.estimate import Estimator
 
@@ -158,3 +158,19 @@ def once(tests: list[Expr]) -> list[Expr]:
         if not any(test is other or test == other for other in found):
             found.append(test)
     return found
+
+
+def is_limited(plan: Plan) -> bool:
+    """Whether the plan yields the first rows of something already."""
+    while isinstance(plan, Project):
+        plan = plan.input
+    return isinstance(plan, Limit)
+
+
+def last_row(count: Expr, offset: Expr | None) -> Expr:
+    """How many first rows hold those that a limit keeps after its offset."""
+    if offset is None:
+        return count
+    if isinstance(count, Literal) and isinstance(offset, Literal):
+        return Literal(INT64, None if count.value is None else count.value + (offset.value or 0))
+    return Call(INT64, "+", (count, offset))

@@ -15,11 +15,10 @@ Order    after push_limit_through_project.
 
 from dataclasses import replace
 
-from hanse.ir.expr import Call, Expr, Literal, SortKey
-from hanse.ir.plan import Limit, Plan, Project, SetKind, SetOperation, Sort
-from hanse.ir.types import INT64
+from hanse.ir.expr import Expr, SortKey
+from hanse.ir.plan import Limit, Plan, SetKind, SetOperation, Sort
 from hanse.ir.walk import substitute
-from hanse.optimize.rule import Context
+from hanse.optimize.rule import Context, is_limited, last_row
 
 
 class PushLimitIntoUnion:
@@ -35,30 +34,16 @@ class PushLimitIntoUnion:
         union = sort.input if sort else node.input
         if not isinstance(union, SetOperation) or node.with_ties or node.count is None:
             return None
-        if not (union.all and union.kind is SetKind.UNION) or any(map(_is_limited, union.inputs)):
+        if not (union.all and union.kind is SetKind.UNION) or any(map(is_limited, union.inputs)):
             return None
         if sort and any(context.has_subquery(key.expr) or not context.is_movable(key.expr) for key in sort.keys):
             return None
         if any(a.type != b.type for side in union.inputs for a, b in zip(side.columns, union.outputs, strict=True)):
             return None
-        count = _sum(node.count, node.offset)
+        count = last_row(node.count, node.offset)
         left, right = (Limit(_sorted(side, union, sort), count) for side in union.inputs)
         new: Plan = replace(union, left=left, right=right)
         return replace(node, input=replace(sort, input=new) if sort else new)
-
-
-def _is_limited(side: Plan) -> bool:
-    while isinstance(side, Project):
-        side = side.input
-    return isinstance(side, Limit)
-
-
-def _sum(count: Expr, offset: Expr | None) -> Expr:
-    if offset is None:
-        return count
-    if isinstance(count, Literal) and isinstance(offset, Literal):
-        return Literal(INT64, None if count.value is None else count.value + (offset.value or 0))
-    return Call(INT64, "+", (count, offset))
 
 
 def _sorted(side: Plan, union: SetOperation, sort: Sort | None) -> Plan:

@@ -15,11 +15,13 @@ from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from hanse import parameters
+from hanse.asking import RemoteEstimates
 from hanse.bind.binder import BindContext, BoundQuery, allow_all, bind
 from hanse.bind.coercion import Untyped, coerce
 from hanse.bind.outputs import ROWS_MAX, rows_of
 from hanse.bind.tables import Tables
-from hanse.cache import PlanCache, PlanHistory, PlanKey, Samples, Used
+from hanse.cache import Fragment as SeenFragment
+from hanse.cache import ObservedRuns, PlanCache, PlanHistory, PlanKey, Samples, Used
 from hanse.catalog.browse import Catalog
 from hanse.catalog.plugins import connect as connect_source
 from hanse.catalog.sampled import completed
@@ -49,14 +51,18 @@ from hanse.ir.request import RequestGraph
 from hanse.ir.shape import fingerprint, shape
 from hanse.ir.tables import Table
 from hanse.ir.walk import plans
+from hanse.observing import known_fragments, seen
 from hanse.optimize import optimize
 from hanse.optimize.estimate import Estimator, estimated
+from hanse.optimize.observed import NOTHING_SEEN, Observed
 from hanse.parse.normal import normalized
 from hanse.parse.parser import parse
 from hanse.parse.statements import QUERY, Statement, query_text
 from hanse.render import render
 from hanse.settings import QuerySettings, load
+from hanse.spi.capabilities import Capabilities
 from hanse.spi.connector import Composite, Connector, Embedded
+from hanse.spi.dialect import Dialect
 from hanse.spi.duckdb.dialect import DuckDBDialect
 from hanse.spi.snapshot import Snapshot, SourceCatalog
 from hanse.split import runs_there, split
@@ -113,6 +119,16 @@ class _Planned:
     fingerprint: str
     used: Used | None
     """What the history says of it, where there is one."""
+    fragments: Mapping[int, SeenFragment]
+    """What each fragment is known by whose rows are observed."""
+
+
+class _Known(dict[str, SourceCatalog]):
+    """Every source by name, what is sharded and its shards. What stands for a shard that run time finds (``sales/$1``) is
+    like any of them."""
+
+    def __missing__(self, name: str) -> SourceCatalog:
+        return self[name.partition("/")[0]].shards[0]
 
 
 class Engine:
@@ -132,6 +148,8 @@ class Engine:
             self._part_kinds |= connector.kinds if isinstance(connector, Composite) else {}
         state = folder / settings.engine.state if settings.engine.state else None
         self._samples = Samples(state) if state else None
+        self._observed = ObservedRuns(state)
+        self._remote = RemoteEstimates(self._parts, self._clock)
         self._store = CatalogStore(self._connectors, self._clock, settings.engine.catalog_ttl, self._completed)
         embedded = [connector for connector in self._parts.values() if isinstance(connector, Embedded)]
         self._pool = InstancePool(settings.engine, embedded)
@@ -213,18 +231,23 @@ class Engine:
         given = *map(str, query.context.parameter_types), *_planning(query.settings)
         return Used(fingerprint("\n".join((statement, *given))), statement, fingerprint(form), form)
 
-    def _noted(self, query: _Query, planned: _Planned, report: Report) -> Callable[[], object]:
+    def _ended(self, query: _Query, planned: _Planned, report: Report) -> Callable[[], object]:
         """Say in the report that a query has a plan that it never had; returns what notes the run when it has ended."""
         history, used = self.history, planned.used
-        if history is None or used is None or query.is_explained:
-            return lambda: None
-        if report.plan and not report.plan.cached and history.is_change(used):
+        is_noted = history is not None and used is not None and not query.is_explained
+        if history and used and is_noted and report.plan and not report.plan.cached and history.is_change(used):
             report.notices.append(
                 f"this query has a new plan, {used.plan}: hanse plans show {used.query} lists those that it had"
             )
-        return lambda: (
-            report.complete and history.record(used, self._clock.now(), report.elapsed_ms, report.bytes_moved)
-        )
+
+        def ended() -> None:
+            now = self._clock.now()
+            if report.complete:
+                self._observed.note(seen(report, planned.requests, planned.fragments), now)
+                if history and used and is_noted:
+                    history.record(used, now, report.elapsed_ms, report.bytes_moved)
+
+        return ended
 
     def _context(self, values: tuple[Any, ...], settings: QuerySettings) -> BindContext:
         return BindContext(
@@ -271,23 +294,34 @@ class Engine:
         sources = _Known({**snapshot.sources, **snapshot.physical()})
         in_place = frozenset(name for name, source in sources.items() if source.capabilities.embedded)
         able = partial(runs_there, sources=sources) if pushdown else lambda _plan: False
-        better = partial(optimize, recorder=recorder, embedded=in_place, runs_there=able)
-        plan = watch("optimize", lambda: better(bound.plan))
+        observed = self._observed if query.settings.observed == "on" else NOTHING_SEEN
+        better = partial(optimize, embedded=in_place, runs_there=able)
+        if pushdown and query.settings.remote_estimates == "on":
+            first = better(bound.plan, observed=observed)
+            observed = watch("ask", lambda: self._asked(observed, first, _Known(sources), query, bound))
+        plan = watch("optimize", lambda: better(bound.plan, recorder=recorder, observed=observed))
         sources |= _routed(plan, sources)
-        dialects = {name: source.dialect for name, source in sources.items()}
-        capabilities = {name: source.capabilities for name, source in sources.items()}
+        dialects, capabilities = _sheets(sources)
         shipping = query.settings.key_shipping
-        cut = partial(split, pushdown=pushdown, key_shipping=shipping, sizes=Estimator())
+        cut = partial(split, pushdown=pushdown, key_shipping=shipping, sizes=Estimator(observed))
         graph = watch("split", lambda: cut(plan, sources))
-        graph = watch("optimize", lambda: estimated(graph)) if query.is_explained else graph
+        graph = watch("optimize", lambda: estimated(graph, observed)) if query.is_explained else graph
         requests = watch("render", lambda: render(graph, dialects, capabilities, self._dialect, bound.columns))
         form = shape(graph)
-        planned = _Planned(bound, requests, snapshot, fingerprint(form), self._used(query, form))
+        used, known = self._used(query, form), known_fragments(graph)
+        planned = _Planned(bound, requests, snapshot, fingerprint(form), used, known)
         if query.is_explained:
             use = PlanUse(planned.fingerprint, self._kept(query, snapshot) is not None)
             return planned, explain.Stages(bound.plan, tuple(steps), plan, graph, requests, use)
         self._keep(query, planned)
         return planned, explain.Stages(bound.plan, (), plan, graph, requests)
+
+    def _asked(self, observed: Observed, plan: Plan, sources: _Known, query: _Query, bound: BoundQuery) -> Observed:
+        """What was observed, and what sources expect of the parts of a first plan that would be guesses."""
+        sources |= _routed(plan, sources)
+        graph = estimated(split(plan, sources, key_shipping="off", sizes=Estimator(observed)), observed)
+        requests = render(graph, *_sheets(sources), self._dialect, bound.columns)
+        return self._remote.over(observed, graph, requests, _literals(query.values, bound))
 
     def _tables_of(self, snapshot: Snapshot) -> Tables:
         """The snapshot's tables by name; the index is kept as long as the snapshot is."""
@@ -320,7 +354,7 @@ class Engine:
             report=report,
             elapsed=query.watch.elapsed_ms,
             running=self._running,
-            ended=self._noted(query, planned, report),
+            ended=self._ended(query, planned, report),
         )
         return execute(planned.requests, self._pool, run)
 
@@ -439,7 +473,7 @@ class Engine:
         for connector in self._connectors.values():
             connector.close()
         self._pool.close()
-        for kept in (self.history, self._samples):
+        for kept in (self.history, self._samples, self._observed):
             if kept is not None:
                 kept.close()
 
@@ -475,12 +509,10 @@ def _configured(source: str | None) -> str | None:
     return source.partition("/")[0] if source else None
 
 
-class _Known(dict[str, SourceCatalog]):
-    """Every source by name, what is sharded and its shards. What stands for a shard that run time finds (``sales/$1``) is
-    like any of them."""
-
-    def __missing__(self, name: str) -> SourceCatalog:
-        return self[name.partition("/")[0]].shards[0]
+def _sheets(sources: Mapping[str, SourceCatalog]) -> tuple[dict[str, Dialect], dict[str, Capabilities]]:
+    """How each source spells, and what it can do."""
+    dialects = {name: source.dialect for name, source in sources.items()}
+    return dialects, {name: source.capabilities for name, source in sources.items()}
 
 
 def _routed(plan: Plan, known: _Known) -> dict[str, SourceCatalog]:

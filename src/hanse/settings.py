@@ -42,8 +42,8 @@ class EngineSettings(BaseModel):
     catalog_ttl: float = Field(300.0, ge=0, description="Seconds until a source's catalog is read again.")
     state: str | None = Field(
         None,
-        description="Folder in which is kept which plans answered which queries (hanse plans) and what hanse analyze found;"
-        " nowhere if not given.",
+        description="Folder in which is kept which plans answered which queries (hanse plans), what hanse analyze found, and"
+        " what queries showed of their sources; nowhere if not given.",
     )
     plan_cache: int = Field(1000, ge=0, description="Plans kept for queries that come again; 0: none.")
     plan_cache_bytes: int = Field(67_108_864, ge=0, description="Memory that these plans take, at most, estimated.")
@@ -65,7 +65,13 @@ class QuerySettings(BaseModel):
     key_shipping: Literal["on", "off", "force"] = Field(
         "on", description="Send a small side's keys to a larger one: where it pays, never, or wherever it is right."
     )
+    observed: Literal["on", "off"] = Field(
+        "on", description="off: plans rest on statistics alone, and not on what earlier queries showed."
+    )
     plan_cache: Literal["on", "off"] = Field("on", description="off: plan every query anew.")
+    remote_estimates: Literal["on", "off"] = Field(
+        "off", description="on: where an estimate would be a guess, ask the source's own planner first."
+    )
     timezone: str | None = Field(None, description="The zone of the session; None: the engine's.")
     statement_timeout: float = Field(0, ge=0, description="Seconds until the query is cancelled; 0: never.")
     batch_rows: int = Field(65_536, ge=1, le=1_048_576, description="Rows per Arrow batch, at most.")

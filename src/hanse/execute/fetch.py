@@ -16,7 +16,7 @@ from hanse.execute.small_sides import Choice, CollectedRows
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
 from hanse.spi.arrow import wire_schema
-from hanse.spi.connector import Session
+from hanse.spi.connector import Session, Timed
 from hanse.spi.dialect import Dialect
 
 SQL_SHOWN = 2000
@@ -87,6 +87,8 @@ class Fetch:
                 report.snapshot = session.snapshot
                 self._pass_on(batches)
                 report.snapshot = session.snapshot
+                if isinstance(session, Timed) and session.round_trip is not None:
+                    report.round_trip_ms = session.round_trip * 1000
             for feed in self._collecting:
                 feed.finish()
             report.last_row_ms = self._elapsed()
@@ -136,7 +138,9 @@ class Fetch:
                 keys.give_up()
         for rows in self._rows:
             rows.add(batch)
+        before = self._elapsed()
         self.queue.put(batch, wait=all(feed.decided for feed in self._collecting))
+        self._report.waited_ms += self._elapsed() - before
 
     def _account(self, batch: pa.RecordBatch) -> None:
         if batch.schema != self.schema:

@@ -30,6 +30,10 @@ class SourceReport:
     connected_ms: float | None = None
     first_row_ms: float | None = None
     last_row_ms: float | None = None
+    round_trip_ms: float | None = None
+    """What an exchange with the source takes that gives it nothing to do, as far as its session knows."""
+    waited_ms: float = 0.0
+    """How long the request's reader made it wait, until its last row."""
     finished: bool = False
     snapshot: str | None = None
     keys: list[int | None] = field(default_factory=list)

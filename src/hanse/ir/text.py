@@ -9,7 +9,7 @@
 A column is called by its name; where another column of the statement has the same, by its table or its number as well.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from hanse.ir import expr as e
@@ -52,9 +52,9 @@ def as_dict(plan: p.Plan) -> dict[str, Any]:
     return _Printer(_names(plan)).as_dict(plan)
 
 
-def expression(node: e.Expr) -> str:
-    """One expression on its own, columns by their names."""
-    return _Printer({}).expr(node)
+def expression(node: e.Expr, names: Mapping[int, str] | None = None) -> str:
+    """One expression on its own, columns by ``names`` or their own."""
+    return _Printer(names or {}).expr(node)
 
 
 def _names(plan: p.Plan) -> dict[int, str]:
@@ -80,7 +80,7 @@ def _unless_shared(names: dict[int, str], longer: Callable[[int], str]) -> dict[
 class _Printer:
     """Prints one statement's operators and expressions under these names of columns."""
 
-    def __init__(self, names: dict[int, str], masked: bool = False) -> None:
+    def __init__(self, names: Mapping[int, str], masked: bool = False) -> None:
         self._names = names
         self._masked = masked
 

@@ -13,11 +13,14 @@ from typing import Any
 from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.fragment import Estimate, FragmentGraph
+from hanse.ir.signature import signature
 from hanse.ir.tables import ColumnStatistics
 from hanse.ir.types import Kind, Type
 from hanse.ir.walk import used
+from hanse.optimize.observed import NOTHING_SEEN, Observed
 from hanse.optimize.selectivity import EQUAL, UNKNOWN, Origin, Share, both, damped, distinct_of, is_within, plain
 from hanse.optimize.totals import Total, moments_of, total_of
+from hanse.spi.pace import Pace
 
 ROWS = 10_000.0
 """Of a table of which nothing is known."""
@@ -31,6 +34,8 @@ ANTI_LEAST = 0.05
 SAMPLED = 2.0
 """So many times too many values a source may say that a column has: InnoDB and others look at a few pages of an index."""
 J = p.JoinKind
+SEEN = (p.Scan, p.Filter, p.Join, p.Aggregate, p.Distinct, p.SetOperation)
+"""Operators whose rows may have been observed: the others keep those below, or cut them off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +53,12 @@ class Profile:
 class Estimator:
     """Estimates for the operators of one statement."""
 
-    def __init__(self, fragments: Mapping[int, p.Plan] | None = None) -> None:
-        """Know nothing yet but the plans of fragments, by number, whose rows other plans read."""
+    def __init__(self, observed: Observed = NOTHING_SEEN, fragments: Mapping[int, p.Plan] | None = None) -> None:
+        """Know nothing yet, but what ``observed`` has of plans that ran, and the plans of fragments, by number, whose rows
+        other plans read."""
+        self.observed = observed
+        self._looks = observed.any
+        self._tables: dict[int, frozenset[str]] = {}
         self._fragments = fragments or {}
         self._kept: list[p.Plan] = []
         """Keeps every operator alive whose identity is a key below."""
@@ -106,6 +115,10 @@ class Estimator:
             return 0.0
         return min(1.0, keys / max(first, second, 1.0)) * (1 - (there.statistics.null_fraction or 0.0))
 
+    def pace(self, source: str) -> Pace:
+        """How fast a source answers, as far as it was observed."""
+        return self.observed.pace(source)
+
     def width_of(self, column: e.Column) -> float:
         """Bytes of one value of a column in Arrow's layout."""
         return width(column.type, self.origin(column.id).statistics)
@@ -123,8 +136,30 @@ class Estimator:
         found = self._profiles.get(id(plan))
         if found is None:
             found = _OPERATORS.get(type(plan), Estimator._passed)(self, plan)
+            if self._looks and isinstance(plan, SEEN):
+                seen = self.seen(plan)
+                found = found if seen is None else replace(found, rows=max(seen, min(1.0, found.rows)), guess=False)
             self._kept.append(plan)
             self._profiles[id(plan)] = found
+        return found
+
+    def seen(self, plan: p.Plan) -> float | None:
+        """Rows that a plan of the same signature yielded when it ran."""
+        if not self.observed.knows(self.tables(plan)):
+            return None
+        key = signature(plan)
+        return None if key is None else self.observed.rows(key)
+
+    def tables(self, plan: p.Plan) -> frozenset[str]:
+        """The tables that a plan reads."""
+        found = self._tables.get(id(plan))
+        if found is None:
+            if isinstance(plan, p.Scan):
+                found = frozenset((str(plan.table),))
+            else:
+                found = frozenset().union(*map(self.tables, plan.inputs))
+            self._kept.append(plan)
+            self._tables[id(plan)] = found
         return found
 
     # -- leaves
@@ -390,9 +425,9 @@ class Estimator:
         return Profile(max(left.rows * value, min(1.0, left.rows)), guess, left.at_most, left.same)
 
 
-def estimated(graph: FragmentGraph) -> FragmentGraph:
+def estimated(graph: FragmentGraph, observed: Observed = NOTHING_SEEN) -> FragmentGraph:
     """The graph with what each of its fragments is expected to yield."""
-    estimator = Estimator({fragment.id: fragment.plan for fragment in graph.fragments})
+    estimator = Estimator(observed, {fragment.id: fragment.plan for fragment in graph.fragments})
     fragments = []
     for fragment in graph.fragments:
         plan = fragment.plan

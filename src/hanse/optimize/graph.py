@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from hanse.ir import expr as e
 from hanse.ir import plan as p
+from hanse.ir.types import BOOLEAN
 from hanse.ir.walk import plans
 from hanse.optimize.estimate import Estimator, equation
 from hanse.optimize.ordering import HERE, Attached, Graph, Key, bits
@@ -111,6 +112,10 @@ class Relations:
         graph.factors = [*self._factors(estimator), *self._corrections(graph)]
         self._attach(graph, estimator)
         self._widths(graph, estimator)
+        observed = estimator.observed
+        if observed.any:
+            graph.paces = [observed.pace(source) for source in sources]
+            self._observed(graph, estimator)
         return graph
 
     def _attach(self, graph: Graph, estimator: Estimator) -> None:
@@ -128,6 +133,31 @@ class Relations:
         for id in self.context.reads(condition):
             mask |= self.bits.get(id, 0)
         return mask
+
+    def _observed(self, graph: Graph, estimator: Estimator) -> None:
+        """Correct the rows of inner joins that ran as fragments before, the smaller ones first."""
+        tables = [estimator.tables(plan) for plan in self.plans]
+        for wanted in sorted(estimator.observed.joins(frozenset().union(*tables)), key=len):
+            members = [place for place, those in enumerate(tables) if those and those <= wanted]
+            if len(members) < 2 or any(1 << place in self.attached for place in members):
+                continue
+            if frozenset().union(*(tables[place] for place in members)) != wanted:
+                continue
+            mask = sum(1 << place for place in members)
+            seen = estimator.seen(self._joined(members, mask))
+            if seen is not None:
+                graph.correct(mask, seen)
+
+    def _joined(self, members: list[int], mask: int) -> p.Plan:
+        """The inner join of some relations, with all conditions between them."""
+        tests = [test for test, needed in self.tests if needed and not needed & ~mask and needed & (needed - 1)]
+        for equal in self.classes:
+            refs = [ref for bit, ref in equal.refs if bit & mask]
+            tests += [e.Call(BOOLEAN, "=", (refs[0], ref)) for ref in refs[1:]]
+        joined = self.plans[members[0]]
+        for place in members[1:]:
+            joined = p.Join(p.JoinKind.INNER, joined, self.plans[place], e.TRUE)
+        return p.Filter(joined, e.conjunction(tests)) if tests else joined
 
     def _neighbours(self) -> list[int]:
         found = [0] * len(self.plans)

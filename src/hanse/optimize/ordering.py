@@ -14,6 +14,8 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from hanse.spi.pace import UNKNOWN, Pace
+
 HERE = -1
 """Rows that need not move: those of embedded sources, and of joins across sources."""
 DYNAMIC_MAX = 10
@@ -73,6 +75,8 @@ class Graph:
     keys: list[Key] = field(default_factory=list)
     attached: dict[int, Attached] = field(default_factory=dict)
     """By the bit of the relation."""
+    paces: list[Pace] = field(default_factory=list)
+    """How fast each source answers, by its number in ``homes``; what is missing is unknown."""
     _rows: dict[int, float] = field(default_factory=dict)
     _bytes: dict[int, float] = field(default_factory=dict)
 
@@ -115,6 +119,17 @@ class Graph:
             width += sum(key.width for key in self.keys if subset >> key.relation & 1 and key.readers & outside)
             found = self._bytes[subset] = self.rows_of(subset) * max(1.0, width)
         return found
+
+    def correct(self, subset: int, rows: float) -> None:
+        """Take what was observed for the rows of a set, and of those that hold it."""
+        share = max(1.0, rows) / self.rows_of(subset)
+        self.factors.append((subset, share))
+        self._rows.clear()
+        self._bytes.clear()
+
+    def pace(self, home: int) -> Pace:
+        """How fast a source answers."""
+        return self.paces[home] if 0 <= home < len(self.paces) else UNKNOWN
 
     def connected(self) -> Iterator[int]:
         """The largest sets that equations connect, by their first relations."""
@@ -174,24 +189,27 @@ def joined(graph: Graph, one: Tree, other: Tree) -> Tree:
         return Tree(subset, cost + ROW_THERE * rows, one.home, one, other)
     sides = graph.rows_of(one.subset), graph.rows_of(other.subset)
     if one.home != HERE:
-        whole = moved(graph, one)
-        cost += whole if attached and not attached.narrows else _reduced(whole, *sides, rows)
+        whole, pace = moved(graph, one), graph.pace(one.home)
+        cost += whole if attached and not attached.narrows else _reduced(whole, *sides, rows, pace)
     if other.home != HERE:
-        cost += _reduced(moved(graph, other), *sides[::-1], rows)
+        cost += _reduced(moved(graph, other), *sides[::-1], rows, graph.pace(other.home))
     return Tree(subset, cost + ROW_HERE * (sum(sides) + rows), HERE, one, other)
 
 
-def _reduced(whole: float, here: float, there: float, rows: float) -> float:
+def _reduced(whole: float, here: float, there: float, rows: float, pace: Pace) -> float:
     """What it costs to bring a side's rows (``here``, which costs ``whole``) for a join that yields ``rows``: if the other
     side is small, its keys are sent first, and only rows with partners come."""
     if there > min(KEYS_MAX, KEYS_SHARE * here):
         return whole
-    return min(whole, whole * min(1.0, rows / here) + there * KEY_BYTES + REQUEST)
+    return min(whole, whole * min(1.0, rows / here) + there * KEY_BYTES * pace.price + REQUEST + pace.wait)
 
 
 def moved(graph: Graph, tree: Tree) -> float:
     """What it costs to bring a tree's rows here."""
-    return 0.0 if tree.home == HERE else graph.bytes_of(tree.subset) + REQUEST
+    if tree.home == HERE:
+        return 0.0
+    pace = graph.pace(tree.home)
+    return graph.bytes_of(tree.subset) * pace.price + REQUEST + pace.wait
 
 
 def _leaf(graph: Graph, place: int) -> Tree:

@@ -24,6 +24,7 @@ from hanse.ir.properties import is_volatile
 from hanse.ir.types import INT64, Type
 from hanse.ir.walk import children, expressions, plans, subqueries, used
 from hanse.optimize.estimate import Estimator
+from hanse.optimize.observed import NOTHING_SEEN, Observed
 
 RunsThere = Callable[[Plan], bool]
 _NONE: frozenset[str] = frozenset()
@@ -33,7 +34,11 @@ class Context:
     """Facts about parts of the plan, remembered by identity for as long as one optimization runs."""
 
     def __init__(
-        self, plan: Plan | None = None, embedded: frozenset[str] = _NONE, runs_there: RunsThere | None = None
+        self,
+        plan: Plan | None = None,
+        embedded: frozenset[str] = _NONE,
+        runs_there: RunsThere | None = None,
+        observed: Observed = NOTHING_SEEN,
     ) -> None:
         self._plan = plan
         self._made = 0
@@ -41,7 +46,7 @@ class Context:
         """Sources whose rows the coordinator reads in place: nothing of them moves."""
         self.runs_there: RunsThere = runs_there or (lambda _plan: True)
         """Whether the one source of a plan's tables can run it as a whole."""
-        self.estimator = Estimator()
+        self.estimator = Estimator(observed)
         self._kept: list[Any] = []
         """Keeps every node alive whose identity is a key below."""
         self._reads: dict[int, frozenset[int]] = {}

@@ -59,6 +59,15 @@ class Session(Protocol):
         """Give the connections back (or drop them, after a cancel). Idempotent; never raises."""
 
 
+@runtime_checkable
+class Timed(Protocol):
+    """A session that knows how far away its source is: optional, for sources over a network."""
+
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds that an exchange took which gave the source nothing to do, the shortest so far; None: unknown."""
+
+
 class Connector(Protocol):
     """One configured source."""
 
@@ -79,6 +88,17 @@ class Connector(Protocol):
 
     def close(self) -> None:
         """Drop every connection. Idempotent."""
+
+
+@runtime_checkable
+class Estimating(Protocol):
+    """A connector whose source can say, without running a statement, how many rows it expects: optional."""
+
+    def expected(self, request: Request, parameters: tuple[Literal, ...], seconds: float) -> float | None:
+        """Rows that the source expects of a request, asked for within so many seconds; None if it has nothing to go by.
+
+        Raises what asking raises: planning goes on without.
+        """
 
 
 @runtime_checkable

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from hanse.ir import plan as p
+from hanse.spi.pace import Pace
 
 
 class Sizes(Protocol):
@@ -26,3 +27,6 @@ class Sizes(Protocol):
 
     def kept(self, keyed: tuple[p.Plan, int], narrowed: tuple[p.Plan, int]) -> float:
         """The part of one plan's rows whose column has a value that another plan's column has; 0 if nothing is known."""
+
+    def pace(self, source: str) -> Pace:
+        """How fast a source answers."""

@@ -1,6 +1,7 @@
 """Whether keys are worth sending along an edge: by estimates of sizes, and what keys cost at the target's source.
 
-A row weighs what it has bytes. See ``pays``, ``is_relay`` and ``is_chance`` for the three reasons to send keys.
+A row weighs what it has bytes, and a byte what it was observed to take from its source.
+See ``pays``, ``is_relay`` and ``is_chance`` for the three reasons to send keys.
 """
 
 import math
@@ -13,6 +14,7 @@ from hanse.ir.tables import Table
 from hanse.ir.types import INTEGERS, Type
 from hanse.ir.walk import plans
 from hanse.spi.dialect import Dialect
+from hanse.spi.pace import Pace
 from hanse.spi.snapshot import SourceCatalog
 from hanse.split.edges import Edge, Place
 from hanse.split.sizes import Sizes
@@ -30,6 +32,8 @@ CHANCE_BYTES = 64_000.0
 """What a chance must be able to save: as much as a slow network moves in one round trip, which waiting costs."""
 ROW_BYTES, MEASURED_BYTES = 24.0, 48.0
 """What a row costs beside its bytes, in bytes; and how wide the rows were over which ``KeyCosts`` were measured."""
+KEY_BYTES = 12.0
+"""What a key is, as SQL, in bytes."""
 IN_ORDER = 0.9
 """A column with at least that correlation has the rows of neighbouring keys beside one another."""
 REPEATABLE = (
@@ -102,7 +106,7 @@ class Worth:
         is_slower = self.is_in_place(edge) and rows > WORTH_IN_PLACE * self._rows[edge.target.fragment]
         if self.keys(edge) > self.keys_max(edge.target) or is_slower:
             return False
-        whole = self.volume(edge.target)
+        whole = self.expense(edge.target)
         return self.wait(edge) + self.cost(edge) * whole <= whole
 
     def is_useless(self, edge: Edge) -> bool:
@@ -135,7 +139,7 @@ class Worth:
         where the guess was right. Where it was far too high, all but a few of the target's rows are saved. Nobody may wait
         for the target in turn, or waits would add up; and a cap that refuses a query for its keys is no place for chances.
         """
-        saved = self.volume(edge.target)
+        saved = self.expense(edge.target)
         if self.is_in_place(edge) or self.source(edge.target).key_caps.fails:
             return False
         origins = [self.fragments[origin.fragment].plan for origin in edge.origins]
@@ -145,7 +149,7 @@ class Worth:
             self.sizes.rows(node.input) for plan in origins for node in plans(plan) if isinstance(node, p.Aggregate)
         ]
         effort = max(self.wait(edge), ROW_BYTES * max(grouped, default=0.0))
-        is_cheap = CHANCE_BYTES <= saved <= WAIT_MOST * effort
+        is_cheap = max(CHANCE_BYTES, self.pace(edge.target).wait) <= saved <= WAIT_MOST * effort
         return is_cheap and self.keys(edge) / CHANCE <= self.keys_max(edge.target)
 
     # sizes
@@ -162,9 +166,17 @@ class Worth:
         """What reading a whole fragment comes to, in bytes."""
         return self._rows[place.fragment] * self._row_bytes[place.fragment]
 
+    def pace(self, place: Place) -> Pace:
+        """How fast the fragment's source answers, as far as that is known."""
+        return self.sizes.pace(self.fragments[place.fragment].source)
+
+    def expense(self, place: Place) -> float:
+        """What reading a whole fragment costs, in bytes from a source at the nominal pace."""
+        return self.pace(place).whole(self._rows[place.fragment], self.volume(place))
+
     def wait(self, edge: Edge) -> float:
-        """What reading the origins comes to, in bytes: all of them are read at once."""
-        return max(map(self.volume, edge.origins))
+        """What waiting for the origins costs, in the same bytes: all of them are read at once."""
+        return max(self.expense(origin) + self.pace(origin).wait for origin in edge.origins)
 
     def keys(self, edge: Edge) -> float:
         """As many keys as are expected: no more than rows."""
@@ -199,9 +211,11 @@ class Worth:
     def worth(self, target: Place) -> int:
         """With how many keys reading the target by keys would take as long as reading all of it."""
         rows = self._rows[target.fragment]
-        weight = max(1.0, self._row_bytes[target.fragment] / (ROW_BYTES + MEASURED_BYTES))
+        measured, price = ROW_BYTES + MEASURED_BYTES, max(1.0, self.pace(target).price)
+        weight = max(1.0, self._row_bytes[target.fragment] / measured) * price
         costs = self.dialect(target).key_costs
         key = costs.key(not self.is_scattered(target), len(target.columns))
+        key += (price - 1) * KEY_BYTES * len(target.columns) / measured  # on the way there, beyond what was measured
         return costs.worth(rows, self._distinct(target), key, weight)
 
     def keys_max(self, target: Place) -> int:

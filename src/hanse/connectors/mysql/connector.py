@@ -1,6 +1,8 @@
 """One configured MySQL or MariaDB source: its connections, its catalog, its sessions."""
 
 import contextlib
+import json
+import time
 from pathlib import Path
 
 import pymysql
@@ -10,11 +12,14 @@ from hanse.connectors.mysql.capabilities import capabilities
 from hanse.connectors.mysql.decode import Policy
 from hanse.connectors.mysql.dialect import MysqlDialect
 from hanse.connectors.mysql.errors import FAILURES, translate
+from hanse.connectors.mysql.expected import explained, rows_of
 from hanse.connectors.mysql.options import Options, database, login, session_settings
 from hanse.connectors.mysql.session import Door, MysqlSession
 from hanse.connectors.mysql.wire import Connection
 from hanse.connectors.shared.pool import Pool
-from hanse.spi.connector import Plugin, ReadContext
+from hanse.ir.expr import Literal
+from hanse.ir.request import Request
+from hanse.spi.connector import Plugin, ReadContext, never
 from hanse.spi.snapshot import SourceCatalog
 
 
@@ -28,6 +33,7 @@ class MysqlConnector:
         self._login = login(options, folder)
         self._pool: Pool[Connection] = Pool(source, options.connections, options.connection_wait, self._connect)
         self._dialect = MysqlDialect()
+        self._round_trip: float | None = None
 
     @property
     def source(self) -> str:
@@ -53,10 +59,33 @@ class MysqlConnector:
 
     def begin(self, context: ReadContext) -> MysqlSession:
         """Open a session for one query."""
-        door = Door(
-            self._source, self._pool, self._connect, Policy(self._source, self._options.zero_dates), self._dialect
-        )
+        policy = Policy(self._source, self._options.zero_dates)
+        door = Door(self._source, self._pool, self._connect, policy, self._dialect, self._round_trip)
         return MysqlSession(door, context)
+
+    def expected(self, request: Request, parameters: tuple[Literal, ...], seconds: float) -> float | None:
+        """The rows of the plan that the server would make; of ``spi.connector.Estimating``."""
+        statement = explained(request, parameters, self._dialect)
+        lease = self._pool.lease(1, never)
+        try:
+            while True:
+                connection, used = lease.connection()
+                try:
+                    connection._sock.settimeout(seconds)
+                    with connection.cursor() as cursor:
+                        cursor.execute(statement)
+                        row = cursor.fetchone()
+                    connection._sock.settimeout(None)
+                except FAILURES as failure:
+                    connection.close()
+                    if not used:  # an idle one may have been closed by the server meanwhile
+                        raise translate(failure, self._source) from None
+                else:
+                    if not lease.give_back(connection):
+                        connection.close()
+                    return None if row is None else rows_of(json.loads(row[0]))
+        finally:
+            lease.end()
 
     def close(self) -> None:
         """Drop every connection."""
@@ -74,7 +103,10 @@ class MysqlConnector:
             with connection.cursor() as cursor:
                 server = catalog.server(connection)
                 cursor.execute(session_settings(self._options, server.is_mariadb, server.version))
+                before = time.monotonic()
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                took = time.monotonic() - before
+                self._round_trip = took if self._round_trip is None else min(took, self._round_trip)
         except FAILURES as failure:
             connection.close()
             raise translate(failure, self._source) from None

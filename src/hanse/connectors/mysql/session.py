@@ -36,6 +36,8 @@ class Door:
     """Opens a connection beside the pool, to end statements with."""
     policy: Policy
     dialect: MysqlDialect
+    round_trip: float | None = None
+    """What an exchange took when a connection was opened, in seconds."""
 
 
 class Running:
@@ -77,6 +79,11 @@ class MysqlSession:
         """What several requests share: the binary log's position, or the transaction's connection and start. None for a
         single request, and where a table's engine has no snapshots (MyISAM, Aria, MEMORY)."""
         return self._snapshot if self._is_snapshot else None
+
+    @property
+    def round_trip(self) -> float | None:
+        """As connecting showed it."""
+        return self._door.round_trip
 
     def read(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
         """Run the request and yield its batches, decoded."""

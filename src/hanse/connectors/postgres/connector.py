@@ -18,7 +18,9 @@ from hanse.connectors.postgres.session import READ_ONLY, PostgresSession, Server
 from hanse.connectors.postgres.types import Policy
 from hanse.connectors.shared.pool import Pool
 from hanse.errors import HanseError, Unsupported
-from hanse.spi.connector import Plugin, ReadContext
+from hanse.ir.expr import Literal
+from hanse.ir.request import Request
+from hanse.spi.connector import Plugin, ReadContext, never
 from hanse.spi.snapshot import SourceCatalog
 
 VERSION_MIN = 140000
@@ -90,6 +92,30 @@ class PostgresConnector:
         )
         return PostgresSession(server, context)
 
+    def expected(self, request: Request, parameters: tuple[Literal, ...], seconds: float) -> float | None:
+        """The rows of the plan that the server would make; of ``spi.connector.Estimating``."""
+        limits = {**self._settings, "statement_timeout": str(max(1, round(seconds * 1000)))}
+        begin = "; ".join([READ_ONLY, *(f"SET LOCAL {name} = '{value}'" for name, value in limits.items())])
+        statement = explained(request, parameters, self._dialect)
+        lease = self._controls.lease(1, never)
+        try:
+            while True:
+                connection, used = lease.connection()
+                try:
+                    connection.execute(begin.encode())
+                    row = connection.execute(statement.encode()).fetchone()
+                    connection.execute(b"ROLLBACK")
+                except FAILURES as failure:
+                    connection.close()
+                    if not used:  # an idle one may have been closed by the server meanwhile
+                        raise translate(failure, self._source) from None
+                else:
+                    if not lease.give_back(connection):
+                        connection.close()
+                    return None if row is None else float(row[0][0]["Plan"]["Plan Rows"])
+        finally:
+            lease.end()
+
     def close(self) -> None:
         """Drop every connection."""
         for connection in [*self._readers.close(), *self._controls.close()]:
@@ -130,6 +156,13 @@ class PostgresConnector:
         except HanseError as known:
             return known
         return None
+
+
+def explained(request: Request, parameters: tuple[Literal, ...], dialect: PostgresDialect) -> str:
+    """The statement that asks for the plan of a request."""
+    return (
+        f"EXPLAIN (FORMAT JSON) {request.sql.spelled(lambda hole: dialect.literal(parameters[hole.index]) or 'NULL')}"
+    )
 
 
 def _connect(source: str, options: Options, folder: Path) -> PostgresConnector:

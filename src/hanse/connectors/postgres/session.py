@@ -64,6 +64,7 @@ class PostgresSession:
         self._ended = False
         self._snapshot: str | None = None
         self._answered = 0
+        self._round_trip: float | None = None
         self._lease = server.readers.lease(context.requests, context.is_ended)
         self._holder: Lease[Control] | None = None
         if context.requests > 1:
@@ -75,6 +76,11 @@ class PostgresSession:
     def snapshot(self) -> str | None:
         """The exported snapshot that all requests share; None while there is only one."""
         return self._snapshot
+
+    @property
+    def round_trip(self) -> float | None:
+        """What beginning a transaction took."""
+        return self._round_trip
 
     def read(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
         """Run the request and yield its batches, decoded."""
@@ -209,7 +215,10 @@ class PostgresSession:
                 running.cancelled = self._ended
             try:
                 self._check(running)
+                before = time.monotonic()
                 running.script(begin)
+                took = time.monotonic() - before
+                self._round_trip = took if self._round_trip is None else min(took, self._round_trip)
                 return running
             except FAILURES as failure:
                 self._drop(running)

@@ -1,0 +1,42 @@
+"""What a run shows of its sources: from a plan and its report to what ``cache.observed`` keeps."""
+
+from collections.abc import Iterator, Mapping
+
+from hanse.cache import Fragment, Seen, known_by
+from hanse.execute.report import Report
+from hanse.ir.fragment import FragmentGraph
+from hanse.ir.plan import Filter, Guard, Project, Scan
+from hanse.ir.request import RequestGraph
+from hanse.ir.signature import signature, tables_of
+from hanse.ir.walk import plans
+
+ALONE = (Scan, Filter, Project, Guard)
+
+
+def known_fragments(graph: FragmentGraph) -> dict[int, Fragment]:
+    """What the fragments are known by whose rows depend on nothing but their own tables."""
+    found: dict[int, Fragment] = {}
+    for fragment in graph.fragments:
+        text = signature(fragment.plan)
+        if text is not None:
+            is_scan = all(isinstance(node, ALONE) for node in plans(fragment.plan))
+            found[fragment.id] = known_by(text, tables_of(fragment.plan), is_scan)
+    return found
+
+
+def seen(report: Report, requests: RequestGraph, fragments: Mapping[int, Fragment]) -> list[Seen]:
+    """What a complete run showed of the sources that it asked."""
+    return list(_seen(report, {request.fragment: request.source for request in requests.requests}, fragments))
+
+
+def _seen(report: Report, sources: Mapping[int, str], fragments: Mapping[int, Fragment]) -> Iterator[Seen]:
+    for one in report.sources:
+        if one.finished and not one.embedded and one.statements and one.started_ms is not None:
+            last = one.started_ms if one.last_row_ms is None else one.last_row_ms
+            first = last if one.first_row_ms is None else one.first_row_ms
+            whole = max(0.0, last - one.started_ms - one.waited_ms) / 1000
+            sending = max(0.0, last - first - one.waited_ms) / 1000
+            trip = None if one.round_trip_ms is None else one.round_trip_ms / 1000
+            # what run time sent to a shard of its choice is not the fragment that was planned
+            known = fragments.get(one.fragment) if one.source == sources[one.fragment] else None
+            yield Seen(one.source, known, one.rows, one.bytes, trip, sending, whole)

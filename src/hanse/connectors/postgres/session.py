@@ -138,7 +138,7 @@ class PostgresSession:
         """The rows of all statements. One connection is in its transaction, and so holds the table's lock, from before the
         first statement until after the last: else somebody could rewrite the table in between, and rows would move from
         one range into another. The others come when that lock is held; one that does not get it at once is not needed."""
-        merged = Merged(f"hanse-postgres-{self._server.source}", 2 * (more + 1))
+        merged = Merged(f"hanse-postgres-{self._server.source}", more + 2)
         mine: list[Running] = []
 
         def read(running: Running, statements: Iterator[str], put: Put, last: Callable[[], object]) -> None:

@@ -10,8 +10,8 @@ class ParallelScans(BaseModel):
     """Whether and when one large table is read by several connections at once."""
 
     model_config = {"extra": "forbid", "frozen": True}
-    connections: int = Field(default=1, ge=1, le=64)
-    """With how many, where the source has them to spare: one is never divided."""
+    connections: int = Field(default=4, ge=1, le=64)
+    """With how many, where the source has them to spare: with one, no table is divided."""
     rows_min: int = Field(default=1_000_000, ge=0)
     """Tables of fewer rows, as the source counts them, are read by one."""
 

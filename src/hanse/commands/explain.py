@@ -114,7 +114,8 @@ def _hole(hole: Hole, graph: FragmentGraph) -> str:
     whence = ", ".join(f"f{origin.fragment}.{_key([names[id] for id in origin.columns])}" for origin in hole.origins)
     more = "an error" if hole.caps.fails else "their range or none"
     whose = " that live on this shard" if hole.home else ""
-    return f"keys k{hole.id} <- {whence}{whose}, at most {hole.keys_max:,}; of more, {more}"
+    late = f"; all is begun after {hole.patience.seconds:.2g} s without them" if hole.patience else ""
+    return f"keys k{hole.id} <- {whence}{whose}, at most {hole.keys_max:,}; of more, {more}{late}"
 
 
 def _key(names: Sequence[str]) -> str:

@@ -31,8 +31,8 @@ class Coordinator:
 
     def __init__(self, instance: Instance, scope: CancelScope, timezone: str, batch_rows: int) -> None:
         """Take a cursor on the instance; ending the scope interrupts it."""
-        self._instance = instance
-        self._cursor = instance.cursor(timezone)
+        self._cursor = instance.root.cursor()
+        self._cursor.execute(f"SET TimeZone = '{timezone.replace(chr(39), '')}'")
         self._batch_rows = batch_rows
         self._scope = scope
         scope.on_end(self._interrupt)
@@ -65,10 +65,8 @@ class Coordinator:
                 report.read_in_place(profile.rows_read(self._cursor, embedded))
             queue.finish()
         except (duckdb.BinderException, duckdb.CatalogException) as failure:
-            self._instance.has_failed = True
             self._scope.end(_stale(failure, embedded) if embedded else translate(failure))
         except Exception as failure:  # noqa: BLE001  # a thread must hand its failure on, whatever it is
-            self._instance.has_failed = True
             self._scope.end(translate(failure))
         finally:
             self._cursor.close()

@@ -13,6 +13,7 @@ from hanse.execute.failures import translate
 from hanse.execute.fetch import Fetch
 from hanse.execute.instances import Instance, InstancePool
 from hanse.execute.keys import Located, ShippedKeys
+from hanse.execute.probing import Way
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import Report, SourceReport
 from hanse.execute.result import ResultStream
@@ -26,6 +27,8 @@ from hanse.ir.sharding import Scheme
 from hanse.spi.connector import Connector, Embedded, ReadContext, Session
 from hanse.spi.dialect import Dialect
 
+CONNECTION_SECONDS = 0.1
+"""How long a scan that is begun on trial waits for a connection."""
 JOIN_SECONDS = 0.9
 """How long a closing result waits for its threads, all together, before it leaves them to end by themselves."""
 
@@ -154,6 +157,7 @@ def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope
     queue = fetches[graph.direct].queue if graph.direct is not None else BatchQueue(scope)
     coordinator = None if graph.direct is not None else _coordinator(graph, pool, run, scope, held)
     _begin_sessions(graph, pool, run, scope, held)
+    _probe(graph, fetches, pool, run, scope)
     scope.check()
     for fetch in fetches.values():
         held.threads.append(fetch.start(held.sessions.get(fetch.request.source), run.parameters))
@@ -207,6 +211,39 @@ def _coordinator(graph: RequestGraph, pool: InstancePool, run: Run, scope: Cance
     return Coordinator(held.instance, scope, run.timezone, run.batch_rows)
 
 
+def _context(requests: int, pool: InstancePool, run: Run, is_ended: Callable[[], bool]) -> ReadContext:
+    return ReadContext(
+        run.report.query_id,
+        requests,
+        run.batch_rows,
+        run.timezone,
+        is_ended=is_ended,
+        spill_folder=pool.folder,
+        spill_bytes=pool.spill_bytes,
+    )
+
+
+def _probe(graph: RequestGraph, fetches: Mapping[int, Fetch], pool: InstancePool, run: Run, scope: CancelScope) -> None:
+    """Let requests that wait for keys begin without them where these are late (``probing``). Only such as are alone at their
+    source: others would have to see the same snapshot."""
+    counts = Counter(request.source for request in graph.requests if not request.idle)
+    for hole in graph.holes:
+        source = fetches[hole.target].request.source
+        if hole.patience is not None and counts[source] == 1:
+            fetches[hole.target].probe(Way(_opener(source, pool, run, scope), run.dialects[source], run.parameters))
+
+
+def _opener(source: str, pool: InstancePool, run: Run, scope: CancelScope) -> Callable[[Callable[[], bool]], Session]:
+    """What opens one more session, if there is a connection for it at once: who holds others does not wait for long."""
+
+    def begin(is_unwanted: Callable[[], bool]) -> Session:
+        latest = time.monotonic() + CONNECTION_SECONDS
+        is_ended = lambda: scope.ended or is_unwanted() or time.monotonic() > latest  # noqa: E731
+        return run.connectors[source].begin(_context(1, pool, run, is_ended))
+
+    return begin
+
+
 def _begin_sessions(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope, held: _Held) -> None:
     """Reserve connections at every source, one source after another in an order that is the same for all queries.
 
@@ -218,15 +255,7 @@ def _begin_sessions(graph: RequestGraph, pool: InstancePool, run: Run, scope: Ca
     counts = Counter(request.source for request in asked if request.fragment not in chosen)
     counts.update({request.source: 1 for request in asked if not counts[request.source]})
     for source in sorted(counts):
-        context = ReadContext(
-            run.report.query_id,
-            counts[source],
-            run.batch_rows,
-            run.timezone,
-            is_ended=lambda: scope.ended,
-            spill_folder=pool.folder,
-            spill_bytes=pool.spill_bytes,
-        )
+        context = _context(counts[source], pool, run, lambda: scope.ended)
         session = held.sessions[source] = run.connectors[source].begin(context)
         scope.on_end(session.cancel)
         for report in run.report.sources:

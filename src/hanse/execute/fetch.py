@@ -1,6 +1,7 @@
 """Opens, streams and accounts one request: a thread that fills a bounded queue, and a stream that DuckDB can read."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from hanse.errors import HanseError, InternalError, SourceError
 from hanse.execute.batches import filled, refusal
 from hanse.execute.cancel import CancelScope
 from hanse.execute.keys import ShippedKeys
+from hanse.execute.probing import Probe, Way, probed
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import SourceReport
 from hanse.execute.small_sides import Choice, CollectedRows
@@ -44,6 +46,7 @@ class Fetch:
         self._awaits: dict[int, tuple[ShippedKeys, Dialect]] = {}
         self._rows: list[CollectedRows] = []
         self._choice: Choice | None = None
+        self._way: Way | None = None
 
     def feed(self, keys: ShippedKeys, columns: tuple[int, ...]) -> None:
         """Collect keys from these columns of what is fetched."""
@@ -60,6 +63,10 @@ class Fetch:
     def await_choice(self, choice: Choice) -> None:
         """Fetch only if this is the alternative that is chosen."""
         self._choice = choice
+
+    def probe(self, way: Way) -> None:
+        """Do not wait for keys for ever: see ``probing``."""
+        self._way = way
 
     @property
     def _collecting(self) -> tuple[ShippedKeys | CollectedRows, ...]:
@@ -78,8 +85,11 @@ class Fetch:
     def _run(self, session: Session | None, parameters: tuple[Literal, ...]) -> None:
         report = self._report
         try:
-            request = self._filled()
+            probe = self._probed()
+            request = self._filled() if probe is None else None
             report.started_ms = self._elapsed()
+            if probe is not None:
+                self._hand_over(probe)
             if request is not None and session is not None:
                 report.sql = str(request.sql) if len(str(request.sql)) <= SQL_SHOWN else report.sql
                 report.statements = len(request.statements)
@@ -109,6 +119,29 @@ class Fetch:
         finally:
             if close := getattr(batches, "close", None):
                 close()
+
+    def _probed(self) -> Probe | None:
+        """The scan that was begun because keys were late, if its rows are the answer."""
+        if self._way is None or self.request.idle or self._choice is not None:
+            return None
+        awaited = [keys for keys, _ in self._awaits.values()]
+        probe = probed(self.request, awaited, self._way, self._scope)
+        if probe is not None and not probe.take():
+            self._report.bytes_left = probe.bytes
+            return None
+        for keys in awaited if probe is not None else ():
+            keys.give_up()
+        return probe
+
+    def _hand_over(self, probe: Probe) -> None:
+        """Make its rows the answer; what is learned of the source goes by the time when they came."""
+        report, now = self._report, time.monotonic()
+        report.keys, report.statements = [None] * len(self._awaits), 1
+        report.started_ms = self._elapsed() - (now - probe.began) * 1000
+        if probe.first_row is not None:
+            report.first_row_ms = self._elapsed() - (now - probe.first_row) * 1000
+        self._pass_on(probe.taken())
+        report.snapshot = probe.snapshot
 
     def _filled(self) -> Request | None:
         """The request with its keys; None if there are none, so that nothing need be asked."""

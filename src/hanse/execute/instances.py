@@ -41,10 +41,7 @@ class Instance:
         )
         restrict(self.root, paths)
         self.paths = paths
-        self.has_failed = False
-        """Whether a statement has failed since the engine was last known to work."""
         self._attached: dict[str, int] = {}
-        self._timezone = ""
 
     def attach(self, sources: Mapping[str, Embedded], version: int) -> None:
         """Make embedded sources readable as the snapshot of that version has them."""
@@ -56,25 +53,15 @@ class Instance:
             except HanseError:
                 raise
             except duckdb.Error as failure:
-                self.has_failed = True
                 raise SourceError(str(failure), source=name) from None
             self._attached[name] = version
-
-    def cursor(self, timezone: str) -> duckdb.DuckDBPyConnection:
-        """A connection for one query in that zone, which is set where the last query had another."""
-        if timezone != self._timezone:
-            self.root.execute(f"SET GLOBAL TimeZone = '{timezone.replace(chr(39), '')}'")
-            self._timezone = timezone
-        return self.root.cursor()
 
     def works(self) -> bool:
         """Whether the engine still answers: after an internal error DuckDB refuses all that follows."""
         try:
-            if self.has_failed:
-                self.root.execute("SELECT 1").fetchall()
+            self.root.execute("SELECT 1").fetchall()
         except duckdb.Error:
             return False
-        self.has_failed = False
         return True
 
     def close(self) -> None:

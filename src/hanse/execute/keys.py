@@ -1,7 +1,7 @@
 """The distinct keys of fragments while they arrive, and what is to be sent of them into another fragment's query."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -48,6 +48,7 @@ class ShippedKeys:
         self._columns = [DistinctValues(type, hole.keys_max) for type in types]
         self._rows = DistinctRows(types, hole.keys_max) if len(types) > 1 else None
         self._unfinished = len(hole.origins)
+        self._tell: list[Callable[[], object]] = []
         self._decided = False
         self._given_up = False
         scope.on_end(self._wake)
@@ -93,10 +94,21 @@ class ShippedKeys:
         self._given_up = self._given_up or not self._decided
         self._decide()
 
+    def tell(self, action: Callable[[], object]) -> None:
+        """Call ``action`` when it is known what is sent; at once if it is already."""
+        with self._changed:
+            if not self._decided:
+                self._tell.append(action)
+                return
+        action()
+
     def _decide(self) -> None:
         with self._changed:
             self._decided = True
             self._changed.notify_all()
+            tell, self._tell = self._tell, []
+        for action in tell:
+            action()
 
     def wait(self) -> Filling:
         """What is to be sent. Raises what ended the query."""

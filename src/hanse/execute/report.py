@@ -23,6 +23,8 @@ class SourceReport:
     rows: int = 0
     bytes: int = 0
     """Size of the Arrow batches that arrived."""
+    bytes_left: int = 0
+    """Size of the batches of a scan that was begun while keys were late, and left when they came: no rows of the answer."""
     batches: int = 0
     statements: int = 0
     """Statements that were sent: none where no keys were found, several where they did not fit one."""
@@ -72,7 +74,7 @@ class Report:
     @property
     def bytes_moved(self) -> int:
         """What all sources sent."""
-        return sum(source.bytes for source in self.sources)
+        return sum(source.bytes + source.bytes_left for source in self.sources)
 
     @property
     def rows_moved(self) -> int:

@@ -69,6 +69,17 @@ class KeyOrigin:
 
 
 @dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a fragment waits for keys whose number is a guess, before all of it is begun to be read (``Hole``)."""
+
+    seconds: float
+    rows: float
+    """As many as all of it is expected to be."""
+    worth: int
+    """With that many keys reading by keys takes as long as reading all of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hole:
     """Keys that run time ships: what is distinct of the finished ``origins``, all together, fills every ``InKeys`` condition
     of this ``id`` in the fragment ``target``. A key of several columns has as many parts, none of which is NULL."""
@@ -83,6 +94,8 @@ class Hole:
     """Those of the target's source."""
     divisible: bool = False
     """Whether the target's rows may be asked for in several statements, each with a part of the keys."""
+    patience: Patience | None = None
+    """None: keys are awaited as long as it takes."""
     home: Home | None = None
     """The part of a sharded table whose keys these are, by their first part: only those that live there are sent. None: all
     are."""

@@ -90,7 +90,10 @@ class _Shipping:
         target, caps = edge.target, self.worth.source(edge.target).key_caps
         origins = tuple(KeyOrigin(origin.fragment, origin.columns) for origin in edge.origins)
         limits = (self.worth.keys_max(target), caps, self.worth.is_divisible(target))
-        hole = Hole(len(self.holes), origins, target.fragment, target.columns, *limits, self.worth.home(target))
+        patience = self.worth.patience(edge) if wanted == self.worth.pays else None
+        hole = Hole(
+            len(self.holes), origins, target.fragment, target.columns, *limits, patience, self.worth.home(target)
+        )
         self.holes.append(hole)
         self.fragments[target.fragment] = _narrowed(self.fragments[target.fragment], target, hole)
         return True

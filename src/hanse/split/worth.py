@@ -8,13 +8,13 @@ import math
 from collections.abc import Mapping
 
 from hanse.ir import plan as p
-from hanse.ir.fragment import FragmentGraph
+from hanse.ir.fragment import FragmentGraph, Patience
 from hanse.ir.sharding import Home
 from hanse.ir.tables import Table
 from hanse.ir.types import INTEGERS, Type
 from hanse.ir.walk import plans
 from hanse.spi.dialect import Dialect
-from hanse.spi.pace import Pace
+from hanse.spi.pace import NOMINAL, Pace
 from hanse.spi.snapshot import SourceCatalog
 from hanse.split.edges import Edge, Place
 from hanse.split.sizes import Sizes
@@ -36,6 +36,11 @@ KEY_BYTES = 12.0
 """What a key is, as SQL, in bytes."""
 IN_ORDER = 0.9
 """A column with at least that correlation has the rows of neighbouring keys beside one another."""
+PATIENCE = 0.3
+"""Keys whose number is a guess are awaited for that part of the time which reading all of the target takes: so that, if it
+was wrong and all is read after all, the query takes at most so much longer."""
+PATIENCE_LEAST = 0.25
+"""In seconds: nothing is begun on trial for less."""
 REPEATABLE = (
     p.Scan,
     p.Filter,
@@ -64,6 +69,7 @@ class Worth:
         """As far as they have been narrowed by keys."""
         self._rows = {fragment.id: max(1.0, sizes.rows(fragment.plan)) for fragment in graph.fragments}
         self._row_bytes = {fragment.id: ROW_BYTES + sizes.width(fragment.plan) for fragment in graph.fragments}
+        self._guessed = {fragment.id for fragment in graph.fragments if sizes.is_guess(fragment.plan)}
         scans = [node.fragment for node in plans(graph.coordinator) if isinstance(node, p.FragmentScan)]
         self._read_once = {id for id in scans if scans.count(id) == 1}
 
@@ -157,6 +163,17 @@ class Worth:
     def cost(self, edge: Edge) -> float:
         """What reading by the keys comes to, as a part of reading everything."""
         return self.keys(edge) * self.share(edge.target) / self.worth(edge.target)
+
+    def patience(self, edge: Edge) -> Patience | None:
+        """How long the keys of an edge that pays are awaited: for ever where their number is no guess, where a cap refuses to
+        read all, and where that takes so little that waiting for it afterwards is no loss."""
+        whole = self.expense(edge.target) / NOMINAL
+        seconds = max(PATIENCE_LEAST, PATIENCE * whole)
+        if self._guessed.isdisjoint(edge.fragments) or whole < PATIENCE * seconds:
+            return None
+        if self.source(edge.target).key_caps.fails or self.home(edge.target) is not None:
+            return None
+        return Patience(seconds, self._rows[edge.target.fragment], self.worth(edge.target))
 
     def rows(self, edge: Edge) -> float:
         """Rows of all origins."""

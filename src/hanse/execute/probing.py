@@ -1,0 +1,199 @@
+"""A whole scan that begins while keys are late, and is either the answer or left: never both it and the keys' rows.
+
+Nobody sees its rows before it is decided. They are kept here; when the keys come, or it is over before, it is decided once:
+
+- it is over, or what is left of it is less than reading by the keys would be: its rows are the answer, nothing else is asked;
+- else it is ended at the source, and its rows are forgotten.
+
+It has a session of its own, which is one snapshot like any other: only a request that is alone at its source is probed.
+"""
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from hanse.errors import HanseError, InternalError
+from hanse.execute.batches import Filling, filled
+from hanse.execute.cancel import CancelScope
+from hanse.execute.keys import ShippedKeys
+from hanse.ir.expr import Literal
+from hanse.ir.request import Request
+from hanse.spi.connector import Session
+from hanse.spi.dialect import Dialect
+
+KEPT_BYTES_MAX = 64 * 1024 * 1024
+"""What may be kept of a scan while it is not decided; one that is larger is left, and the keys are awaited."""
+Begin = Callable[[Callable[[], bool]], Session]
+"""Opens a session, as long as the given function does not say that nobody wants it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a probe gets at its source."""
+
+    begin: Begin
+    dialect: Dialect
+    parameters: tuple[Literal, ...]
+
+
+def probed(request: Request, awaited: Sequence[ShippedKeys], way: Way, scope: CancelScope) -> "Probe | None":
+    """Wait for the keys. If they are late, read all of the request meanwhile, on trial; returns that scan if it was begun:
+    its rows are the answer if it can be taken (``take``). Without patience for all of the keys nothing is begun, and
+    nobody waits here. Raises what ended the query."""
+    patience = [keys.hole.patience for keys in awaited]
+    seconds = max((one.seconds for one in patience if one is not None), default=0.0)
+    if not patience or None in patience:
+        return None
+    changed = threading.Event()
+    for keys in awaited:
+        keys.tell(changed.set)
+    scope.on_end(changed.set)
+
+    def are_known() -> bool:
+        return scope.ended or all(keys.decided for keys in awaited)
+
+    deadline = time.monotonic() + seconds
+    while not are_known() and (left := deadline - time.monotonic()) > 0:
+        changed.wait(left)
+        changed.clear()
+    if are_known():
+        return None
+    nothing = {keys.hole.id: Filling(keys.hole, (None,) * len(keys.hole.target_columns)) for keys in awaited}
+    probe = Probe(way, filled(request, nothing, way.dialect), scope, changed.set)
+    probe.start()
+    while not (are_known() or probe.is_over):
+        changed.wait()
+        changed.clear()
+    if not probe.is_over and any(map(probe.is_worse, [keys.wait() for keys in awaited])):
+        probe.leave()
+    return probe
+
+
+class Probe:
+    """One scan on trial, in a thread of its own."""
+
+    def __init__(self, way: Way, request: Request, scope: CancelScope, changed: Callable[[], object]) -> None:
+        """``changed`` is called when the scan is over."""
+        self.rows = 0
+        self.bytes = 0
+        self.snapshot: str | None = None
+        self.began = time.monotonic()
+        self.first_row: float | None = None
+        """Moments of the monotonic clock."""
+        self._way = way
+        self._request = request
+        self._scope = scope
+        self._tell = changed
+        self._changed = threading.Condition()
+        self._kept: deque[pa.RecordBatch] = deque()
+        self._kept_bytes = 0
+        self._session: Session | None = None
+        self._is_over = False
+        self._is_whole = False
+        self._is_left = False
+        self._is_taken = False
+        self._failure: HanseError | None = None
+        scope.on_end(self.leave)
+
+    def start(self) -> threading.Thread:
+        """Begin."""
+        thread = threading.Thread(target=self._run, name=f"hanse-probe-{self._request.source}", daemon=True)
+        thread.start()
+        return thread
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no more rows will come."""
+        return self._is_over
+
+    def take(self) -> bool:
+        """Decide for it; False if it was left, failed, or grew too large: then it can no longer be the answer."""
+        with self._changed:
+            self._is_taken = not (self._is_left or (self._is_over and not self._is_whole))
+            return self._is_taken
+
+    def is_worse(self, filling: Filling) -> bool:
+        """Whether what is left of it is more than reading by these keys. Without a list of keys nothing is."""
+        patience = filling.hole.patience
+        if patience is None or filling.count is None:
+            return False
+        return 1 - self.rows / patience.rows > filling.count / patience.worth
+
+    def leave(self) -> None:
+        """End the scan, whose rows nobody wants. Idempotent; does nothing to one that is over."""
+        with self._changed:
+            self._is_left = True
+            self._kept.clear()
+            session = self._session
+            self._changed.notify_all()
+        if session is not None and not self._is_over:
+            session.cancel()
+
+    def taken(self) -> Iterator[pa.RecordBatch]:
+        """All of its rows, from the first on, when it was decided for it; it waits for its reader. Raises what ended it."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._kept or self._is_over or self._is_left)
+                if not self._kept:
+                    break
+                batch = self._kept.popleft()
+                self._kept_bytes -= batch.nbytes
+                self._changed.notify_all()
+            yield batch
+        self._scope.check()
+        if self._failure is not None:
+            raise self._failure
+        if not self._is_whole:
+            raise InternalError("the rows of a scan that was left are wanted", source=self._request.source)
+
+    def _run(self) -> None:
+        is_read = False
+        try:
+            self._read()
+            is_read = True
+        except HanseError as failure:
+            self._failure = failure
+        except Exception as failure:  # noqa: BLE001  # whatever it is, the keys are awaited as ever
+            self._failure = InternalError(f"{type(failure).__name__}: {failure}", source=self._request.source)
+        finally:
+            if self._session is not None:
+                self._session.close()
+            with self._changed:
+                self._is_over, self._is_whole = True, is_read and not self._is_left
+                self._changed.notify_all()
+            self._tell()
+
+    def _read(self) -> None:
+        session = self._way.begin(lambda: self._is_left)
+        with self._changed:
+            self._session = session
+        if self._is_left:
+            return
+        batches = session.read(self._request, self._way.parameters)
+        with contextlib.closing(batches):  # type: ignore[type-var]  # sessions yield generators
+            for batch in batches:
+                self.snapshot = session.snapshot
+                self.first_row = self.first_row or time.monotonic()
+                if not self._keep(batch):
+                    return
+
+    def _keep(self, batch: pa.RecordBatch) -> bool:
+        """Whether the scan goes on. Who is taken waits for the reader; who is on trial must not grow too large."""
+        with self._changed:
+            self.rows += batch.num_rows
+            self.bytes += batch.nbytes
+            self._changed.wait_for(lambda: not self._is_taken or self._kept_bytes <= KEPT_BYTES_MAX or self._is_left)
+            if self._kept_bytes + batch.nbytes > KEPT_BYTES_MAX and not self._is_taken:
+                self._is_left = True
+                self._kept.clear()
+            if self._is_left:
+                return False
+            self._kept.append(batch)
+            self._kept_bytes += batch.nbytes
+            self._changed.notify_all()
+            return True

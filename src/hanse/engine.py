@@ -55,6 +55,7 @@ from hanse.observing import known_fragments, seen
 from hanse.optimize import optimize
 from hanse.optimize.estimate import Estimator, estimated
 from hanse.optimize.observed import NOTHING_SEEN, Observed
+from hanse.optimize.sides import are_ordered
 from hanse.parse.normal import normalized
 from hanse.parse.parser import parse
 from hanse.parse.statements import QUERY, Statement, query_text
@@ -307,6 +308,8 @@ class Engine:
         graph = watch("split", lambda: cut(plan, sources))
         graph = watch("optimize", lambda: estimated(graph, observed)) if query.is_explained else graph
         requests = watch("render", lambda: render(graph, dialects, capabilities, self._dialect, bound.columns))
+        local = {request.fragment for request in requests.requests if request.embedded}
+        requests = replace(requests, as_written=requests.sql is not None and are_ordered(graph, local, observed))
         form = shape(graph)
         used, known = self._used(query, form), known_fragments(graph)
         planned = _Planned(bound, requests, snapshot, fingerprint(form), used, known)

@@ -168,6 +168,7 @@ def as_dict(stages: Stages, kinds: Mapping[str, str], report: Report | None = No
         "coordinator": {
             "plan": text.as_dict(stages.graph.coordinator),
             "sql": None if stages.requests.sql is None else str(stages.requests.sql),
+            "as_written": stages.requests.as_written,
             "decisions": [_decision_dict(decision) for decision in stages.graph.decisions],
         },
         "fragments": [

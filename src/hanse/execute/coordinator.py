@@ -19,6 +19,10 @@ from hanse.ir.expr import Column, Literal
 from hanse.ir.request import Request, RequestGraph, SqlText
 from hanse.spi.arrow import unrepresentable, wire_schema
 from hanse.spi.dialect import Dialect
+from hanse.spi.duckdb.faults import DISABLED_OPTIMIZERS
+
+AS_WRITTEN = "join_order,build_side_probe_side"
+"""Optimizers of DuckDB that count a stream as one row, and so would make a hash table of the largest one as well."""
 
 
 def statement(sql: SqlText, parameters: Sequence[Literal], dialect: Dialect) -> str:
@@ -57,7 +61,9 @@ class Coordinator:
 
     def _run(self, sql: str, graph: RequestGraph, queue: BatchQueue, report: Report) -> None:
         embedded = [request for request in graph.requests if request.embedded]
+        optimizers = f"{DISABLED_OPTIMIZERS},{AS_WRITTEN}" if graph.as_written else DISABLED_OPTIMIZERS
         try:
+            self._cursor.execute(f"SET disabled_optimizers = '{optimizers}'")
             if embedded:
                 profile.enable(self._cursor)
             self._stream(sql, graph.columns, queue)

@@ -145,6 +145,8 @@ class RequestGraph:
     direct: int | None = None
     holes: tuple[Hole, ...] = ()
     small_sides: tuple[SmallSide, ...] = ()
+    as_written: bool = False
+    """Whether the coordinator takes joins as its statement has them, the right side into a hash table."""
 
     def size(self) -> int:
         """About how many bytes the graph takes, without the tables that it shares with its snapshot."""

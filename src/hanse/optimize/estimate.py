@@ -31,6 +31,8 @@ RECURSION = 10.0
 OVERLAP = 0.5
 """The part of a side's rows that INTERSECT keeps and EXCEPT drops."""
 ANTI_LEAST = 0.05
+WRONG = 100.0
+"""So many times more rows than a guess says there may be, where being wrong costs much."""
 SAMPLED = 2.0
 """So many times too many values a source may say that a column has: InnoDB and others look at a few pages of an index."""
 J = p.JoinKind
@@ -69,6 +71,18 @@ class Estimator:
     def rows(self, plan: p.Plan) -> float:
         """Rows that the plan yields."""
         return self.profile(plan).rows
+
+    def at_most(self, plan: p.Plan) -> float:
+        """As many rows as there may be if what is guessed is far too low: no more than a filter or the like has below."""
+        profile = self.profile(plan)
+        if not profile.guess:
+            return profile.rows
+        most = profile.rows * WRONG
+        if isinstance(plan, p.Limit) and isinstance(plan.count, e.Literal) and plan.count.value is not None:
+            most = min(most, float(plan.count.value))
+        if isinstance(plan, _NO_MORE) or (isinstance(plan, p.Join) and plan.kind in (J.SEMI, J.ANTI)):
+            return min(most, self.at_most(plan.inputs[0]))
+        return most
 
     def is_guess(self, plan: p.Plan) -> bool:
         """Whether a part of the estimate rests on nothing that is known."""
@@ -423,6 +437,10 @@ class Estimator:
         value = found.value if plan.kind is J.SEMI else max(ANTI_LEAST, 1 - found.value)
         guess = left.guess or right.guess or found.guess or plan.kind is J.ANTI
         return Profile(max(left.rows * value, min(1.0, left.rows)), guess, left.at_most, left.same)
+
+
+_NO_MORE = (p.Filter, p.Project, p.Guard, p.Sort, p.Limit, p.Distinct, p.Window)
+"""Operators that yield no more rows than they read."""
 
 
 def estimated(graph: FragmentGraph, observed: Observed = NOTHING_SEEN) -> FragmentGraph:

@@ -110,6 +110,7 @@ class Relations:
         graph = Graph(rows, [0.0] * len(rows), numbers, self._neighbours())
         graph.classes = [self._counts(members, estimator) for members in self.classes]
         graph.factors = [*self._factors(estimator), *self._corrections(graph)]
+        graph.doubts = [estimator.at_most(plan) / max(1.0, count) for plan, count in zip(self.plans, rows, strict=True)]
         self._attach(graph, estimator)
         self._widths(graph, estimator)
         observed = estimator.observed

@@ -73,6 +73,8 @@ class Graph:
     factors: list[tuple[int, float]] = field(default_factory=list)
     """The share of rows that other conditions leave, by the relations that they read."""
     keys: list[Key] = field(default_factory=list)
+    doubts: list[float] = field(default_factory=list)
+    """How many times more rows each relation may have than is thought; empty: none."""
     attached: dict[int, Attached] = field(default_factory=dict)
     """By the bit of the relation."""
     paces: list[Pace] = field(default_factory=list)
@@ -94,6 +96,11 @@ class Graph:
                     found *= share
             found = self._rows[subset] = max(1.0, found)
         return found
+
+    def most_of(self, subset: int) -> float:
+        """Rows of the join of a set of relations, if the one that is known least has as many as it may have."""
+        doubt = max((self.doubts[place] for place in bits(subset)), default=1.0) if self.doubts else 1.0
+        return self.rows_of(subset) * doubt
 
     def _product(self, subset: int) -> float:
         """Rows as if nothing connected the relations; what is attached multiplies the others."""

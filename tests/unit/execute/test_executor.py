@@ -187,6 +187,24 @@ def test_a_reader_that_stops_stops_the_source_within_its_queue(pool, through_coo
     assert not result.report.complete
 
 
+def test_the_right_side_of_a_join_is_read_first_and_the_left_one_streams(pool) -> None:
+    """DuckDB counts every stream as one row; which side it would make the hash table of is then a matter of luck."""
+    left, seen = ScriptedSource(endless), []
+
+    def right(source, request):
+        for number in range(3):
+            yield batch(request.columns, [number], ["right"])
+            seen.append(settled(left))
+
+    sql = SqlText(("SELECT f1.c1, f2.c2 FROM f1 JOIN f2 ON f1.c1 = f2.c1",))
+    graph = RequestGraph((request(1, source="big"), request(2, source="small")), (ID, NAME), sql, as_written=True)
+    result = start(pool, graph, big=left, small=ScriptedSource(right))
+    assert next(iter(result)).column(1)[0].as_py() == "right"
+    result.close()
+    size = batch((ID, NAME), [1] * 1000, ["x" * 100] * 1000).nbytes
+    assert max(seen) * size < BYTES_MAX + 2 * size
+
+
 @pytest.mark.parametrize("through_coordinator", [False, True])
 def test_a_deadline_ends_a_source_that_sends_nothing(pool, through_coordinator: bool) -> None:
     def silent(source, request):

@@ -10,7 +10,8 @@ When     a tree of inner joins (not lateral) stands in any order, with outer, se
          Relations of one source that are connected are joined there if that moves less than both of them; columns that are
          all equal connect all of their relations (a.k = b.k and b.k = c.k allow a.k = c.k). A small side's keys go to the
          source of a large one first. Where rows meet here, the smaller side stands on the right: a hash table is made of
-         it. What nothing connects comes last.
+         it, so what is only guessed counts as a hundred times as large, as far as its tables allow. What nothing connects
+         comes last.
 Safe     inner joins may be taken in any order; every conjunct is tested at the lowest join that has its columns, and of
          several columns that are equal to one another each is once compared with another one.
          (a LEFT JOIN b) JOIN c is (a JOIN c) LEFT JOIN b where c's condition reads a: each row of a has its partners, or
@@ -173,11 +174,12 @@ class _Ordering:
         return p.Join(p.JoinKind.INNER, *plans, condition)
 
     def sides(self, tree: Tree, one: Tree, other: Tree) -> tuple[Tree, Tree]:
-        """Where rows meet here the smaller side is on the right; a source chooses for itself."""
+        """Where rows meet here the smaller side is on the right, one whose size is guessed counting as larger than it is
+        thought to be; a source chooses for itself."""
         first = one.subset & -one.subset < other.subset & -other.subset
         if not first:
             one, other = other, one
-        smaller = self.graph.rows_of(one.subset) * SWAP < self.graph.rows_of(other.subset)
+        smaller = self.graph.most_of(one.subset) * SWAP < self.graph.most_of(other.subset)
         return (other, one) if tree.home == HERE and smaller else (one, other)
 
     def equations(self, left: int, right: int) -> Iterable[e.Expr]:

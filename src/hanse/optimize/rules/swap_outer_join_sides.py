@@ -6,7 +6,7 @@
                                               └─ Scan: crm.customers
 
 When     the sides are of different sources, or read in place, and the left one is smaller by a factor that estimates are
-         good for.
+         good for; what is only guessed counts as a hundred times as large, as far as its tables allow.
 Safe     a LEFT JOIN b is b RIGHT JOIN a, and a FULL JOIN b is b FULL JOIN a, but for the order of columns, which a projection
          restores.
 Not      semi and anti joins, whose right side has no columns to be swapped; LATERAL, whose right side reads the left one.
@@ -37,7 +37,7 @@ class SwapOuterJoinSides:
         """The join with its sides swapped, under a projection of the old columns."""
         if not isinstance(node, p.Join) or node.kind not in SWAPPED or node.lateral:
             return None
-        rows = context.estimator.rows
-        if rows(node.left) * SWAP >= rows(node.right) or home(node, context) != HERE:
+        most = context.estimator.at_most
+        if most(node.left) * SWAP >= most(node.right) or home(node, context) != HERE:
             return None
         return exactly(p.Join(SWAPPED[node.kind], node.right, node.left, node.condition), node.columns)

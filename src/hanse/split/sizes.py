@@ -22,6 +22,9 @@ class Sizes(Protocol):
     def width(self, plan: p.Plan) -> float:
         """Bytes of one row."""
 
+    def at_most(self, plan: p.Plan) -> float:
+        """As many rows as there may be if what is guessed is far too low."""
+
     def is_guess(self, plan: p.Plan) -> bool:
         """Whether the number of rows rests on nothing that is known, in part."""
 

@@ -24,6 +24,7 @@ from hanse.split.operators import join_refuses, refuses
 from hanse.split.placement import Placed, Remote, sources_of
 from hanse.split.ranges import in_ranges
 from hanse.split.residuals import narrowed, revealed
+from hanse.split.sharing import share_fragments
 from hanse.split.shipping import ship_keys
 from hanse.split.sizes import Sizes
 from hanse.split.small_sides import ship_rows
@@ -49,7 +50,7 @@ def split(
     if pushdown and key_shipping != "off":
         graph = ship_keys(graph, sources, key_shipping == "force", sizes)
         graph = ship_rows(graph, sources, key_shipping == "force", sizes, _whole_at)
-    graph = in_ranges(graph, sizes) if pushdown else graph
+    graph = in_ranges(share_fragments(graph, sources, sizes), sizes) if pushdown else graph
     check(graph.coordinator)
     kept = set(obligations(graph.coordinator))
     for fragment in graph.fragments:

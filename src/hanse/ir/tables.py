@@ -98,6 +98,8 @@ class ForeignKey:
     schema: str
     table: str
     referenced: tuple[str, ...]
+    enforced: bool = False
+    """Whether no row that a statement sees can break it; else it is but what somebody meant."""
 
 
 @dataclass(frozen=True, slots=True)

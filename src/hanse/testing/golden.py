@@ -23,7 +23,7 @@ from hanse.bind.tables import Tables
 from hanse.ir import text
 from hanse.ir.plan import Plan
 from hanse.ir.sharding import Home, Scheme, Sharding
-from hanse.ir.tables import ColumnStatistics, Table, TableColumn, TableStatistics
+from hanse.ir.tables import ColumnStatistics, ForeignKey, Table, TableColumn, TableStatistics
 from hanse.ir.types import DATE, FLOAT64, INT32, TEXT, Kind, Type, decimal
 from hanse.optimize import optimize
 from hanse.parse.parser import parse
@@ -39,6 +39,12 @@ def _table(name: str, columns: str) -> Table:
         called, kind = column.split(":")
         made.append(TableColumn(called, _TYPES[kind.rstrip("!")], not kind.endswith("!")))
     return Table(source, "", table, tuple(made), f'"{table}"', primary_key=("id",) if "id:int!" in columns else ())
+
+
+def _referring(name: str, columns: str, **tables: str) -> Table:
+    """A table whose columns refer to the keys of others of its source."""
+    keys = tuple(ForeignKey((column,), "", table, ("id",), True) for column, table in tables.items())
+    return replace(_table(name, columns), foreign_keys=keys)
 
 
 def _counted(name: str, columns: str, rows: int, **distinct: int) -> Table:
@@ -62,7 +68,8 @@ CATALOG = (
     _table("crm.customers", "id:int! name:text segment:int region:text"),
     _table("crm.notes", "customer_id:int! body:text written:date"),
     _table("sales.orders", "id:int! customer_id:int placed:date total:money status:text"),
-    _table("sales.items", "order_id:int! product_id:int! quantity:int price:money"),
+    _referring("sales.items", "order_id:int! product_id:int! quantity:int price:money", order_id="orders"),
+    _referring("sales.returns", "order_id:int kept_id:int! reason:text", order_id="orders"),
     _table("stock.products", "id:int! name:text weight:float"),
     _counted("plant.lines", "part_id:int! maker_id:int! amount:int note:text", 1_000_000, part_id=10_000, maker_id=100),
     _counted("plant.places", "maker_id:int! city:text", 1_000, maker_id=100),

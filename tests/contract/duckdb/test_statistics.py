@@ -134,4 +134,4 @@ def test_odd_names_and_keys(tmp_path: Path) -> None:
     )
     assert found.statistics is not None
     assert found.statistics.columns['x "y'].maximum == 5
-    assert found.foreign_keys == (ForeignKey(('x "y',), "main", "one", ("a",)),)
+    assert found.foreign_keys == (ForeignKey(('x "y',), "main", "one", ("a",), True),)

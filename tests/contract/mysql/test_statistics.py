@@ -79,3 +79,17 @@ def test_histograms_of_mysql() -> None:
     assert (found.columns["a"].null_fraction, found.columns["a"].distinct) == (0.25, 2)
     assert found.columns["b"].histogram == ("a", "c", "z")
     assert found.columns["b"].distinct == 7
+
+
+@pytest.mark.parametrize(
+    ("engine", "trust", "enforced"), [("InnoDB", False, [False]), ("InnoDB", True, [True]), ("MyISAM", True, [])]
+)
+def test_a_foreign_key_is_relied_on_where_somebody_says_so(
+    make: Make, engine: str, trust: bool, enforced: list[bool]
+) -> None:
+    contract = make(
+        f"CREATE TABLE one (id int PRIMARY KEY) ENGINE = {engine}",
+        f"CREATE TABLE v (x int, FOREIGN KEY (x) REFERENCES one (id)) ENGINE = {engine}",
+        trust_foreign_keys=trust,
+    )
+    assert [key.enforced for key in contract.table("v").foreign_keys] == enforced

@@ -98,4 +98,4 @@ def test_indexes_and_foreign_keys(make: Make) -> None:
     table = contract.table("v")
     assert table.indexes == (("x", "y"), ("t",))
     assert contract.table("one").indexes == (("a", "b"),)
-    assert table.foreign_keys == (ForeignKey(("y", "x"), table.schema, "one", ("a", "b")),)
+    assert table.foreign_keys == (ForeignKey(("y", "x"), table.schema, "one", ("a", "b"), True),)

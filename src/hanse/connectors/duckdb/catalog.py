@@ -84,7 +84,7 @@ def _facts(cursor: duckdb.DuckDBPyConnection, alias: str) -> defaultdict[tuple[s
         elif kind == "UNIQUE":
             known.unique_keys.append(tuple(names))
         elif kind == "FOREIGN KEY":
-            known.foreign_keys.append(ForeignKey(tuple(names), schema, other, tuple(referenced)))
+            known.foreign_keys.append(ForeignKey(tuple(names), schema, other, tuple(referenced), True))
         else:
             known.required.update(names)
     for schema, table, column, comment in cursor.execute(COMMENTS, [alias]).fetchall():

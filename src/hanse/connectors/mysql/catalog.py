@@ -35,6 +35,7 @@ JSON_CHECKS = """
 SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE
 FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA IN ({schemas}) AND CHECK_CLAUSE LIKE 'json_valid(%'"""
 
+INNODB = "InnoDB"
 Place = tuple[str, str]
 """A table: its database and its name."""
 
@@ -81,7 +82,8 @@ def tables(connection: Connection, source: str, options: Options) -> tuple[Table
         place = (schema, name)
         facts = _Facts(kind == "VIEW", rows, comment or "", engine or "", keys.get(place, {}))
         readable = _readable(columns.get(place, []), options.zero_dates)
-        found.append(_counted(_table(source, place, readable, facts), known.get(place)))
+        trusted = options.trust_foreign_keys and engine == INNODB
+        found.append(_counted(_table(source, place, readable, facts), known.get(place), trusted))
     return tuple(found)
 
 
@@ -94,15 +96,15 @@ def _known(connection: Connection, schemas: Sequence[str], is_mariadb: bool) -> 
     return statistics.known(indexes, keys, histograms)
 
 
-def _counted(table: Table, known: statistics.Known | None) -> Table:
-    """The table with what is known of its values."""
+def _counted(table: Table, known: statistics.Known | None, trusted: bool) -> Table:
+    """The table with what is known of its values; ``trusted``: its foreign keys are relied on."""
     if known is None:
         counted = None if table.row_count is None else TableStatistics(table.row_count, {}, None, statistics.ORIGIN)
         return replace(table, statistics=counted)
     types = {column.name: column.type for column in table.columns}
     return replace(
         table,
-        foreign_keys=tuple(key for key in known.references() if types.keys() >= set(key.columns)),
+        foreign_keys=tuple(key for key in known.references(trusted) if types.keys() >= set(key.columns)),
         indexes=tuple(names for names in known.usable() if types.keys() >= set(names)),
         statistics=known.statistics(table.row_count, types),
     )

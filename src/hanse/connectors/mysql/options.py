@@ -49,6 +49,9 @@ class Options(ServerOptions):
     """How many connections the source is given at most."""
     connection_wait: float = Field(default=30, gt=0)
     """How long a statement waits for one of them."""
+    trust_foreign_keys: bool = False
+    """Whether joins are left out that foreign keys of InnoDB make superfluous: only where no row was ever changed with
+    ``foreign_key_checks = 0``, as a restored dump's rows were."""
     zero_dates: Literal["error", "null"] = "error"
     """What dates with a year, month or day of zero become."""
 

@@ -61,10 +61,12 @@ class Known:
                 found.append(tuple(map(str, whole)))
         return tuple(found)
 
-    def references(self) -> tuple[ForeignKey, ...]:
-        """The foreign keys."""
-        keys = self.foreign_keys.values()
-        return tuple(ForeignKey(tuple(x[0] for x in k), k[0][1], k[0][2], tuple(x[3] for x in k)) for k in keys)
+    def references(self, trusted: bool) -> tuple[ForeignKey, ...]:
+        """The foreign keys; ``trusted``: they are relied on."""
+        return tuple(
+            ForeignKey(tuple(x[0] for x in key), key[0][1], key[0][2], tuple(x[3] for x in key), trusted)
+            for key in self.foreign_keys.values()
+        )
 
     def statistics(self, rows: int | None, types: Mapping[str, Type]) -> TableStatistics | None:
         """Numbers of the columns of these types; None without any."""

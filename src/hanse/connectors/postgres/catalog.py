@@ -3,7 +3,7 @@
 import fnmatch
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -85,6 +85,14 @@ def tables(source: str, facts: Facts, policy: Policy, options: Options) -> tuple
     """The tables that the options let through; what may not be read has its columns hidden, with the reason."""
     shown = (row for row in facts.tables if _matches(row[1], options.schemas) and _named(row, options.tables))
     return tuple(_table(source, facts, policy, options.parallel_scans, row) for row in shown)
+
+
+def untrusted(tables: tuple[Table, ...]) -> tuple[Table, ...]:
+    """The tables with foreign keys that nobody relies on."""
+    return tuple(
+        replace(table, foreign_keys=tuple(replace(key, enforced=False) for key in table.foreign_keys))
+        for table in tables
+    )
 
 
 def _matches(name: str, patterns: list[str]) -> bool:

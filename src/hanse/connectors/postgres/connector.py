@@ -63,10 +63,11 @@ class PostgresConnector:
             raise Unsupported(message, source=self._source)
         self._dialect = PostgresDialect(server.encoding == "UTF8")
         policy = Policy(unbounded(self._options.numeric), self._options.infinity)
+        tables = catalog.tables(self._source, facts, policy, self._options)
         return SourceCatalog(
             self._source,
             "postgres",
-            catalog.tables(self._source, facts, policy, self._options),
+            tables if self._options.trust_foreign_keys else catalog.untrusted(tables),
             self._dialect,
             CAPABILITIES,
             f"PostgreSQL {server.version_text}",

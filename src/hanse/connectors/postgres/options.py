@@ -63,6 +63,9 @@ class Options(ServerOptions):
     """How ``numeric`` without precision is read: a decimal type, or ``text``."""
     infinity: Literal["error", "null", "clamp"] = "error"
     """What infinite dates and timestamps become."""
+    trust_foreign_keys: bool = True
+    """Whether joins are left out that validated foreign keys make superfluous. Not where somebody has changed rows while
+    triggers were disabled, or with ``session_replication_role = replica``."""
     application_name: str = Field(default="hanse", max_length=24, pattern=r"^[\w.-]+$")
     """What ``pg_stat_activity`` shows, followed by ``/`` and the query's id."""
 

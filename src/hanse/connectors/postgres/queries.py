@@ -26,7 +26,9 @@ ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
 rows can be told apart by their place: in a heap of its own, all of which we may read."""
 
 COLUMNS = """
-SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, a.attndims::int4, a.attcollation, NOT a.attnotnull,
+SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, a.attndims::int4, a.attcollation,
+       NOT a.attnotnull OR EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = a.attrelid AND k.contype = 'n'
+                                   AND NOT k.convalidated AND a.attnum = ANY (k.conkey)),
        format_type(a.atttypid, a.atttypmod), col_description(a.attrelid, a.attnum),
        has_table_privilege(c.oid, 'SELECT') OR has_column_privilege(c.oid, a.attnum, 'SELECT')
 FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -111,8 +113,17 @@ SELECT k.conrelid, n.nspname, r.relname,
        (SELECT array_agg(a.attname::text ORDER BY c.place) FROM unnest(k.conkey) WITH ORDINALITY AS c(number, place)
         JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = c.number),
        (SELECT array_agg(a.attname::text ORDER BY c.place) FROM unnest(k.confkey) WITH ORDINALITY AS c(number, place)
-        JOIN pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = c.number)
+        JOIN pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = c.number),
+       coalesce(to_jsonb(k)->>'conenforced', 'true')::bool AND NOT coalesce(to_jsonb(k)->>'conperiod', 'false')::bool
+       AND o.relkind = 'r' AND NOT o.relhassubclass
+       AND r.relkind = 'r' AND NOT r.relrowsecurity
+       AND NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgconstraint = k.oid AND t.tgenabled NOT IN ('O', 'A'))
+       AND NOT EXISTS (SELECT FROM pg_subscription_rel AS s WHERE s.srrelid IN (k.conrelid, k.confrelid))
 FROM pg_constraint AS k JOIN pg_class AS r ON r.oid = k.confrelid JOIN pg_namespace AS n ON n.oid = r.relnamespace
+JOIN pg_class AS o ON o.oid = k.conrelid
 WHERE k.contype = 'f' AND k.convalidated AND k.conparentid = 0
 ORDER BY k.oid
 """
+"""With whether every row that can be seen keeps it: not where triggers are disabled, rows are applied by a subscription (which
+fires none), a policy hides rows of the referred table, or rows are also those of tables that inherit or are partitions. A
+deferred one is kept by whatever is committed."""

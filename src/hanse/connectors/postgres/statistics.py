@@ -38,8 +38,8 @@ def known(
         if usable:
             found[oid].append(usable)
     keys: dict[int, list[ForeignKey]] = defaultdict(list)
-    for oid, schema, table, names, referenced in foreign_keys:
-        keys[oid].append(ForeignKey(tuple(names), schema, table, tuple(referenced)))
+    for oid, schema, table, names, referenced, enforced in foreign_keys:
+        keys[oid].append(ForeignKey(tuple(names), schema, table, tuple(referenced), enforced))
     return Known(by_table, dict(times), found, keys)
 
 

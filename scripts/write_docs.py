@@ -146,6 +146,7 @@ CODES = {
     "53400": "a limit of the configuration was reached",
     "54000": "a statement that is too long",
     "54001": "a statement that is too deep",
+    "55000": "a plan is to be pinned of which it was not noted how it came about",
     "54011": "too many columns",
     "55006": "a source's file is in use",
     "57014": "cancelled, or out of time",

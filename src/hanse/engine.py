@@ -45,6 +45,7 @@ from hanse.execute.report import PlanUse, Report
 from hanse.execute.result import ResultStream
 from hanse.execute.running import RunningQueries
 from hanse.ir import types as t
+from hanse.ir.choices import FORGETFUL, Choices
 from hanse.ir.expr import Column, Literal
 from hanse.ir.plan import Plan, Scan, Values
 from hanse.ir.request import RequestGraph
@@ -118,10 +119,14 @@ class _Planned:
     requests: RequestGraph
     snapshot: Snapshot
     fingerprint: str
-    used: Used | None
-    """What the history says of it, where there is one."""
     fragments: Mapping[int, SeenFragment]
     """What each fragment is known by whose rows are observed."""
+    used: Used | None = None
+    """What the history says of it, where there is one."""
+    pinned: bool = False
+    """Whether it is the plan that somebody has pinned for its query."""
+    notice: str = ""
+    """Why a pinned plan is not used."""
 
 
 class _Known(dict[str, SourceCatalog]):
@@ -221,16 +226,16 @@ class Engine:
             self._plans.put(key, query.statement.parameters, alone, len(key.text) + planned.requests.size())
 
     def _key(self, query: _Query, snapshot: Snapshot) -> PlanKey:
-        settings = (query.context.timezone, *_planning(query.settings))
+        pins = str(self.history.pins_version()) if self.history else ""
+        settings = (query.context.timezone, *_planning(query.settings), pins)
         return PlanKey(query.statement.query_text, query.context.parameter_types, snapshot.version, settings)
 
-    def _used(self, query: _Query, form: str) -> Used | None:
-        """The plan and its query as the history knows them: without values, but with what else decides about plans."""
-        if self.history is None:
-            return None
+    def _statement(self, query: _Query) -> tuple[str, str]:
+        """The query as the history knows it: its fingerprint and its text, without values, but with what else decides
+        about plans."""
         statement = normalized(query.statement.query_text)
         given = *map(str, query.context.parameter_types), *_planning(query.settings)
-        return Used(fingerprint("\n".join((statement, *given))), statement, fingerprint(form), form)
+        return fingerprint("\n".join((statement, *given))), statement
 
     def _ended(self, query: _Query, planned: _Planned, report: Report) -> Callable[[], object]:
         """Say in the report that a query has a plan that it never had; returns what notes the run when it has ended."""
@@ -285,11 +290,41 @@ class Engine:
         )
 
     def _plan(self, query: _Query, snapshot: Snapshot) -> tuple[_Planned, explain.Stages]:
-        watch, steps = query.watch, list[tuple[str, Plan]]()
-        tables, context, statement = self._tables_of(snapshot), query.context, query.statement
+        watch, tables, context, statement = query.watch, self._tables_of(snapshot), query.context, query.statement
         if statement.syntax is None:  # its text is known from a plan for other types, or of an older snapshot
             statement = watch("parse", lambda: parse(query.statement.text))
         bound = watch("bind", lambda: bind(statement, tables, allow_all, context))
+        if self.history is None:
+            planned, stages = self._made(query, bound, snapshot, FORGETFUL)
+        else:
+            planned, stages = self._remembered(query, bound, snapshot, self.history)
+        if query.is_explained:
+            use = PlanUse(planned.fingerprint, self._kept(query, snapshot) is not None, planned.pinned)
+            return planned, replace(stages, plan=use)
+        self._keep(query, planned)
+        return planned, stages
+
+    def _remembered(
+        self, query: _Query, bound: BoundQuery, snapshot: Snapshot, history: PlanHistory
+    ) -> tuple[_Planned, explain.Stages]:
+        """The plan that is pinned for the query, if the same choices still lead to it; else the best."""
+        id, statement = self._statement(query)
+        pin = history.pinned(id)
+        choices = Choices.of_text(pin.choices) if pin else Choices()
+        planned, stages = self._made(query, bound, snapshot, choices)
+        is_other = pin is not None and planned.fingerprint != pin.plan
+        if pin is not None and is_other:
+            message = f"plan {pin.plan}, which is pinned, is not possible now: hanse plans unpin {id} forgets it"
+            planned, stages = self._made(query, bound, snapshot, choices := Choices())
+            planned = replace(planned, notice=message)
+        used = Used(id, statement, planned.fingerprint, shape(stages.graph), choices.as_text())
+        return replace(planned, used=used, pinned=pin is not None and not is_other), stages
+
+    def _made(
+        self, query: _Query, bound: BoundQuery, snapshot: Snapshot, choices: Choices
+    ) -> tuple[_Planned, explain.Stages]:
+        """The plan that follows from what is known and, where they are pinned, from earlier choices."""
+        watch, steps = query.watch, list[tuple[str, Plan]]()
         recorder = (lambda name, after: steps.append((name, after))) if query.is_explained else None
         pushdown = query.settings.pushdown == "on"
         sources = _Known({**snapshot.sources, **snapshot.physical()})
@@ -298,26 +333,22 @@ class Engine:
         observed = self._observed if query.settings.observed == "on" else NOTHING_SEEN
         better = partial(optimize, embedded=in_place, runs_there=able)
         if pushdown and query.settings.remote_estimates == "on":
-            first = better(bound.plan, observed=observed)
+            first = better(bound.plan, estimator=Estimator(observed))
             observed = watch("ask", lambda: self._asked(observed, first, _Known(sources), query, bound))
-        plan = watch("optimize", lambda: better(bound.plan, recorder=recorder, observed=observed))
+        sizes = Estimator(observed, choices=choices)
+        plan = watch("optimize", lambda: better(bound.plan, recorder=recorder, estimator=sizes))
         sources |= _routed(plan, sources)
         dialects, capabilities = _sheets(sources)
         shipping = query.settings.key_shipping
-        cut = partial(split, pushdown=pushdown, key_shipping=shipping, sizes=Estimator(observed))
+        sizes = Estimator(observed, choices=choices)
+        cut = partial(split, pushdown=pushdown, key_shipping=shipping, sizes=sizes)
         graph = watch("split", lambda: cut(plan, sources))
         graph = watch("optimize", lambda: estimated(graph, observed)) if query.is_explained else graph
         requests = watch("render", lambda: render(graph, dialects, capabilities, self._dialect, bound.columns))
         local = {request.fragment for request in requests.requests if request.embedded}
-        requests = replace(requests, as_written=requests.sql is not None and are_ordered(graph, local, observed))
-        form = shape(graph)
-        used, known = self._used(query, form), known_fragments(graph)
-        planned = _Planned(bound, requests, snapshot, fingerprint(form), used, known)
-        if query.is_explained:
-            use = PlanUse(planned.fingerprint, self._kept(query, snapshot) is not None)
-            return planned, explain.Stages(bound.plan, tuple(steps), plan, graph, requests, use)
-        self._keep(query, planned)
-        return planned, explain.Stages(bound.plan, (), plan, graph, requests)
+        requests = replace(requests, as_written=requests.sql is not None and are_ordered(graph, local, sizes))
+        planned = _Planned(bound, requests, snapshot, fingerprint(shape(graph)), known_fragments(graph))
+        return planned, explain.Stages(bound.plan, tuple(steps), plan, graph, requests)
 
     def _asked(self, observed: Observed, plan: Plan, sources: _Known, query: _Query, bound: BoundQuery) -> Observed:
         """What was observed, and what sources expect of the parts of a first plan that would be guesses."""
@@ -341,8 +372,9 @@ class Engine:
 
     def _execute(self, query: _Query, planned: _Planned, cached: bool) -> ResultStream:
         zone = query.settings.timezone or self._engine_settings.timezone
-        snapshot, use = planned.snapshot, PlanUse(planned.fingerprint, cached)
+        snapshot, use = planned.snapshot, PlanUse(planned.fingerprint, cached, planned.pinned)
         report = Report(self._clock.new_id(), zone, stages_ms=query.watch.stages_ms, plan=use)
+        report.notices += [planned.notice] if planned.notice else []
         run = Run(
             connectors=self._parts,
             kinds=self._part_kinds,

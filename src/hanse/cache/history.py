@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hanse.cache.files import StateFile
-from hanse.errors import UnknownName
+from hanse.errors import UnknownName, UserError
 
 RUNS_KEPT = 50
 """Latest runs of each plan, of which medians are taken."""
@@ -25,6 +25,10 @@ CREATE TABLE IF NOT EXISTS plans (
     query TEXT NOT NULL, plan TEXT NOT NULL, shape TEXT NOT NULL,
     first_seen REAL NOT NULL, last_seen REAL NOT NULL, runs INTEGER NOT NULL, PRIMARY KEY (query, plan)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS choices (
+    query TEXT NOT NULL, plan TEXT NOT NULL, choices TEXT NOT NULL, PRIMARY KEY (query, plan)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pins (query TEXT PRIMARY KEY, plan TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS runs (
     id INTEGER PRIMARY KEY, query TEXT NOT NULL, plan TEXT NOT NULL, ms REAL NOT NULL, bytes INTEGER NOT NULL
 );
@@ -42,6 +46,16 @@ class Used:
     plan: str
     """The fingerprint of the shape."""
     shape: str
+    choices: str
+    """What made it this plan and no other (``ir.choices``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """The plan that a query is to have, and the choices that lead to it."""
+
+    plan: str
+    choices: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,8 @@ class Entry:
     runs: int
     median_ms: float | None
     median_bytes: float | None
+    pinned: bool
+    """Whether the query is to have this plan and no other."""
 
 
 class PlanHistory:
@@ -88,13 +104,15 @@ class PlanHistory:
     def entries(self, prefix: str = "") -> list[Entry]:
         """Plans whose fingerprint, or whose query's, begins so; those that were used last come first."""
         sql = (
-            "SELECT query, statement, plan, shape, first_seen, last_seen, runs FROM plans JOIN queries USING (query) "
+            "SELECT query, statement, plan, shape, first_seen, last_seen, runs, "
+            "EXISTS (SELECT * FROM pins WHERE pins.query = plans.query AND pins.plan = plans.plan) "
+            "FROM plans JOIN queries USING (query) "
             "WHERE substr(plan, 1, ?) = ? OR substr(query, 1, ?) = ? ORDER BY last_seen DESC, query, plan"
         )
         start = len(prefix), prefix
         with self._file.opened() as store:
             rows = store.execute(sql, (*start, *start)).fetchall()
-            return [Entry(*(*row, *_medians(store, row[0], row[2]))) for row in rows]
+            return [Entry(*(*row[:-1], *_medians(store, row[0], row[2]), bool(row[-1]))) for row in rows]
 
     def shape(self, prefix: str) -> str:
         """The shape of the plan whose fingerprint begins so; raises UnknownName if there is not exactly one."""
@@ -107,9 +125,68 @@ class PlanHistory:
             )
         return next(iter(shapes.values()))
 
+    def pin(self, query: str, plan: str) -> Entry:
+        """Have the query answered by this plan of its own from now on; the beginnings of both fingerprints will do.
+
+        Raises UnknownName if there is not exactly one, UserError if the plan is from before choices were noted.
+        """
+        found = [
+            entry for entry in self.entries(query) if entry.query.startswith(query) and entry.plan.startswith(plan)
+        ]
+        if len(found) != 1:
+            what = "several plans" if found else "no plan"
+            message = f"{what} of queries that begin with {query} begin with {plan}"
+            raise UnknownName(message, sqlstate="42704", hint="hanse plans lists them")
+        with self._file.opened() as store:
+            sql = "SELECT count(*) FROM choices WHERE query = ? AND plan = ?"
+            if not store.execute(sql, (found[0].query, found[0].plan)).fetchone()[0]:
+                message = f"how plan {found[0].plan} came about was not noted"
+                raise UserError(message, sqlstate="55000", hint="run the query once more")
+            store.execute("INSERT OR REPLACE INTO pins VALUES (?, ?)", (found[0].query, found[0].plan))
+            _count_pins(store)
+        return found[0]
+
+    def unpin(self, query: str) -> str:
+        """Let the query, whose fingerprint begins so, have the best plan again; returns the fingerprint.
+
+        Raises UnknownName if not exactly one such query has a pinned plan.
+        """
+        with self._file.opened() as store:
+            sql = "SELECT query FROM pins WHERE substr(query, 1, ?) = ?"
+            found = [row[0] for row in store.execute(sql, (len(query), query))]
+            if len(found) != 1:
+                message = f"{'several queries' if found else 'no query'} with a pinned plan begin with {query}"
+                raise UnknownName(message, sqlstate="42704", hint="hanse plans marks them")
+            store.execute("DELETE FROM pins WHERE query = ?", found)
+            _count_pins(store)
+        return str(found[0])
+
+    def pinned(self, query: str) -> Pin | None:
+        """The plan that a query is to have; None if it may have any, or if that cannot be read."""
+        sql = "SELECT plan, choices FROM pins JOIN choices USING (query, plan) WHERE query = ?"
+        try:
+            with self._file.opened() as store:
+                row = store.execute(sql, (query,)).fetchone()
+        except (sqlite3.Error, OSError):
+            return None
+        return Pin(*row) if row else None
+
+    def pins_version(self) -> int:
+        """A number that is another one after every change of what is pinned, by whatever process."""
+        try:
+            with self._file.opened() as store:
+                return int(store.execute("PRAGMA user_version").fetchone()[0])
+        except (sqlite3.Error, OSError):
+            return 0
+
     def close(self) -> None:
         """Close the file. Idempotent."""
         self._file.close()
+
+
+def _count_pins(store: sqlite3.Connection) -> None:
+    version = store.execute("PRAGMA user_version").fetchone()[0]
+    store.execute(f"PRAGMA user_version = {(version + 1) % 2**31}")
 
 
 def _note(store: sqlite3.Connection, used: Used, at: float, figures: tuple[float, int]) -> None:
@@ -122,6 +199,8 @@ def _note(store: sqlite3.Connection, used: Used, at: float, figures: tuple[float
         "first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen)",
         (*pair, used.shape[:TEXT_MAX], at, at),
     )
+    if len(used.choices) <= TEXT_MAX:
+        store.execute("INSERT OR IGNORE INTO choices VALUES (?, ?, ?)", (*pair, used.choices))
     store.execute("INSERT INTO runs (query, plan, ms, bytes) VALUES (?, ?, ?, ?)", (*pair, *figures))
     store.execute(
         "DELETE FROM runs WHERE query = ? AND plan = ? AND id NOT IN "
@@ -141,8 +220,11 @@ def _medians(store: sqlite3.Connection, query: str, plan: str) -> tuple[float | 
 
 
 def _forget_oldest(store: sqlite3.Connection) -> None:
-    """Forget queries beyond ``QUERIES_KEPT``."""
-    sql = "SELECT query FROM plans GROUP BY query ORDER BY max(last_seen) DESC LIMIT -1 OFFSET ?"
+    """Forget queries beyond ``QUERIES_KEPT``, but none whose plan is pinned."""
+    sql = (
+        "SELECT query FROM plans WHERE query NOT IN (SELECT query FROM pins) "
+        "GROUP BY query ORDER BY max(last_seen) DESC LIMIT -1 OFFSET ?"
+    )
     for (query,) in store.execute(sql, (QUERIES_KEPT,)).fetchall():
-        for table in ("runs", "plans", "queries"):
+        for table in ("runs", "choices", "plans", "queries"):
             store.execute(f"DELETE FROM {table} WHERE query = ?", (query,))

@@ -13,14 +13,15 @@ from hanse.errors import ConfigError, UnknownName
 from hanse.execute.report import Report
 from hanse.execute.result import ResultStream
 from hanse.ir.expr import Column
-from hanse.ir.types import FLOAT64, INT64, TEXT
+from hanse.ir.types import BOOLEAN, FLOAT64, INT64, TEXT
 
 _COLUMNS = (
     *(Column(place, name, TEXT) for place, name in enumerate(("query", "plan", "first seen", "last seen"))),
     Column(4, "runs", INT64),
     Column(5, "median ms", FLOAT64),
     Column(6, "median bytes", INT64),
-    Column(7, "statement", TEXT),
+    Column(7, "pinned", BOOLEAN),
+    Column(8, "statement", TEXT),
 )
 
 
@@ -70,6 +71,33 @@ def diff(config: str, old: str, new: str) -> None:
     click.echo("\n".join(difflib.unified_diff(before, after, old, new, lineterm="", n=100)))
 
 
+@plans.command()
+@click.argument("query")
+@click.argument("plan")
+@click.pass_obj
+@reported
+def pin(config: str, query: str, plan: str) -> None:
+    """Have a query answered by a plan that it had; the beginnings of both fingerprints will do.
+
+    The query is planned anew all the same, with the choices that led to that plan. Where these do not lead there any more
+    (a table has changed, a source takes less), it gets the best plan, and says so.
+    """
+    with opened(config) as engine:
+        entry = _history(engine).pin(query, plan)
+    click.echo(f"query {entry.query} has plan {entry.plan} from now on")
+
+
+@plans.command()
+@click.argument("query")
+@click.pass_obj
+@reported
+def unpin(config: str, query: str) -> None:
+    """Let a query have the best plan again; the beginning of its fingerprint will do."""
+    with opened(config) as engine:
+        found = _history(engine).unpin(query)
+    click.echo(f"query {found} has the best plan again")
+
+
 def _history(engine: Engine) -> PlanHistory:
     if engine.history is None:
         raise ConfigError("plans are not remembered", hint="engine: {state: .hanse} names a folder for them")
@@ -84,7 +112,7 @@ def _row(entry: Entry) -> tuple[object, ...]:
     size = None if entry.median_bytes is None else round(entry.median_bytes)
     ms = None if entry.median_ms is None else round(entry.median_ms, 1)
     seen = _when(entry.first_seen), _when(entry.last_seen)
-    return (entry.query, entry.plan, *seen, entry.runs, ms, size, entry.statement)
+    return (entry.query, entry.plan, *seen, entry.runs, ms, size, entry.pinned, entry.statement)
 
 
 def _described(entry: Entry) -> str:
@@ -93,7 +121,7 @@ def _described(entry: Entry) -> str:
     )
     return "\n".join(
         [
-            f"plan {entry.plan} of query {entry.query}",
+            f"plan {entry.plan} of query {entry.query}{', pinned' if entry.pinned else ''}",
             f"  {entry.statement}",
             f"  {entry.runs} runs, {_when(entry.first_seen)} to {_when(entry.last_seen)} UTC{median}",
             *(f"  {line}" for line in entry.shape.splitlines()),

@@ -99,7 +99,8 @@ def _overview(stages: Stages, kinds: Mapping[str, str], report: Report | None) -
         lines += [f"    {line}" for line in _small_sides(request.fragment, stages.graph)]
         lines += [f"    {_decision(decision)}" for decision in fragment.decisions]
     if stages.plan is not None:
-        lines.append(f"Plan: {stages.plan.fingerprint}{', in the plan cache' if stages.plan.cached else ''}")
+        pinned = ", pinned" if stages.plan.pinned else ""
+        lines.append(f"Plan: {stages.plan.fingerprint}{pinned}{', in the plan cache' if stages.plan.cached else ''}")
     if report is not None:
         lines.append(
             f"Rows: {report.rows}; moved: {report.rows_moved} rows, {report.bytes_moved} bytes; {report.elapsed_ms:.1f} ms"

@@ -49,6 +49,8 @@ class PlanUse:
     fingerprint: str
     cached: bool
     """Whether it was made for an earlier query and used again."""
+    pinned: bool = False
+    """Whether somebody has decided that the query has this plan."""
 
 
 @dataclass(slots=True)

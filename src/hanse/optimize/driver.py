@@ -13,7 +13,7 @@ from hanse.ir.check import check, same_outputs
 from hanse.ir.expr import Expr
 from hanse.ir.plan import Guard, Plan
 from hanse.ir.walk import map_expr, map_expressions, plans, type_of_subquery, with_inputs
-from hanse.optimize.observed import NOTHING_SEEN, Observed
+from hanse.optimize.estimate import Estimator
 from hanse.optimize.phases import PHASES, Phase, Walk
 from hanse.optimize.rule import Context, Rule, RunsThere
 
@@ -31,13 +31,13 @@ def optimize(
     recorder: Recorder | None = None,
     embedded: frozenset[str] = frozenset(),
     runs_there: RunsThere | None = None,
-    observed: Observed = NOTHING_SEEN,
+    estimator: Estimator | None = None,
 ) -> Plan:
     """Improve a bound plan. ``recorder`` is told the name of each rule that fired and the whole plan after it;
     ``embedded`` are the sources whose rows need not move, for they are read in place; ``runs_there`` says whether the one
-    source of a plan's tables can run it as a whole (where it is not given, every source can); ``observed`` is what is
-    remembered of earlier runs."""
-    run = _Run(plan, recorder, Context(plan, embedded, runs_there, observed))
+    source of a plan's tables can run it as a whole (where it is not given, every source can); ``estimator`` knows what is
+    remembered of earlier runs, and of earlier choices."""
+    run = _Run(plan, recorder, Context(plan, embedded, runs_there, estimator))
     for phase in PHASES:
         run.phase(phase)
     check(run.root)

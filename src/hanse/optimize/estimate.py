@@ -12,6 +12,7 @@ from typing import Any
 
 from hanse.ir import expr as e
 from hanse.ir import plan as p
+from hanse.ir.choices import FORGETFUL, Choices
 from hanse.ir.fragment import Estimate, FragmentGraph
 from hanse.ir.signature import signature
 from hanse.ir.tables import ColumnStatistics
@@ -55,9 +56,15 @@ class Profile:
 class Estimator:
     """Estimates for the operators of one statement."""
 
-    def __init__(self, observed: Observed = NOTHING_SEEN, fragments: Mapping[int, p.Plan] | None = None) -> None:
+    def __init__(
+        self,
+        observed: Observed = NOTHING_SEEN,
+        fragments: Mapping[int, p.Plan] | None = None,
+        choices: Choices = FORGETFUL,
+    ) -> None:
         """Know nothing yet, but what ``observed`` has of plans that ran, and the plans of fragments, by number, whose rows
-        other plans read."""
+        other plans read. ``choices`` is where those who ask note what estimates have decided."""
+        self.choices = choices
         self.observed = observed
         self._looks = observed.any
         self._tables: dict[int, frozenset[str]] = {}

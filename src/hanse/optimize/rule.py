@@ -24,7 +24,6 @@ from hanse.ir.properties import is_volatile
 from hanse.ir.types import INT64, Type
 from hanse.ir.walk import children, expressions, plans, subqueries, used
 from hanse.optimize.estimate import Estimator
-from hanse.optimize.observed import NOTHING_SEEN, Observed
 
 RunsThere = Callable[[Plan], bool]
 _NONE: frozenset[str] = frozenset()
@@ -38,7 +37,7 @@ class Context:
         plan: Plan | None = None,
         embedded: frozenset[str] = _NONE,
         runs_there: RunsThere | None = None,
-        observed: Observed = NOTHING_SEEN,
+        estimator: Estimator | None = None,
     ) -> None:
         self._plan = plan
         self._made = 0
@@ -46,7 +45,9 @@ class Context:
         """Sources whose rows the coordinator reads in place: nothing of them moves."""
         self.runs_there: RunsThere = runs_there or (lambda _plan: True)
         """Whether the one source of a plan's tables can run it as a whole."""
-        self.estimator = Estimator(observed)
+        self.estimator = estimator or Estimator()
+        self.choices = self.estimator.choices
+        """Where rules that estimate note what they chose, and find what they must."""
         self._kept: list[Any] = []
         """Keeps every node alive whose identity is a key below."""
         self._reads: dict[int, frozenset[int]] = {}

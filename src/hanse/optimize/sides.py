@@ -13,25 +13,25 @@ from hanse.ir import plan as p
 from hanse.ir.fragment import FragmentGraph
 from hanse.ir.walk import plans
 from hanse.optimize.estimate import Estimator
-from hanse.optimize.observed import NOTHING_SEEN, Observed
 from hanse.optimize.ordering import SWAP
 
 SMALL = 100_000.0
 """Rows of which a hash table may be made whatever it is joined with: a few megabytes."""
 
 
-def are_ordered(graph: FragmentGraph, in_place: Collection[int], observed: Observed = NOTHING_SEEN) -> bool:
+def are_ordered(graph: FragmentGraph, in_place: Collection[int], sizes: Estimator | None = None) -> bool:
     """Whether the coordinator's joins stand as they should be made; ``in_place`` are the fragments that it reads itself,
-    ``observed`` is what is remembered of earlier runs."""
+    ``sizes`` is what estimates rest on, and where earlier choices are."""
     if all(fragment.id in in_place for fragment in graph.fragments):
         return False
     joins = [node for node in plans(graph.coordinator) if _filters(node)]
     if not joins:
         return True
-    estimator = Estimator(observed, {fragment.id: fragment.plan for fragment in graph.fragments})
+    sizes = sizes or Estimator()
+    estimator = Estimator(sizes.observed, {fragment.id: fragment.plan for fragment in graph.fragments})
     estimator.profile(graph.coordinator)
     narrowed = {hole.target for hole in graph.holes}
-    return not any(_is_larger(join, narrowed, estimator) for join in joins)
+    return sizes.choices.decided("as written", not any(_is_larger(join, narrowed, estimator) for join in joins))
 
 
 def _filters(node: p.Plan) -> TypeGuard[p.Join]:

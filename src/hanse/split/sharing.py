@@ -11,8 +11,8 @@ Safe     a fragment that is read more often is kept in a materialized CTE (``ren
          snapshot, so that the rows are those that would have come twice; where a source may choose (LIMIT without an order),
          one choice is as good as two.
 Not      where conditions differ: rows that only one of the two wants would come for both. Nor a fragment that keys narrow: it
-         has fewer rows than the other; nor one whose rows may be written into another's query, or that is read instead. Nor what is read in place, which costs less than keeping it. Nor parts of a sharded
-         table that only parameters choose.
+         has fewer rows than the other. Nor one whose rows may be written into another's query, or that is read instead. Nor
+         what is read in place, which costs less than keeping it. Nor parts of a sharded table that only parameters choose.
 Order    after keys were given their ways: what they narrow stays apart.
 """
 
@@ -25,7 +25,7 @@ from hanse.errors import InternalError
 from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.columns import exactly
-from hanse.ir.fragment import Fragment, FragmentGraph, Hole
+from hanse.ir.fragment import Fragment, FragmentGraph, Hole, KeyOrigin
 from hanse.ir.tables import Table
 from hanse.ir.types import Type
 from hanse.ir.walk import map_plans, plans
@@ -52,22 +52,35 @@ def share_fragments(graph: FragmentGraph, sources: Mapping[str, SourceCatalog], 
     apart |= {id for one in graph.small_sides for id in (one.target, *one.origins, *one.instead)}
     groups: dict[Form, list[tuple[Fragment, _Read]]] = {}
     for fragment in graph.fragments:
-        if fragment.id in apart or not _may_be_kept(fragment, sources, sizes):
+        if fragment.id in apart or not _may_be_kept(fragment, sources):
             continue
         read = _read(fragment.plan)
         groups.setdefault((fragment.source, *read.form), []).append((fragment, read))
     for group in groups.values():
-        if len(group) > 1:
+        first = group[0][0].plan
+        if (
+            len(group) > 1
+            and not _give_together(graph, group)
+            and sizes.choices.decided("share", _is_small(first, sizes), first)
+        ):
             graph = _Sharing(graph, group).graph_of_one()
     return graph
 
 
-def _may_be_kept(fragment: Fragment, sources: Mapping[str, SourceCatalog], sizes: Sizes) -> bool:
+def _give_together(graph: FragmentGraph, group: list[tuple[Fragment, _Read]]) -> bool:
+    """Whether two of the fragments give keys for one hole: these are collected once from each."""
+    ids = {fragment.id for fragment, _ in group}
+    return any(sum(origin.fragment in ids for origin in hole.origins) > 1 for hole in graph.holes)
+
+
+def _may_be_kept(fragment: Fragment, sources: Mapping[str, SourceCatalog]) -> bool:
     plan = fragment.plan
     if sources[fragment.source].capabilities.embedded or not plan.columns:
         return False
-    if any(isinstance(node, p.Scan) and node.table.home and node.table.home.tests for node in plans(plan)):
-        return False
+    return not any(isinstance(node, p.Scan) and node.table.home and node.table.home.tests for node in plans(plan))
+
+
+def _is_small(plan: p.Plan, sizes: Sizes) -> bool:
     return sizes.at_most(plan) * sizes.width(plan) <= KEPT_BYTES
 
 
@@ -164,12 +177,16 @@ class _Sharing:
         return exactly(p.FragmentScan(self.first.id, outputs), node.outputs)
 
     def hole(self, hole: Hole) -> Hole:
-        """The hole with the one fragment as its origin, if it was one of these."""
-        columns = self.columns.get(hole.origin)
+        """The hole with the one fragment in the place of an origin that was one of these."""
+        return replace(hole, origins=tuple(map(self.origin, hole.origins)))
+
+    def origin(self, origin: KeyOrigin) -> KeyOrigin:
+        """What gives the keys now."""
+        columns = self.columns.get(origin.fragment)
         if columns is None:
-            return hole
-        key = next(key for key, column in columns.items() if column.id == hole.column)
-        return replace(hole, origin=self.first.id, column=self.wanted[key].id)
+            return origin
+        keys = {column.id: key for key, column in columns.items()}
+        return KeyOrigin(self.first.id, tuple(self.wanted[keys[id]].id for id in origin.columns))
 
 
 def _base(plan: p.Plan) -> p.Plan:

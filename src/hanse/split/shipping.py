@@ -49,16 +49,37 @@ class _Shipping:
         self.holes: list[Hole] = []
 
     def run(self) -> FragmentGraph:
-        """Find the edges, keep those that pay and make no circle, then relays, then chances: a hole for each."""
-        others = [edge for edge in self.candidates() if not self.is_taken(edge, self.worth.pays)]
+        """Find the edges, and keep those that were kept before, or else those that are worth it: a hole for each."""
+        candidates, choices = self.candidates(), self.worth.sizes.choices
+        before = choices.pinned("ship")
+        if isinstance(before, list):
+            for places in before:
+                for edge in (edge for edge in candidates if self.places(edge) == places):
+                    self.is_taken(edge, lambda _edge: True)
+        else:
+            self.take_best(candidates)
+        taken = [Edge(tuple(Place(x.fragment, x.columns) for x in hole.origins), _target(hole)) for hole in self.holes]
+        choices.made("ship", list(map(self.places, taken)))
+        fragments = tuple(self.fragments[fragment.id] for fragment in self.graph.fragments)
+        return replace(self.graph, fragments=fragments, holes=tuple(self.holes)) if self.holes else self.graph
+
+    def places(self, edge: Edge) -> list[list[int]]:
+        """An edge as it is found again in a like plan: numbers of fragments, each with the places of its columns."""
+        found: list[list[int]] = []
+        for end in (*edge.origins, edge.target):
+            ids = [column.id for column in self.fragments[end.fragment].columns]
+            found.append([end.fragment, *map(ids.index, end.columns)])
+        return found
+
+    def take_best(self, candidates: Sequence[Edge]) -> None:
+        """Take edges that pay and make no circle, then relays, then chances."""
+        others = [edge for edge in candidates if not self.is_taken(edge, self.worth.pays)]
         others = [edge for edge in others if not edge.is_composite]
         for edge in others:
             self.relay(edge, others)
         for edge in others:
             if all(edge.target.fragment not in _fragments(hole) for hole in self.holes):
                 self.is_taken(edge, self.worth.is_chance)
-        fragments = tuple(self.fragments[fragment.id] for fragment in self.graph.fragments)
-        return replace(self.graph, fragments=fragments, holes=tuple(self.holes)) if self.holes else self.graph
 
     def candidates(self) -> list[Edge]:
         """The possible edges, those from the smallest origins first; where there is a choice, the cheapest."""
@@ -135,3 +156,7 @@ def _filtered(plan: p.Plan, refs: tuple[e.Ref, ...], hole: int) -> p.Plan:
 def _reaches(holes: Sequence[Hole], start: int, end: int) -> bool:
     """Whether keys flow, over however many fragments, from ``start`` to ``end``."""
     return start == end or any(_reaches(holes, hole.target, end) for hole in holes if start in _fragments(hole))
+
+
+def _target(hole: Hole) -> Place:
+    return Place(hole.target, hole.target_columns)

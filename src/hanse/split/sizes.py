@@ -4,11 +4,16 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from hanse.ir import plan as p
+from hanse.ir.choices import Choices
 from hanse.spi.pace import Pace
 
 
 class Sizes(Protocol):
     """Whoever estimates sizes of plans: the optimizer, from statistics where there are any."""
+
+    @property
+    def choices(self) -> Choices:
+        """Where it is noted, and may be prescribed, what sizes decide."""
 
     def rows(self, plan: p.Plan) -> float:
         """Rows that the plan yields."""

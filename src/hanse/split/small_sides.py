@@ -60,7 +60,7 @@ def ship_rows(
     search = _Search(graph, sources, sizes, whole_at)
     for top in _spine(graph.coordinator):
         for place in search.places(top):
-            if force or search.pays(place):
+            if sizes.choices.decided(f"rows into {place.source}", force or search.pays(place), place.top):
                 return search.built(place)
     return graph
 

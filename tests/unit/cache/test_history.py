@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
+import sqlite3
 import stat
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hanse.cache import PlanHistory, Used, history
-from hanse.errors import UnknownName
+from hanse.cache import Pin, PlanHistory, Used, history
+from hanse.errors import UnknownName, UserError
 
-USED = Used("q1", "select ?", "p1", "here:\n  Scan")
+USED = Used("q1", "select ?", "p1", "here:\n  Scan", "{}")
 
 
 def test_runs_are_counted_and_their_medians_taken(tmp_path: Path) -> None:
@@ -96,3 +97,59 @@ def test_processes_share_it(tmp_path: Path) -> None:
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
     (entry,) = PlanHistory(tmp_path).entries()
     assert (entry.runs, entry.first_seen, entry.last_seen) == (60, 0.0, 219.0)
+
+
+def test_a_pinned_plan_is_that_of_its_query_until_it_is_unpinned(tmp_path: Path) -> None:
+    store, reader = PlanHistory(tmp_path), PlanHistory(tmp_path)
+    store.record(replace(USED, choices='{"swap":true}'), 1.0, 1.0, 1)
+    store.record(replace(USED, query="q2"), 1.0, 1.0, 1)
+    before = reader.pins_version()
+    assert store.pin("q1", "p").plan == "p1"
+    assert reader.pinned("q1") == Pin("p1", '{"swap":true}')
+    assert reader.pinned("q2") is None
+    assert [entry.query for entry in reader.entries() if entry.pinned] == ["q1"]
+    between = reader.pins_version()
+    assert store.unpin("q") == "q1"
+    assert reader.pinned("q1") is None
+    assert len({before, between, reader.pins_version()}) == 3
+
+
+def test_one_plan_of_a_query_is_pinned(tmp_path: Path) -> None:
+    store = PlanHistory(tmp_path)
+    store.record(USED, 1.0, 1.0, 1)
+    store.record(replace(USED, plan="p2"), 1.0, 1.0, 1)
+    for query, plan in (("q1", "p"), ("q1", "x"), ("x", "p1")):
+        with pytest.raises(UnknownName):
+            store.pin(query, plan)
+    with pytest.raises(UnknownName):
+        store.unpin("q1")
+    store.pin("q1", "p1")
+    store.pin("q1", "p2")
+    assert [entry.plan for entry in store.entries() if entry.pinned] == ["p2"]
+
+
+def test_a_pinned_query_is_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "QUERIES_KEPT", 1)
+    store = PlanHistory(tmp_path)
+    store.record(USED, 1.0, 1.0, 1)
+    store.pin("q1", "p1")
+    for number in range(2, 5):
+        store.record(replace(USED, query=f"q{number}"), float(number), 1.0, 1)
+    assert {entry.query for entry in store.entries()} == {"q1", "q4"}
+
+
+def test_a_plan_from_before_choices_were_noted_must_be_used_once_more(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "plans.db") as old:
+        old.execute(
+            "CREATE TABLE plans (query TEXT NOT NULL, plan TEXT NOT NULL, shape TEXT NOT NULL, first_seen REAL NOT NULL, "
+            "last_seen REAL NOT NULL, runs INTEGER NOT NULL, PRIMARY KEY (query, plan)) WITHOUT ROWID"
+        )
+        old.execute("CREATE TABLE queries (query TEXT PRIMARY KEY, statement TEXT NOT NULL) WITHOUT ROWID")
+        old.execute("INSERT INTO plans VALUES ('q1', 'p1', 'here', 1, 1, 1)")
+        old.execute("INSERT INTO queries VALUES ('q1', 'select')")
+    old.close()
+    store = PlanHistory(tmp_path)
+    with pytest.raises(UserError, match="run the query once more"):
+        store.pin("q1", "p1")
+    store.record(USED, 2.0, 1.0, 1)
+    assert store.pin("q1", "p1").runs == 2

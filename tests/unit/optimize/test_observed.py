@@ -70,7 +70,7 @@ def test_no_rows_at_all_are_taken_for_one(make: Plans) -> None:
 
 
 def ordered(plan: p.Plan, seen: Seen) -> str:
-    return shape(optimize(exactly(plan, plan.columns), observed=seen))
+    return shape(optimize(exactly(plan, plan.columns), estimator=Estimator(seen)))
 
 
 def test_what_was_seen_of_a_join_orders_the_next(make: Plans) -> None:
@@ -128,4 +128,4 @@ def test_falsehoods_do_no_harm(make: Plans) -> None:
     for pace in (Pace(1e9, 1e-9, 1e-9), Pace(0, 1e18, 1e18)):
         found = split(plan, SOURCES, sizes=Estimator(Seen(paces=dict.fromkeys(SOURCES, pace))))
         assert len(found.fragments) == 2
-        optimize(plan, observed=Seen({"crm.a": 1e18}, dict.fromkeys(SOURCES, pace)))
+        optimize(plan, estimator=Estimator(Seen({"crm.a": 1e18}, dict.fromkeys(SOURCES, pace))))

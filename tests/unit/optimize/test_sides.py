@@ -12,7 +12,7 @@ import pytest
 
 from hanse import Engine
 from hanse.ir import plan as p
-from hanse.ir.fragment import Fragment, FragmentGraph, Hole
+from hanse.ir.fragment import Fragment, FragmentGraph, Hole, KeyOrigin
 from hanse.ir.tables import TableStatistics
 from hanse.optimize.estimate import ROWS, WRONG, Estimator
 from hanse.optimize.sides import are_ordered
@@ -75,7 +75,7 @@ def test_a_right_side_of_unknown_size_may_be_large() -> None:
 def test_a_right_side_that_keys_narrow_is_small() -> None:
     plans = Plans()
     few, many = counted(plans, "crm.a", FEW), counted(plans, "sales.b", MANY)
-    holes = (Hole(0, 0, few.columns[0].id, 1, many.columns[0].id, 10_000),)
+    holes = (Hole(0, (KeyOrigin(0, (few.columns[0].id,)),), 1, (many.columns[0].id,), 10_000),)
     assert are_ordered(graph(Kinds.SEMI, few, many, holes), set())
 
 

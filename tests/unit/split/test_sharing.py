@@ -121,8 +121,9 @@ def test_keys_come_from_the_one_that_is_left(make: Plans) -> None:
     assert min(fragments(graph)) == "a[id x y]"
     shared = graph.fragments[0]
     names = {column.id: column.name for column in shared.columns}
-    assert sorted(names[hole.column] for hole in graph.holes) == ["id", "y"]
-    assert all(hole.origin == shared.id for hole in graph.holes)
+    origins = [origin for hole in graph.holes for origin in hole.origins]
+    assert sorted(names[id] for origin in origins for id in origin.columns) == ["id", "y"]
+    assert all(origin.fragment == shared.id for origin in origins)
 
 
 def test_rows_that_are_too_many_to_be_kept_come_twice(make: Plans) -> None:

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.arithmetic import result
+from hanse.ir.choices import Choice
 from hanse.ir.decompose import (
     IDEMPOTENT,
     Decomposition,
@@ -58,10 +59,18 @@ class AggregateBelowJoin:
         below = node.input.input if isinstance(node.input, p.Project) else node.input
         if not _joins(below) or not _meets(below, context) or not _is_plain(node, context):
             return None
-        tried = (_Eager(node, path, context) for path in _paths(below, (), context))
-        found = [eager for eager in tried if eager.is_right() and eager.pays()]
-        best = max(found, key=lambda eager: eager.saved, default=None)
+        tried = [_Eager(node, path, context) for path in _paths(below, (), context)]
+        possible = [eager for eager in tried if eager.is_right()]
+        best = _chosen(possible, context.choices.pinned(self.name, node))
+        context.choices.made(self.name, -1 if best is None else possible.index(best), node)
         return None if best is None else best.plan()
+
+
+def _chosen(possible: "list[_Eager]", place: Choice | None) -> "_Eager | None":
+    """That at the place which was chosen before, if its source still groups; else the one that saves most."""
+    if isinstance(place, int) and place < len(possible) and (place < 0 or possible[place].runs()):
+        return None if place < 0 else possible[place]
+    return max((eager for eager in possible if eager.pays()), key=lambda eager: eager.saved, default=None)
 
 
 def _joins(plan: p.Plan) -> bool:
@@ -186,7 +195,11 @@ class _Eager:
         made = sum(width(column.type, estimator.origin(column.id).statistics) for column in partial.columns)
         groups = estimator.rows(partial) * made
         self.saved = rows - groups
-        return groups < CLEARLY_LESS * rows and self.context.runs_there(partial)
+        return groups < CLEARLY_LESS * rows and self.runs()
+
+    def runs(self) -> bool:
+        """Whether the source can group."""
+        return self.context.runs_there(self.partial())
 
     def plan(self) -> p.Plan:
         """The new plan."""

@@ -110,7 +110,8 @@ def _pays(partial: p.Aggregate, context: Context) -> bool:
     estimator = context.estimator
     rows, groups = estimator.rows(partial.input), estimator.rows(partial)
     known = not (estimator.is_guess(partial.input) or estimator.is_guess(partial))
-    return not (known and groups > FEWER * rows) and context.runs_there(partial)
+    pays = context.choices.decided("group below union", not (known and groups > FEWER * rows), partial)
+    return pays and context.runs_there(partial)
 
 
 def _is_grouped(partial: p.Aggregate) -> bool:

@@ -24,6 +24,7 @@ Order    after filters were pushed; before columns are pruned, which drops the p
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from hanse.ir import expr as e
 from hanse.ir import plan as p
@@ -32,7 +33,7 @@ from hanse.ir.types import BOOLEAN
 from hanse.ir.walk import expressions, map_expressions, map_subqueries, used, with_inputs
 from hanse.optimize import ordering
 from hanse.optimize.graph import JoinTree, Relations, home
-from hanse.optimize.ordering import HERE, SWAP, Tree
+from hanse.optimize.ordering import HERE, SWAP, Graph, Tree
 from hanse.optimize.rule import Context, filtered, parts
 
 ATTACHING = frozenset({p.JoinKind.LEFT, p.JoinKind.RIGHT, p.JoinKind.SEMI, p.JoinKind.ANTI})
@@ -61,7 +62,7 @@ def _visit(node: p.Plan, needed: set[int], context: Context) -> p.Plan:
     _flatten(node, tree, context)
     wanted = needed | used([*tree.tests, *(join.condition for join in tree.attached.values())])
     tree.relations = [_visit(relation, wanted, context) for relation in tree.relations]
-    new = _Ordering(Relations(tree, needed, context)).plan()
+    new = _Ordering(Relations(tree, needed, context)).plan(node)
     return node if _same(node, new) else exactly(new, node.columns)
 
 
@@ -141,46 +142,80 @@ def _alike(one: list[e.Expr], other: list[e.Expr]) -> bool:
     return len(one) == len(other) and all(any(x is y or x == y for y in other) for x in one)
 
 
+Order = int | tuple["Order", "Order"]
+"""A relation by its place, or the left and the right side of a join."""
+
+
+def _order_of(choice: Any) -> Order | None:
+    """The order that a choice says; None if it is none."""
+    if isinstance(choice, list) and len(choice) == 2:
+        left, right = map(_order_of, choice)
+        return None if left is None or right is None else (left, right)
+    return choice if type(choice) is int else None
+
+
+def _leaves(order: Order) -> list[int]:
+    return [order] if isinstance(order, int) else [*_leaves(order[0]), *_leaves(order[1])]
+
+
+def _bits(order: Order) -> int:
+    return sum(1 << place for place in _leaves(order))
+
+
+def _pairs(order: Order) -> list[tuple[Order, Order]]:
+    """The sides of every join."""
+    return [] if isinstance(order, int) else [order, *_pairs(order[0]), *_pairs(order[1])]
+
+
+def _as_choice(order: Order) -> Any:
+    return order if isinstance(order, int) else [_as_choice(order[0]), _as_choice(order[1])]
+
+
 class _Ordering:
     """Makes the plan of the best tree; each test is used once, as low as it can be."""
 
     def __init__(self, relations: Relations) -> None:
         self.relations = relations
-        self.graph = relations.graph()
         self.left = list(relations.tests)
 
-    def plan(self) -> p.Plan:
-        """All relations joined, and what is left of the tests above them."""
-        relations = self.relations
-        if (
-            len({home(plan, relations.context) for plan in relations.plans} - {HERE}) == 1
-            and HERE not in self.graph.homes
-        ):
-            tree = ordering.as_written(self.graph)  # their source orders them itself
+    def plan(self, node: p.Plan) -> p.Plan:
+        """All relations joined, and what is left of the tests above them; ``node`` is the joins as they were."""
+        choices, graph = self.relations.context.choices, self.relations.graph()
+        order = _order_of(choices.pinned(OrderJoins.name, node))
+        if order is None or not self.is_possible(order, graph):
+            order = self.best(graph)
+        choices.made(OrderJoins.name, _as_choice(order), node)
+        plan, _ = self.build(order)
+        return filtered(plan, [test for test, _ in self.left])
+
+    def is_possible(self, order: Order, graph: Graph) -> bool:
+        """Whether all relations are there, each once, and those that are attached stand on the right of what they need."""
+        if sorted(_leaves(order)) != list(range(len(self.relations.plans))):
+            return False
+        return all(
+            graph.may_join(left, right) and left not in graph.attached
+            for left, right in ((_bits(one), _bits(other)) for one, other in _pairs(order))
+        )
+
+    def best(self, graph: Graph) -> Order:
+        """The order that is thought to cost least."""
+        homes = {home(plan, self.relations.context) for plan in self.relations.plans}
+        if len(homes - {HERE}) == 1 and HERE not in graph.homes:
+            tree = ordering.as_written(graph)  # their source orders them itself
         else:
-            tree = ordering.order(self.graph)
-        return filtered(self.build(tree), [test for test, _ in self.left])
+            tree = ordering.order(graph)
+        return _sided(tree, graph)
 
-    def build(self, tree: Tree) -> p.Plan:
-        """The plan of a tree."""
-        if tree.left is None or tree.right is None:
-            return self.relations.plans[tree.subset.bit_length() - 1]
-        if join := self.relations.attached.get(tree.right.subset):
-            both = p.Join(join.kind, self.build(tree.left), self.build(tree.right), join.condition)
-            return filtered(both, self.ready(tree.subset))  # not in its condition, which keeps rows that fail
-        left, right = self.sides(tree, tree.left, tree.right)
-        plans = self.build(left), self.build(right)
-        condition = e.conjunction([*self.equations(left.subset, right.subset), *self.ready(tree.subset)])
-        return p.Join(p.JoinKind.INNER, *plans, condition)
-
-    def sides(self, tree: Tree, one: Tree, other: Tree) -> tuple[Tree, Tree]:
-        """Where rows meet here the smaller side is on the right, one whose size is guessed counting as larger than it is
-        thought to be; a source chooses for itself."""
-        first = one.subset & -one.subset < other.subset & -other.subset
-        if not first:
-            one, other = other, one
-        smaller = self.graph.most_of(one.subset) * SWAP < self.graph.most_of(other.subset)
-        return (other, one) if tree.home == HERE and smaller else (one, other)
+    def build(self, order: Order) -> tuple[p.Plan, int]:
+        """The plan of an order, and the bits of its relations."""
+        if isinstance(order, int):
+            return self.relations.plans[order], 1 << order
+        (left, here), (right, there) = map(self.build, order)
+        if join := self.relations.attached.get(there):
+            both = p.Join(join.kind, left, right, join.condition)
+            return filtered(both, self.ready(here | there)), here | there  # its condition keeps rows that fail
+        condition = e.conjunction([*self.equations(here, there), *self.ready(here | there)])
+        return p.Join(p.JoinKind.INNER, left, right, condition), here | there
 
     def equations(self, left: int, right: int) -> Iterable[e.Expr]:
         """One equation between the two sides for each set of equal columns: one that was written, if there is one."""
@@ -199,3 +234,18 @@ class _Ordering:
         now = [test for test, mask in self.left if mask and not mask & ~subset]
         self.left = [(test, mask) for test, mask in self.left if not mask or mask & ~subset]
         return now
+
+
+def _sided(tree: Tree, graph: Graph) -> Order:
+    """The tree, the smaller side on the right where rows meet here, one whose size is guessed counting as larger than it is
+    thought to be; a source chooses for itself."""
+    if tree.left is None or tree.right is None:
+        return tree.subset.bit_length() - 1
+    one, other = tree.left, tree.right
+    if other.subset in graph.attached:
+        return _sided(one, graph), _sided(other, graph)
+    if one.subset & -one.subset > other.subset & -other.subset:
+        one, other = other, one
+    if tree.home == HERE and graph.most_of(one.subset) * SWAP < graph.most_of(other.subset):
+        one, other = other, one
+    return _sided(one, graph), _sided(other, graph)

@@ -37,7 +37,9 @@ class SwapOuterJoinSides:
         """The join with its sides swapped, under a projection of the old columns."""
         if not isinstance(node, p.Join) or node.kind not in SWAPPED or node.lateral:
             return None
+        if home(node, context) != HERE:
+            return None
         most = context.estimator.at_most
-        if most(node.left) * SWAP >= most(node.right) or home(node, context) != HERE:
+        if not context.choices.decided("swap", most(node.left) * SWAP < most(node.right), node):
             return None
         return exactly(p.Join(SWAPPED[node.kind], node.right, node.left, node.condition), node.columns)

@@ -151,7 +151,9 @@ class Engine:
         self._parts = _parts(self._connectors)
         self._part_kinds = dict(self._kinds)
         for connector in self._connectors.values():
-            self._part_kinds |= connector.kinds if isinstance(connector, Composite) else {}
+            if isinstance(connector, Composite):
+                self._part_kinds |= connector.kinds
+                connector.meet(self._parts)
         state = folder / settings.engine.state if settings.engine.state else None
         self._samples = Samples(state) if state else None
         self._observed = ObservedRuns(state)

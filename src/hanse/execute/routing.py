@@ -8,11 +8,16 @@ from hanse.errors import ResourceLimit
 from hanse.ir import expr as e
 from hanse.ir.request import Request, RequestGraph
 from hanse.ir.routing import concerned, parameter
-from hanse.ir.sharding import Home
+from hanse.ir.sharding import Directory, Home
 
 
 def routed(graph: RequestGraph, parameters: tuple[e.Literal, ...], fan_out: Mapping[str, int]) -> RequestGraph:
-    """The graph with a real source for every request; raises ResourceLimit beyond ``fan_out`` shards of a source."""
+    """The graph with a real source for every request; raises ResourceLimit beyond ``fan_out`` shards of a source.
+
+    What is looked up is read first, where it is too old: nothing is held yet for which that could wait.
+    """
+    for directory in _directories(graph):
+        directory.freshen()
 
     def value(node: e.Expr) -> e.Literal | None:
         """What a constant is, parameters included."""
@@ -40,6 +45,14 @@ def routed(graph: RequestGraph, parameters: tuple[e.Literal, ...], fan_out: Mapp
     graph = replace(graph, requests=tuple(map(place, graph.requests)))
     _check_fan_out(graph, fan_out)
     return graph
+
+
+def _directories(graph: RequestGraph) -> set[Directory]:
+    """Those by which keys of the query may be found, in any way."""
+    schemes = [home.scheme for request in graph.requests for home in request.homes]
+    schemes += [request.route.scheme for request in graph.requests if request.route]
+    schemes += [hole.home.scheme for hole in graph.holes if hole.home]
+    return {scheme.directory for scheme in schemes if scheme is not None and scheme.directory is not None}
 
 
 def _check_fan_out(graph: RequestGraph, fan_out: Mapping[str, int]) -> None:

@@ -6,7 +6,7 @@ Rows whose key is NULL may be anywhere.
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hanse.ir import expr as e
 from hanse.ir.hashes import hasher
@@ -18,12 +18,22 @@ if TYPE_CHECKING:
 Shards = frozenset[int]
 
 
+class Directory(Protocol):
+    """Knows, for a while, where each key lives: what planning must not rely on, for a plan may be used for longer."""
+
+    def freshen(self) -> None:
+        """See to it that what is known is not too old; may ask a source. Called when a run starts; raises HanseError."""
+
+    def shards_of(self, key: Any) -> Shards | None:
+        """Where rows with the key can be; None if it is not known. Raises UserError if every key should be known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """Where the row of a key lives. Two tables of one source with equal schemes keep equal keys on the same shard."""
 
     method: str
-    """``hash``, ``range`` or ``list``."""
+    """``hash``, ``range``, ``list`` or ``lookup``."""
     kind: Kind
     """That of the key; every integer is INT64 here, since equal numbers live together whatever their width."""
     count: int
@@ -38,13 +48,22 @@ class Scheme:
     other: int | None = None
     """For list: the shard of all values that are not listed; None: there are no others."""
 
+    directory: Directory | None = None
+    """For lookup: who knows."""
+    strays: bool = False
+    """For lookup: rows of a key that is not known may be on any shard, on several too."""
+
     @property
     def all(self) -> Shards:
         """Every shard."""
         return frozenset(range(self.count))
 
     def shards_of(self, value: Any) -> Shards:
-        """Where rows with that key can be: at most one shard. ``value`` is the carrier of the key's type, not None."""
+        """Where rows with that key can be: at most one shard, unless there are strays. ``value`` is the carrier of the key's
+        type, not None."""
+        if self.directory is not None:
+            found = self.directory.shards_of(value)
+            return self.all if found is None else found
         match self.method:
             case "hash":
                 number = hasher(self.function, self.kind)(value)

@@ -32,12 +32,12 @@ class Spread:
     copies: bool = False
     """Every shard has all of the rows."""
     tests: tuple[e.Expr, ...] = ()
-    """Conditions on the key over parameters, which all rows pass."""
+    """Conditions on the key that all rows pass, and that only run time understands."""
 
     @property
     def route(self) -> e.Expr | None:
         """The one key that all rows have, which only run time knows."""
-        for test in self.tests:
+        for test in () if self.scheme and self.scheme.strays else self.tests:
             match test:
                 case e.Call(name="=", args=(left, right)):
                     value = right if column(left) in self.ids else left
@@ -89,10 +89,12 @@ def _filtered(node: p.Filter, below: Spread | None) -> Spread | None:
         return replace(below, shards=frozenset())
     if below.scheme is None or not below.ids:
         return below
-    shards, later = below.shards, list[e.Expr]()
+    shards, later, is_later = below.shards, list[e.Expr](), below.scheme.directory is not None
     for test in tests:
-        shards &= concerned(test, below.ids, below.scheme, literal)
-        if any(isinstance(part, e.Parameter) for part in walk_expr(test)) and _reads(test) & below.ids:
+        if not is_later:
+            shards &= concerned(test, below.ids, below.scheme, literal)
+        is_open = is_later or any(isinstance(part, e.Parameter) for part in walk_expr(test))
+        if is_open and _reads(test) & below.ids:
             later.append(test)
     nulls = below.nulls and not any(rejects_null(test, {id}) for test in tests for id in below.ids)
     return replace(below, shards=shards, nulls=nulls, tests=(*below.tests, *later))
@@ -113,7 +115,7 @@ def _grouped(node: p.Aggregate | p.Distinct | p.Window, below: Spread | None) ->
     """Whole groups are on one shard if the key is among what they are told apart by."""
     if below is None or below.copies:
         return below
-    if below.nulls or (isinstance(node, p.Aggregate) and node.sets is not None):
+    if below.nulls or _strays(below) or (isinstance(node, p.Aggregate) and node.sets is not None):
         return None
     apart: frozenset[int] | set[int]
     match node:
@@ -130,13 +132,18 @@ def _grouped(node: p.Aggregate | p.Distinct | p.Window, below: Spread | None) ->
     return below if apart else None
 
 
+def _strays(one: Spread) -> bool:
+    """Whether rows with equal keys may be on several shards."""
+    return one.scheme is not None and one.scheme.strays
+
+
 def _joined(node: p.Join, left: Spread | None, right: Spread | None) -> Spread | None:
     if left is None or right is None or left.source != right.source:
         return None
     pairs = list(equated(node))
     if left.copies or right.copies:
         return _with_copies(node, left, right) if pairs or left.copies == right.copies else None
-    if left.scheme is None or left.scheme != right.scheme:
+    if left.scheme is None or left.scheme != right.scheme or _strays(left):
         return None
     if not any(one in left.ids and other in right.ids for one, other in pairs):
         return None

@@ -113,6 +113,9 @@ class Composite(Protocol):
     def kinds(self) -> Mapping[str, str]:
         """The kind of each part."""
 
+    def meet(self, sources: "Mapping[str, Connector]") -> None:
+        """Learn of all sources that have tables of their own, parts included, by name; called once, before all else."""
+
 
 @runtime_checkable
 class Embedded(Protocol):

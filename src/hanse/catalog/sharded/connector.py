@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hanse.catalog import plugins
+from hanse.catalog.sharded.lookup import LookupTable
 from hanse.catalog.sharded.merging import Merger
-from hanse.catalog.sharded.options import Places, ShardedOptions, check, kind_of, names_of
+from hanse.catalog.sharded.options import LookupOptions, Places, ShardedOptions, check, kind_of, names_of
 from hanse.errors import HanseError, InternalError, SourceUnreachable
+from hanse.ir.types import Kind
 from hanse.spi.connector import Connector, Plugin, ReadContext, Session
 from hanse.spi.snapshot import SourceCatalog
 
@@ -37,6 +39,8 @@ class ShardedConnector:
         }
         self._lock = threading.Lock()
         self._known: dict[str, SourceCatalog] = {}
+        self._others: Mapping[str, Connector] = {}
+        self._lookups: dict[tuple[LookupOptions, Kind], LookupTable] = {}
 
     @property
     def source(self) -> str:
@@ -48,7 +52,7 @@ class ShardedConnector:
         the others can be asked; raises SourceError naming the shard if none is known."""
         with ThreadPoolExecutor(min(READERS_MAX, len(self.shards)), thread_name_prefix="hanse-shards") as pool:
             catalogs = tuple(pool.map(self._loaded, self.shards.values()))
-        merger = Merger(self._source, self._names, catalogs)
+        merger = Merger(self._source, self._names, catalogs, self._lookup)
         tables = tuple(merger.table(name, table) for name, table in self._options.tables.items())
         first = catalogs[0]
         servers = ", ".join(dict.fromkeys(catalog.server for catalog in catalogs))
@@ -63,6 +67,17 @@ class ShardedConnector:
             catalogs,
             self._options.fan_out_max,
         )
+
+    def meet(self, sources: Mapping[str, Connector]) -> None:
+        """Learn of all sources that have tables of their own, by name: lookup tables are theirs."""
+        self._others = sources
+
+    def _lookup(self, options: LookupOptions, kind: Kind, places: Places) -> LookupTable:
+        """The lookup table, which is one for all tables that say the same of it: it is read once for all of them."""
+        found = self._lookups.get((options, kind))
+        if found is None:
+            found = self._lookups[options, kind] = LookupTable(options, kind, places, self._others)
+        return found
 
     def _loaded(self, shard: Connector) -> SourceCatalog:
         try:

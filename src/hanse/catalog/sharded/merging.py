@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hanse.catalog.sharded.options import Places, TableOptions
-from hanse.catalog.sharded.schemes import scheme
+from hanse.catalog.sharded.schemes import Look, scheme
 from hanse.errors import ConfigError
 from hanse.ir.sharding import Home, Scheme, Sharding
 from hanse.ir.tables import Collation, ColumnStatistics, HiddenColumn, Table, TableColumn, TableStatistics
@@ -22,6 +22,7 @@ class Merger:
     source: str
     names: tuple[str, ...]
     shards: tuple[SourceCatalog, ...]
+    look: Look
 
     def table(self, name: str, options: TableOptions) -> Table:
         """The logical table; one that cannot be read says why when it is named."""
@@ -38,7 +39,7 @@ class Merger:
         first = found[0]
         columns, hidden = self.columns(found)
         key = self.key(options.key, columns, hidden)
-        spread = scheme(options, places, key) if key and options.method != "none" else None
+        spread = scheme(options, places, key, self.look) if key and options.method != "none" else None
         name = key.name if key else ""
         parts = tuple(replace(table, home=Home(self.source, place, name, spread)) for place, table in enumerate(found))
         sharding = Sharding(parts, name, spread, options.reference, self.is_uniform(found))
@@ -118,6 +119,8 @@ class Merger:
             how = "in an unknown way"
         else:
             function = f" {spread.function}, modulus {len(spread.assignment)}" if spread.method == "hash" else ""
+            if options.lookup is not None:
+                function = f" in {options.lookup.source}.{options.lookup.table}"
             how = f"by {spread.method}{function} of {options.key}"
         return (("shards", f"{len(self.names)} ({', '.join(self.names)}), {how}"),)
 
@@ -149,7 +152,8 @@ def _common(those: Sequence[TableColumn]) -> TableColumn:
 def _is_global(keys: tuple[str, ...], found: Sequence[Table], sharding: Sharding) -> bool:
     """Whether what is unique on each shard is so over all: equal rows would have to live on the same shard."""
     everywhere = all(keys in (table.primary_key, *table.unique_keys) for table in found)
-    return everywhere and (sharding.copies or (sharding.scheme is not None and sharding.key in keys))
+    scheme = sharding.scheme
+    return everywhere and (sharding.copies or (scheme is not None and not scheme.strays and sharding.key in keys))
 
 
 def merged_statistics(found: Sequence[Table], sharding: Sharding) -> TableStatistics | None:

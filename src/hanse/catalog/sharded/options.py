@@ -30,12 +30,35 @@ class RangeOptions(BaseModel):
     """The key after the last; by default there is none."""
 
 
+class LookupOptions(BaseModel):
+    """A table that says of each key on which shard its rows are."""
+
+    model_config = {"extra": "forbid", "frozen": True}
+    source: str
+    """The source that has it: another one of the configuration, or a shard, as ``sales/0``."""
+    table: str
+    """As ``table`` or ``schema.table``."""
+    key: str
+    """Its column of keys, of the same type as those that are spread."""
+    shard: str
+    """Its column of shards: their names, or their places from 0 on."""
+    max_age: float = Field(default=60, ge=0)
+    """Seconds after which it is read again by the next query that needs it. For so long, rows that moved are looked for
+    where they were."""
+    unknown: Literal["all", "error"] = "all"
+    """Where a key is looked for that it does not have: on all shards, or nowhere, with an error. Only if every key is in it
+    can groups and joins by the key be left to the shards."""
+    rows_max: int = Field(default=1_000_000, ge=1)
+    """How many rows it may have: all are kept."""
+
+
 class TableOptions(BaseModel):
     """How one table is spread over the shards."""
 
     model_config = {"extra": "forbid"}
-    method: Literal["hash", "range", "list", "none"] | None = None
-    """By a hash of the key, by ranges, by listed values, or in a way that is not known: then every shard is asked."""
+    method: Literal["hash", "range", "list", "lookup", "none"] | None = None
+    """By a hash of the key, by ranges, by listed values, by a table that says where each key is, or in a way that is not
+    known: then every shard is asked."""
     key: str | None = None
     """The column by whose value rows are spread."""
     function: str | None = None
@@ -50,6 +73,8 @@ class TableOptions(BaseModel):
     """For ``list``: the keys of each shard."""
     other: str | int | None = None
     """For ``list``: the shard of all keys that are not listed; by default there are none."""
+    lookup: LookupOptions | None = None
+    """For ``lookup``: the table that says where each key is."""
     reference: bool = False
     """Every shard has a copy of the whole table."""
 
@@ -110,11 +135,12 @@ class Places:
         return ConfigError(f"{self.where}: {message}", hint=hint)
 
 
-NEEDED = {"hash": ("function",), "range": ("ranges",), "list": ("values",)}
+NEEDED = {"hash": ("function",), "range": ("ranges",), "list": ("values",), "lookup": ("lookup",)}
 KNOWN = {
     "hash": {"function", "modulus", "assignment"},
     "range": {"ranges"},
     "list": {"values", "other"},
+    "lookup": {"lookup"},
 }
 
 

@@ -2,26 +2,35 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from hanse.catalog.sharded.options import Places, TableOptions, assignment
+from hanse.catalog.sharded.options import LookupOptions, Places, TableOptions, assignment
 from hanse.ir.hashes import FUNCTIONS
 from hanse.ir.routing import family
-from hanse.ir.sharding import Scheme
+from hanse.ir.sharding import Directory, Scheme
 from hanse.ir.tables import TableColumn
 from hanse.ir.types import INTEGERS, Kind
 
 ORDERED = INTEGERS | {Kind.TEXT, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
 LISTED = ORDERED | {Kind.UUID}
+LOOKED_UP = INTEGERS | {Kind.TEXT, Kind.DATE, Kind.UUID}
+Look = Callable[[LookupOptions, Kind, Places], Directory]
+"""Who opens a lookup table, the same one for the same options."""
 
 
-def scheme(options: TableOptions, places: Places, column: TableColumn) -> Scheme:
+def scheme(options: TableOptions, places: Places, column: TableColumn, look: Look) -> Scheme:
     """Where the rows of each key live; raises ConfigError where the options do not fit the key's type."""
     kind, count = family(column.type), len(places.names)
-    accepted = {"range": ORDERED, "list": LISTED}.get(str(options.method)) or FUNCTIONS[str(options.function)][1]
+    accepted = {"range": ORDERED, "list": LISTED, "lookup": LOOKED_UP}.get(str(options.method)) or FUNCTIONS[
+        str(options.function)
+    ][1]
     if column.type.kind not in accepted:
         raise places.refuse(f"{options.function or options.method} takes no key of type {column.type}")
+    if options.lookup is not None:
+        directory = look(options.lookup, kind, places)
+        return Scheme("lookup", kind, count, directory=directory, strays=options.lookup.unknown == "all")
     match options.method:
         case "hash":
             if options.function == "postgres_hash" and kind is Kind.TEXT and not column.collation.equal_is_bytewise:

@@ -24,10 +24,10 @@ class Hanse:
         self.engine = Engine({"sources": blocks})
         self.bytes_reported = 0
 
-    def ask(self, sql: str, timeout: float) -> Rows:
+    def ask(self, sql: str, timeout: float, parameters: Sequence[Any] = ()) -> Rows:
         """The whole answer."""
         rows: Rows = []
-        with self.engine.query(sql, settings={"statement_timeout": timeout}) as result:
+        with self.engine.query(sql, parameters, {"statement_timeout": timeout}) as result:
             for batch in result:
                 rows.extend(zip(*(column.to_pylist() for column in batch.columns), strict=True))
         self.bytes_reported = result.report.bytes_moved

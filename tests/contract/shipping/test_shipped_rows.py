@@ -191,8 +191,8 @@ def test_few_of_many_rows_move(
     there.run("CREATE TABLE few AS SELECT seq AS a, seq AS b FROM seq_0_to_299", "ANALYZE TABLE few")
     with Engine(config(here, there, file)) as engine:
         for origin, source in (("pg", "my"), ("my", "pg")):
-            sql = f"SELECT sum(w.v) FROM {origin}.few AS k JOIN {source}.w AS w ON w.a = k.a AND w.b = k.b"
+            sql = f"SELECT w.v FROM {origin}.few AS k JOIN {source}.w AS w ON w.a = k.a AND w.b = k.b"
             with engine.query(sql) as result:
-                assert rows_of(result) == [(sum(301 * n for n in range(300)),)]
+                assert sorted(rows_of(result)) == [(301 * n,) for n in range(300)]
             seen = target(result.report.to_dict())
             assert (seen["rows"], seen["keys"]) == (300, [300])

@@ -58,7 +58,7 @@ AGGREGATES: Rules = {
     "bit_and": (Rule("bit_and({0})", (INTEGER,)),),
     "bit_or": (Rule("bit_or({0})", (INTEGER,)),),
     "bit_xor": (Rule("bit_xor({0})", (INTEGER,)),),
-    "string_agg": (Rule("string_agg({0}, {1})", (TEXTS,)),),
+    "string_agg": (Rule("string_agg({0}, {1})", (TEXTS,), distinct=False),),
     "array_agg": (Rule("array_agg({0})", (COMPARABLE - {Kind.NULL},)),),
     **{name: (Rule(f"{name}({{0}})", (FLOAT64,)),) for name in STATISTICS},
     **{name: (Rule(f"{name}({{0}}, {{1}})", (FLOAT64,)),) for name in PAIRS},

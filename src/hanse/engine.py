@@ -53,7 +53,7 @@ from hanse.ir.shape import fingerprint, shape
 from hanse.ir.tables import Table
 from hanse.ir.walk import plans
 from hanse.observing import known_fragments, seen
-from hanse.optimize import optimize
+from hanse.optimize import Recording, optimize
 from hanse.optimize.estimate import Estimator, estimated
 from hanse.optimize.observed import NOTHING_SEEN, Observed
 from hanse.optimize.sides import are_ordered
@@ -326,8 +326,7 @@ class Engine:
         self, query: _Query, bound: BoundQuery, snapshot: Snapshot, choices: Choices
     ) -> tuple[_Planned, explain.Stages]:
         """The plan that follows from what is known and, where they are pinned, from earlier choices."""
-        watch, steps = query.watch, list[tuple[str, Plan]]()
-        recorder = (lambda name, after: steps.append((name, after))) if query.is_explained else None
+        watch, recording = query.watch, Recording() if query.is_explained else None
         pushdown = query.settings.pushdown == "on"
         sources = _Known({**snapshot.sources, **snapshot.physical()})
         in_place = frozenset(name for name, source in sources.items() if source.capabilities.embedded)
@@ -338,19 +337,20 @@ class Engine:
             first = better(bound.plan, estimator=Estimator(observed))
             observed = watch("ask", lambda: self._asked(observed, first, _Known(sources), query, bound))
         sizes = Estimator(observed, choices=choices)
-        plan = watch("optimize", lambda: better(bound.plan, recorder=recorder, estimator=sizes))
+        plan = watch("optimize", lambda: better(bound.plan, recorder=recording, estimator=sizes))
         sources |= _routed(plan, sources)
         dialects, capabilities = _sheets(sources)
         shipping = query.settings.key_shipping
         sizes = Estimator(observed, choices=choices)
         cut = partial(split, pushdown=pushdown, key_shipping=shipping, sizes=sizes)
         graph = watch("split", lambda: cut(plan, sources))
-        graph = watch("optimize", lambda: estimated(graph, observed)) if query.is_explained else graph
+        graph = watch("optimize", lambda: estimated(graph, observed, plan)) if recording else graph
         requests = watch("render", lambda: render(graph, dialects, capabilities, self._dialect, bound.columns))
         local = {request.fragment for request in requests.requests if request.embedded}
         requests = replace(requests, as_written=requests.sql is not None and are_ordered(graph, local, sizes))
         planned = _Planned(bound, requests, snapshot, fingerprint(shape(graph)), known_fragments(graph))
-        return planned, explain.Stages(bound.plan, tuple(steps), plan, graph, requests)
+        steps, orders = (tuple(recording.steps), tuple(recording.orders)) if recording else ((), ())
+        return planned, explain.Stages(bound.plan, steps, plan, graph, requests, orders=orders)
 
     def _asked(self, observed: Observed, plan: Plan, sources: _Known, query: _Query, bound: BoundQuery) -> Observed:
         """What was observed, and what sources expect of the parts of a first plan that would be guesses."""

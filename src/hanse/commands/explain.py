@@ -7,10 +7,11 @@ from typing import Any
 from hanse.errors import UserError
 from hanse.execute.report import PlanUse, Report, SourceReport
 from hanse.ir import text
-from hanse.ir.fragment import Decision, Estimate, Fragment, FragmentGraph, Hole
+from hanse.ir.fragment import Decision, Estimate, Fragment, FragmentGraph, Hole, KeyOrigin, RefusedKeys, amount
 from hanse.ir.plan import Plan
 from hanse.ir.request import Request, RequestGraph
 from hanse.ir.tables import Verdict
+from hanse.optimize.rule import JoinOrder
 
 FORMATS = ("text", "json", "bound", "steps", "optimized", "fragments", "sql")
 
@@ -27,6 +28,8 @@ class Stages:
     requests: RequestGraph
     plan: PlanUse | None = None
     """The plan's fingerprint, and whether the query itself would find it in the plan cache."""
+    orders: tuple[JoinOrder, ...] = ()
+    """Join orders that were considered."""
 
 
 def as_text(stages: Stages, kinds: Mapping[str, str], format: str, report: Report | None = None) -> str:
@@ -90,6 +93,7 @@ def _overview(stages: Stages, kinds: Mapping[str, str], report: Report | None) -
     else:
         lines += ["Here:", _indented(text.tree(stages.graph.coordinator))]
     lines += [f"  {_decision(decision)}" for decision in stages.graph.decisions]
+    lines += [f"  {_order(order)}" for order in stages.orders]
     fragments = {fragment.id: fragment for fragment in stages.graph.fragments}
     for request in stages.requests.requests:
         fragment = fragments[request.fragment]
@@ -97,26 +101,48 @@ def _overview(stages: Stages, kinds: Mapping[str, str], report: Report | None) -
         holes = [hole for hole in stages.graph.holes if hole.target == request.fragment]
         lines += [f"    {_hole(hole, stages.graph)}" for hole in holes]
         lines += [f"    {line}" for line in _small_sides(request.fragment, stages.graph)]
+        refused = [keys for keys in stages.graph.refused if keys.target == request.fragment]
+        lines += [f"    {_refused(keys, stages.graph)}" for keys in refused]
         lines += [f"    {_decision(decision)}" for decision in fragment.decisions]
     if stages.plan is not None:
         pinned = ", pinned" if stages.plan.pinned else ""
         lines.append(f"Plan: {stages.plan.fingerprint}{pinned}{', in the plan cache' if stages.plan.cached else ''}")
     if report is not None:
-        lines.append(
-            f"Rows: {report.rows}; moved: {report.rows_moved} rows, {report.bytes_moved} bytes; {report.elapsed_ms:.1f} ms"
-        )
+        moved = f"moved: {report.rows_moved} rows, {report.bytes_moved} bytes"
+        rows = f"{report.rows}{_expected(stages.graph.estimate)}"
+        lines.append(f"Rows: {rows}; {moved}; {report.elapsed_ms:.1f} ms")
     return "\n".join(lines)
+
+
+def _expected(estimate: Estimate | None) -> str:
+    """What was expected, beside what happened."""
+    return "" if estimate is None else f" (expected {str(estimate).split()[0]})"
+
+
+def _order(order: JoinOrder) -> str:
+    """A join order: ``joins: (crm.a, crm.b), sales.c: ~1.2 MB``."""
+    return f"{'joins' if order.is_chosen else 'refused'}: {order.text}: ~{amount(order.cost)}"
+
+
+def _refused(keys: RefusedKeys, graph: FragmentGraph) -> str:
+    """Keys that are not sent, and why."""
+    return f"refused: keys of {_origins(keys.origins, graph)}: {keys.reason} ({keys.weighed})"
 
 
 def _hole(hole: Hole, graph: FragmentGraph) -> str:
     """Where the keys of a hole come from: ``keys k0 <- f0.id, at most 50,000, then their range or none``; of several columns
     ``f0.(a, b)``."""
-    names = {column.id: column.name for fragment in graph.fragments for column in fragment.columns}
-    whence = ", ".join(f"f{origin.fragment}.{_key([names[id] for id in origin.columns])}" for origin in hole.origins)
     more = "an error" if hole.caps.fails else "their range or none"
     whose = " that live on this shard" if hole.home else ""
     late = f"; all is begun after {hole.patience.seconds:.2g} s without them" if hole.patience else ""
-    return f"keys k{hole.id} <- {whence}{whose}, at most {hole.keys_max:,}; of more, {more}{late}"
+    weighed = "" if hole.weighed is None else f" ({hole.weighed})"
+    whence = _origins(hole.origins, graph)
+    return f"keys k{hole.id} <- {whence}{whose}, at most {hole.keys_max:,}; of more, {more}{late}{weighed}"
+
+
+def _origins(origins: Sequence[KeyOrigin], graph: FragmentGraph) -> str:
+    names = {column.id: column.name for fragment in graph.fragments for column in fragment.columns}
+    return ", ".join(f"f{origin.fragment}.{_key([names[id] for id in origin.columns])}" for origin in origins)
 
 
 def _key(names: Sequence[str]) -> str:
@@ -152,7 +178,9 @@ def _request(request: Request, kinds: Mapping[str, str], fragment: Fragment, see
             lines.append(f"    rows read in place {'unknown' if seen.rows_in_place is None else seen.rows_in_place}")
         else:
             sent = f", statements {seen.statements}" if seen.statements > 1 else ""
-            lines.append(f"    rows {seen.rows}, bytes {seen.bytes}, first row {first}, last row {last}{sent}")
+            rows = f"rows {seen.rows}{_expected(fragment.estimate)}"
+            size = "" if fragment.estimate is None else f" (expected ~{fragment.estimate.bytes:,.0f})"
+            lines.append(f"    {rows}, bytes {seen.bytes}{size}, first row {first}, last row {last}{sent}")
         if seen.keys:
             shipped = ", ".join("a range or none" if keys is None else str(keys) for keys in seen.keys)
             lines.append(f"    keys shipped: {shipped}")
@@ -188,6 +216,9 @@ def as_dict(stages: Stages, kinds: Mapping[str, str], report: Report | None = No
         ],
         "direct": stages.requests.direct,
         "holes": [asdict(hole) for hole in stages.graph.holes],
+        "refused": [asdict(keys) for keys in stages.graph.refused],
+        "orders": [asdict(order) for order in stages.orders],
+        "estimate": _estimate_dict(stages.graph.estimate),
         "small_sides": [asdict(side) for side in stages.graph.small_sides],
         "plan": None if stages.plan is None else asdict(stages.plan),
     }

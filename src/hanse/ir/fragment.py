@@ -99,6 +99,32 @@ class Hole:
     home: Home | None = None
     """The part of a sharded table whose keys these are, by their first part: only those that live there are sent. None: all
     are."""
+    weighed: "Weighed | None" = field(default=None, compare=False)
+    """Why they are sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What the planner expected of keys. Costs are in bytes from a source on the same machine (``spi.pace``)."""
+
+    keys: float
+    by_keys: float
+    """Reading what they come from, waiting for it, and then what they find."""
+    whole: float
+    """Reading the target whole, meanwhile."""
+
+    def __str__(self) -> str:
+        return f"~{self.keys:,.0f} keys, ~{amount(self.by_keys)} by keys, ~{amount(self.whole)} whole"
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedKeys:
+    """Keys that might have been sent and are not."""
+
+    origins: tuple[KeyOrigin, ...]
+    target: int
+    reason: str
+    weighed: Weighed
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +154,15 @@ class FragmentGraph:
     small_sides: tuple[SmallSide, ...] = ()
     """Further edges, from origins to targets and to those that are read instead. The plan of a target reads its origins by
     ``FragmentScan``; the coordinator's takes the rows of both alternatives, of which one yields none."""
+    refused: tuple[RefusedKeys, ...] = field(default=(), compare=False)
+    """Further edges that were possible, and did not pay."""
+    estimate: Estimate | None = field(default=None, compare=False)
+    """What the whole query is expected to yield; None: nobody has estimated."""
+
+
+def amount(bytes: float) -> str:
+    """A number of bytes as people write it."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if bytes >= size:
+            return f"{bytes / size:,.1f} {unit}"
+    return f"{bytes:,.0f} bytes"

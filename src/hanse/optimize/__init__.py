@@ -12,4 +12,5 @@ the tables' statistics.
           └─ Scan: shop.orders as o                         └─ Scan: shop.orders as o (customer, total)
 """
 
+from hanse.optimize.driver import Recording as Recording
 from hanse.optimize.driver import optimize as optimize

@@ -6,7 +6,7 @@ validated at the end.
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from hanse.errors import InternalError
 from hanse.ir.check import check, same_outputs
@@ -15,7 +15,7 @@ from hanse.ir.plan import Guard, Plan
 from hanse.ir.walk import map_expr, map_expressions, plans, type_of_subquery, with_inputs
 from hanse.optimize.estimate import Estimator
 from hanse.optimize.phases import PHASES, Phase, Walk
-from hanse.optimize.rule import Context, Rule, RunsThere
+from hanse.optimize.rule import Context, JoinOrder, Rule, RunsThere
 
 REWRITES_MAX = 20_000
 """More rewrites than that in one plan are a cycle of rules, not work."""
@@ -23,6 +23,18 @@ REWRITES_MAX = 20_000
 LEAVES_OUT_TABLES = frozenset({"eliminate_joins"})
 """Rules after which a table may not be read at all."""
 Recorder = Callable[[str, Plan], None]
+
+
+@dataclass(slots=True)
+class Recording:
+    """A recorder that keeps everything: the plan after each rule that fired, and the join orders that were considered."""
+
+    steps: list[tuple[str, Plan]] = field(default_factory=list)
+    orders: list[JoinOrder] = field(default_factory=list)
+
+    def __call__(self, name: str, plan: Plan) -> None:
+        """A rule fired, and made the whole plan this."""
+        self.steps.append((name, plan))
 
 
 def optimize(
@@ -51,6 +63,8 @@ class _Run:
         self.root = plan
         self.recorder = recorder
         self.context = context
+        if isinstance(recorder, Recording):
+            context.orders = recorder.orders
         self.counts: Counter[str] = Counter()
         self.around: list[Callable[[Plan], Plan]] = []
         """How to put the operator at hand back into the whole plan, outermost first."""

@@ -450,15 +450,18 @@ _NO_MORE = (p.Filter, p.Project, p.Guard, p.Sort, p.Limit, p.Distinct, p.Window)
 """Operators that yield no more rows than they read."""
 
 
-def estimated(graph: FragmentGraph, observed: Observed = NOTHING_SEEN) -> FragmentGraph:
-    """The graph with what each of its fragments is expected to yield."""
+def estimated(graph: FragmentGraph, observed: Observed = NOTHING_SEEN, whole: p.Plan | None = None) -> FragmentGraph:
+    """The graph with what each of its fragments is expected to yield, and the ``whole`` plan that was cut."""
     estimator = Estimator(observed, {fragment.id: fragment.plan for fragment in graph.fragments})
     fragments = []
     for fragment in graph.fragments:
         plan = fragment.plan
         estimate = Estimate(estimator.rows(plan), estimator.bytes(plan), estimator.is_guess(plan))
         fragments.append(replace(fragment, estimate=estimate))
-    return replace(graph, fragments=tuple(fragments))
+    answer = (
+        None if whole is None else Estimate(estimator.rows(whole), estimator.bytes(whole), estimator.is_guess(whole))
+    )
+    return replace(graph, fragments=tuple(fragments), estimate=answer)
 
 
 def equation(test: e.Expr) -> tuple[int, int] | None:

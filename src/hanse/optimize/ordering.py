@@ -184,6 +184,32 @@ def order(graph: Graph) -> Tree:
     return result
 
 
+def considered(graph: Graph) -> list[Tree]:
+    """The cheapest tree and what else was looked at, by cost: the best tree for each other way to join last, or what each of
+    the other measures of best led to; and the relations as they were written. Only of relations that are all connected."""
+    subsets = list(graph.connected())
+    if len(subsets) != 1:
+        return []
+    search = _Search(graph, subsets[0])
+    places = list(bits(subsets[0]))
+    found = search.tops if len(places) <= DYNAMIC_MAX and search.run() is not None else _attempts(graph, places)
+    whole = [tree for tree in found if tree.subset == subsets[0]]
+    trees = sorted([*whole, as_written(graph)], key=lambda tree: whole_cost(graph, tree))
+    return list({_form(tree): tree for tree in reversed(trees)}.values())[::-1]
+
+
+def whole_cost(graph: Graph, tree: Tree) -> float:
+    """What a tree costs whose rows must come here."""
+    return tree.cost + moved(graph, tree)
+
+
+def _form(tree: Tree) -> object:
+    """What two trees have in common that join the same sets."""
+    if tree.left is None or tree.right is None:
+        return tree.subset
+    return frozenset((_form(tree.left), _form(tree.right)))
+
+
 def joined(graph: Graph, one: Tree, other: Tree) -> Tree:
     """Two trees as one, at the source of both or here; a relation that is attached is on the right."""
     if one.subset in graph.attached:
@@ -229,10 +255,14 @@ def _connected(graph: Graph, subset: int) -> Tree:
         found = _Search(graph, subset).run()
         if found is not None:
             return found
-    leaves = [_leaf(graph, place) for place in places]
-    attempts = [_greedy(graph, leaves, choose) for choose in (_added, _smallest, _growth)]
-    whole = [tree for tree in attempts if tree.subset == subset]
+    whole = [tree for tree in _attempts(graph, places) if tree.subset == subset]
     return min(whole, key=lambda tree: tree.cost) if whole else _as_written(graph, subset)
+
+
+def _attempts(graph: Graph, places: list[int]) -> list[Tree]:
+    """A tree by each of three measures of best."""
+    leaves = [_leaf(graph, place) for place in places]
+    return [_greedy(graph, leaves, choose) for choose in (_added, _smallest, _growth)]
 
 
 Choice = Callable[[Graph, Tree], float]
@@ -284,6 +314,8 @@ class _Search:
         self.subset = subset
         self.best = {1 << place: _leaf(graph, place) for place in bits(subset)}
         self.pairs = 0
+        self.tops: list[Tree] = []
+        """The best trees for each pair of sets that may be joined last."""
 
     def run(self) -> Tree | None:
         """The best tree; None if there were too many pairs, or equations alone connect no tree that is allowed."""
@@ -333,6 +365,8 @@ class _Search:
         if left is None or right is None or not self.graph.may_join(one, other):
             return
         new = joined(self.graph, left, right)
+        if new.subset == self.subset:
+            self.tops.append(new)
         known = self.best.get(new.subset)
         if known is None or new.cost <= known.cost:
             self.best[new.subset] = new

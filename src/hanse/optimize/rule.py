@@ -16,6 +16,7 @@ It is registered by one line in ``phases`` and has a golden file ``tests/golden/
 '''
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hanse.ir.expr import Call, Column, Expr, Literal, conjunction, conjuncts
@@ -26,6 +27,17 @@ from hanse.ir.walk import children, expressions, plans, subqueries, used
 from hanse.optimize.estimate import Estimator
 
 RunsThere = Callable[[Plan], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class JoinOrder:
+    """One order of inner joins, and what it was expected to cost: bytes that move, and work as such bytes."""
+
+    text: str
+    cost: float
+    is_chosen: bool
+
+
 _NONE: frozenset[str] = frozenset()
 
 
@@ -48,6 +60,8 @@ class Context:
         self.estimator = estimator or Estimator()
         self.choices = self.estimator.choices
         """Where rules that estimate note what they chose, and find what they must."""
+        self.orders: list[JoinOrder] | None = None
+        """Join orders that were considered, where somebody wants to know."""
         self._kept: list[Any] = []
         """Keeps every node alive whose identity is a key below."""
         self._reads: dict[int, frozenset[int]] = {}

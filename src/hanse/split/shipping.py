@@ -21,7 +21,7 @@ from dataclasses import replace
 
 from hanse.ir import expr as e
 from hanse.ir import plan as p
-from hanse.ir.fragment import Fragment, FragmentGraph, Hole, KeyOrigin
+from hanse.ir.fragment import Fragment, FragmentGraph, Hole, KeyOrigin, RefusedKeys
 from hanse.ir.types import BOOLEAN
 from hanse.spi.snapshot import SourceCatalog
 from hanse.split.edges import Edge, Place, edges, keeps_groups, passed
@@ -29,6 +29,8 @@ from hanse.split.sizes import Sizes
 from hanse.split.worth import Worth
 
 _Test = Callable[[Edge], bool]
+REFUSED_MAX = 12
+"""As many keys that are not sent are told of in EXPLAIN."""
 
 
 def ship_keys(graph: FragmentGraph, sources: Mapping[str, SourceCatalog], force: bool, sizes: Sizes) -> FragmentGraph:
@@ -61,7 +63,9 @@ class _Shipping:
         taken = [Edge(tuple(Place(x.fragment, x.columns) for x in hole.origins), _target(hole)) for hole in self.holes]
         choices.made("ship", list(map(self.places, taken)))
         fragments = tuple(self.fragments[fragment.id] for fragment in self.graph.fragments)
-        return replace(self.graph, fragments=fragments, holes=tuple(self.holes)) if self.holes else self.graph
+        others = [edge for edge in candidates if not any(_overlap(edge, hole) for hole in self.holes)]
+        refused = tuple(self.refusal(edge) for edge in others[:REFUSED_MAX] if not edge.is_composite)
+        return replace(self.graph, fragments=fragments, holes=tuple(self.holes), refused=refused)
 
     def places(self, edge: Edge) -> list[list[int]]:
         """An edge as it is found again in a like plan: numbers of fragments, each with the places of its columns."""
@@ -80,6 +84,13 @@ class _Shipping:
         for edge in others:
             if all(edge.target.fragment not in _fragments(hole) for hole in self.holes):
                 self.is_taken(edge, self.worth.is_chance)
+
+    def refusal(self, edge: Edge) -> RefusedKeys:
+        """Why keys are not sent along an edge, for people."""
+        target = edge.target
+        is_circle = any(_reaches(self.holes, target.fragment, origin) for origin in edge.fragments)
+        reason = "keys go the other way" if is_circle else self.worth.objection(edge)
+        return RefusedKeys(_origins(edge), target.fragment, reason, self.worth.weighed(edge))
 
     def candidates(self) -> list[Edge]:
         """The possible edges, those from the smallest origins first; where there is a choice, the cheapest."""
@@ -109,15 +120,18 @@ class _Shipping:
         if any(_reaches(self.holes, edge.target.fragment, origin) for origin in edge.fragments) or not wanted(edge):
             return False
         target, caps = edge.target, self.worth.source(edge.target).key_caps
-        origins = tuple(KeyOrigin(origin.fragment, origin.columns) for origin in edge.origins)
+        origins, weighed = _origins(edge), self.worth.weighed(edge)
         limits = (self.worth.keys_max(target), caps, self.worth.is_divisible(target))
         patience = self.worth.patience(edge) if wanted == self.worth.pays else None
-        hole = Hole(
-            len(self.holes), origins, target.fragment, target.columns, *limits, patience, self.worth.home(target)
-        )
+        home = self.worth.home(target)
+        hole = Hole(len(self.holes), origins, target.fragment, target.columns, *limits, patience, home, weighed)
         self.holes.append(hole)
         self.fragments[target.fragment] = _narrowed(self.fragments[target.fragment], target, hole)
         return True
+
+
+def _origins(edge: Edge) -> tuple[KeyOrigin, ...]:
+    return tuple(KeyOrigin(origin.fragment, origin.columns) for origin in edge.origins)
 
 
 def _fragments(hole: Hole) -> tuple[int, ...]:

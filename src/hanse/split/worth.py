@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 
 from hanse.ir import plan as p
-from hanse.ir.fragment import FragmentGraph, Patience
+from hanse.ir.fragment import FragmentGraph, Patience, Weighed
 from hanse.ir.sharding import Home
 from hanse.ir.tables import Table
 from hanse.ir.types import INTEGERS, Type
@@ -157,6 +157,24 @@ class Worth:
         effort = max(self.wait(edge), ROW_BYTES * max(grouped, default=0.0))
         is_cheap = max(CHANCE_BYTES, self.pace(edge.target).wait) <= saved <= WAIT_MOST * effort
         return is_cheap and self.keys(edge) / CHANCE <= self.keys_max(edge.target)
+
+    # what people are told
+
+    def weighed(self, edge: Edge) -> Weighed:
+        """What keys along an edge are expected to come to."""
+        whole = self.expense(edge.target)
+        return Weighed(self.keys(edge), self.wait(edge) + min(1.0, self.cost(edge)) * whole, whole)
+
+    def objection(self, edge: Edge) -> str:
+        """Why keys along a possible edge do not pay."""
+        most = self.keys_max(edge.target)
+        if self.keys(edge) > most:
+            return f"more than the {most:,} that are worth it"
+        if self.is_useless(edge):
+            return "they would find nearly all rows"
+        if self.is_in_place(edge):
+            return "they come from rows that are read in place, with all threads"
+        return "waiting for them costs more than they spare"
 
     # sizes
 

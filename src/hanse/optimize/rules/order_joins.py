@@ -30,11 +30,14 @@ from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.columns import exactly
 from hanse.ir.types import BOOLEAN
-from hanse.ir.walk import expressions, map_expressions, map_subqueries, used, with_inputs
+from hanse.ir.walk import expressions, map_expressions, map_subqueries, plans, used, with_inputs
 from hanse.optimize import ordering
 from hanse.optimize.graph import JoinTree, Relations, home
 from hanse.optimize.ordering import HERE, SWAP, Graph, Tree
-from hanse.optimize.rule import Context, filtered, parts
+from hanse.optimize.rule import Context, JoinOrder, filtered, parts
+
+ORDERS_TOLD = 2
+"""As many orders that were refused are told of in EXPLAIN."""
 
 ATTACHING = frozenset({p.JoinKind.LEFT, p.JoinKind.RIGHT, p.JoinKind.SEMI, p.JoinKind.ANTI})
 
@@ -204,7 +207,28 @@ class _Ordering:
             tree = ordering.as_written(graph)  # their source orders them itself
         else:
             tree = ordering.order(graph)
+            if self.relations.context.orders is not None:
+                self.relations.context.orders += self.considered(tree, graph)
         return _sided(tree, graph)
+
+    def considered(self, chosen: Tree, graph: Graph) -> Iterable[JoinOrder]:
+        """The chosen order and the next best ones, as text."""
+        trees = ordering.considered(graph)
+        if len(trees) > 1:
+            cost = ordering.whole_cost(graph, chosen)
+            yield JoinOrder(self.spelt(chosen), cost, True)
+            others = [tree for tree in trees if self.spelt(tree) != self.spelt(chosen)]
+            for tree in others[:ORDERS_TOLD]:
+                yield JoinOrder(self.spelt(tree), ordering.whole_cost(graph, tree), False)
+
+    def spelt(self, tree: Tree) -> str:
+        """A tree as ``(crm.a, crm.b), sales.c``."""
+        if tree.left is None or tree.right is None:
+            plan = self.relations.plans[tree.subset.bit_length() - 1]
+            names = [str(node.table) for node in plans(plan) if isinstance(node, p.Scan)]
+            return " and ".join(names) or type(plan).__name__.lower()
+        sides = sorted((tree.left, tree.right), key=lambda side: side.subset & -side.subset)
+        return ", ".join(f"({self.spelt(side)})" if side.left else self.spelt(side) for side in sides)
 
     def build(self, order: Order) -> tuple[p.Plan, int]:
         """The plan of an order, and the bits of its relations."""

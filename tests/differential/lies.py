@@ -1,15 +1,18 @@
-"""Statistics that are random nonsense: whatever a source claims of its rows, answers must not change."""
+"""Statistics and observations that are random nonsense: whatever is claimed of rows and sources, answers must not change."""
 
 from __future__ import annotations
 
 import datetime as dt
+import zlib
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from hanse.cache.observed import ObservedRuns
 from hanse.engine import Engine
 from hanse.ir.tables import ColumnStatistics, Table, TableColumn, TableStatistics
 from hanse.ir.types import FLOATS, INTEGERS, Kind
+from hanse.spi.pace import Pace
 from hanse.spi.snapshot import SourceCatalog
 from tests.differential.choices import Choices
 
@@ -18,17 +21,50 @@ SHARES = (0.0, 1.0, 0.5, 1e-9, 0.01, 0.99)
 
 
 class Liar(Engine):
-    """An engine whose sources lie about their tables; ``lie`` chooses how, and makes every plan anew."""
+    """An engine whose sources lie about their tables, and whose memory of earlier runs is made up; ``lie`` chooses how, and
+    makes every plan anew."""
 
     seed = 0
 
     def lie(self, seed: int) -> None:
         """Believe other nonsense from now on."""
         self.seed = seed
+        self._observed = Misremembered(seed)
         self.catalog.refresh()
 
     def _completed(self, catalog: SourceCatalog) -> SourceCatalog:
         return falsified(super()._completed(catalog), Choices(self.seed + sum(map(ord, catalog.source))))
+
+
+class Misremembered(ObservedRuns):
+    """Knows a third of all fragments, and how fast half of the sources are: wrongly."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(None)
+        self.seed = seed
+
+    @property
+    def any(self) -> bool:
+        return True
+
+    def knows(self, tables: frozenset[str]) -> bool:
+        return True
+
+    def rows(self, signature: str) -> float | None:
+        choices = self._choices(signature)
+        return float(choices.pick(COUNTS)) if choices.chance(33) else None
+
+    def joins(self, tables: frozenset[str]) -> list[frozenset[str]]:
+        names = sorted(tables)
+        return [frozenset(names[place : place + 2]) for place in range(len(names) - 1)]
+
+    def pace(self, source: str) -> Pace:
+        choices = self._choices(source)
+        speeds = (None, 0.0, 1.0, 1e4, 1e8, 1e12)
+        return Pace(choices.pick((None, 0.0, 0.01, 100.0)), choices.pick(speeds), choices.pick(speeds))
+
+    def _choices(self, text: str) -> Choices:
+        return Choices(self.seed + zlib.crc32(text.encode()))
 
 
 def falsified(catalog: SourceCatalog, choices: Choices) -> SourceCatalog:

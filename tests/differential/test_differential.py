@@ -5,7 +5,8 @@ A difference prints its seeds, the smallest query that shows it, and the plans. 
     HANSE_FUZZ_SEED=7 HANSE_FUZZ_QUERIES=50 python -m pytest tests/differential
 
 In ``HANSE_FUZZ_LIES`` of a hundred queries (25 by default) the plan is also made from falsified statistics: row counts,
-distinct values, frequencies and histograms of every table are replaced by nonsense that depends on the query's seed.
+distinct values, frequencies and histograms of every table, what earlier runs are said to have shown, and the pace of every
+source are nonsense that depends on the query's seed.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from hanse.execute.queue import BatchQueue
 from hanse.execute.report import Report
 from hanse.ir.expr import Column, Literal
 from hanse.ir.request import Request, RequestGraph, SqlText
-from hanse.spi.arrow import unrepresentable, wire_schema
+from hanse.spi.arrow import carried, unrepresentable, wire_schema
 from hanse.spi.dialect import Dialect
 from hanse.spi.duckdb.faults import DISABLED_OPTIMIZERS
 
@@ -92,10 +92,7 @@ def _stale(failure: duckdb.Error, embedded: list[Request]) -> StaleSnapshot:
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """The batch in the carriers of ``schema``, by position; a value that does not fit raises."""
-    arrays = [
-        array if array.type == field.type else array.cast(field.type, safe=True)
-        for array, field in zip(batch.columns, schema, strict=True)
-    ]
+    arrays = [carried(array, field.type) for array, field in zip(batch.columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 

@@ -51,6 +51,14 @@ def wire_schema(columns: tuple[Column, ...]) -> pa.Schema:
     return pa.schema([pa.field(f"c{column.id}", carrier(column.type)) for column in columns])
 
 
+def carried(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """The array in its carrier; raises ArrowInvalid for a value that does not fit. NULLs alone fit whatever type DuckDB gave
+    them: a constant that folds to NULL is an integer to it, and Arrow would not make that a decimal of few digits."""
+    if array.type == wanted:
+        return array
+    return pa.nulls(len(array), wanted) if array.null_count == len(array) else array.cast(wanted, safe=True)
+
+
 INFINITIES: dict[Kind, tuple[pa.DataType, tuple[int, ...], str]] = {
     Kind.DATE: (pa.int32(), (2**31 - 1, -(2**31) + 1), "infinity"),
     Kind.TIMESTAMP: (pa.int64(), (2**63 - 1, -(2**63) + 1), "infinity"),

@@ -11,7 +11,7 @@ from hanse.connectors.shared.embedded.failures import translate
 from hanse.errors import Cancelled, InternalError, InvalidValue
 from hanse.ir.expr import Column, Literal
 from hanse.ir.request import Request, SqlText
-from hanse.spi.arrow import carrier, unrepresentable, wire_schema
+from hanse.spi.arrow import carried, carrier, unrepresentable, wire_schema
 from hanse.spi.connector import ReadContext
 from hanse.spi.dialect import Dialect
 
@@ -93,9 +93,7 @@ def conform(batch: pa.RecordBatch, columns: tuple[Column, ...], source: str) -> 
     """The batch in our carriers, by position; raises InvalidValue for infinity and 24:00:00, which they cannot hold."""
     arrays = []
     for array, column in zip(batch.columns, columns, strict=True):
-        wanted = carrier(column.type)
-        if array.type != wanted:
-            array = array.cast(wanted)
+        array = carried(array, carrier(column.type))
         if strange := unrepresentable(array, column.type):
             raise InvalidValue(
                 f"column {column.name} holds {strange}, which {column.type} cannot represent here",

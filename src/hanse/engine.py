@@ -66,6 +66,7 @@ from hanse.spi.capabilities import Capabilities
 from hanse.spi.connector import Composite, Connector, Embedded
 from hanse.spi.dialect import Dialect
 from hanse.spi.duckdb.dialect import DuckDBDialect
+from hanse.spi.pace import Pace
 from hanse.spi.snapshot import Snapshot, SourceCatalog
 from hanse.split import runs_there, split
 
@@ -471,17 +472,15 @@ class Engine:
         source = name.partition(".")[0] if name else None
         if source is not None and (lost := self._store.failure(source)) is not None:
             raise lost
-        tables, sources = chosen(snapshot, name), snapshot.physical()
-        found: list[Analyzed] = []
-        for place, table in enumerate(tables):
-            progress(table, place, len(tables))
-            ask = partial(self._ask, snapshot.version)
-            found.append(Analysis(sources[table.source], self._dialect, ask, self._clock.now).analyzed(table))
-            if (statistics := found[-1].statistics) is not None:
-                self._samples.put(table, statistics)
+        analysis = Analysis(snapshot.physical(), self._dialect, partial(self._ask, snapshot.version), self._clock.now)
+        found = analysis.run(chosen(snapshot, name), self._samples.put, progress)
         for name in {_configured(one.table.source) for one in found if one.statistics}:
             self._store.refresh(name)
         return found
+
+    def pace(self, source: str) -> Pace:
+        """How fast a source has been answering, as far as queries have shown it."""
+        return self._observed.pace(source)
 
     def _ask(self, version: int, requests: RequestGraph, seconds: float) -> ResultStream:
         """Run requests that no statement of a user's stands behind."""

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
+from click.testing import CliRunner
 
 import hanse
 from hanse import Engine
+from hanse.cli.main import main
 
 RARE = "SELECT id FROM ref.v WHERE t LIKE '%7%7%'"
 """No statistics know how many rows that is."""
@@ -124,3 +127,17 @@ def test_keys_follow_what_was_observed(engine: Engine) -> None:
 def test_an_answer_of_explain_analyze_counts(engine: Engine) -> None:
     engine.explain(RARE, analyze=True)
     assert "a guess" not in expected(engine, RARE)
+
+
+def test_check_tells_how_fast_sources_are(sources: dict[str, object], tmp_path: Path) -> None:
+    settings = {"sources": sources, "engine": {"state": str(tmp_path / "state")}}
+    (tmp_path / "hanse.yaml").write_text(yaml.safe_dump(settings))
+    with hanse.connect(tmp_path / "hanse.yaml") as engine:
+        for _ in range(3):
+            assert len(engine.query("SELECT id, v FROM ref.w").fetchall()) == 40_000
+        assert engine.pace("ref").scan is not None
+        assert engine.pace("wh").scan is None
+    done = CliRunner().invoke(main, ["check"], env={"HANSE_CONFIG": str(tmp_path / "hanse.yaml")})
+    assert done.exit_code == 0
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("ref"))
+    assert "2 tables; scans " in line

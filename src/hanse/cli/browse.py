@@ -92,7 +92,8 @@ def _state(engine: Engine, name: str) -> str:
         return message(failure).replace("\n", "; ") if failure else "does not answer"
     hidden = sum(len(table.hidden) for table in catalog.tables)
     unread = f", {_count(hidden, 'column')} cannot be read (see hanse describe)" if hidden else ""
-    return f"ok, {catalog.server}, {_count(len(catalog.tables), 'table')}{unread}"
+    pace = str(engine.pace(name))
+    return f"ok, {catalog.server}, {_count(len(catalog.tables), 'table')}{unread}{f'; {pace}' if pace else ''}"
 
 
 def _count(number: int, thing: str) -> str:

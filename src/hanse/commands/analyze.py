@@ -4,7 +4,7 @@ Of each table at most about ``ROWS`` rows, ``BYTES`` bytes and ``SECONDS`` secon
 (``spi.sampling``): blocks, ranges of the key, vectors; else its first rows, which say nothing of ends and frequencies.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -35,6 +35,8 @@ EXTENT = (Column(0, "low", INT64), Column(1, "high", INT64))
 COUNT = (Column(0, "count", INT64),)
 Ask = Callable[[RequestGraph, float], ResultStream]
 """Run requests for at most so many seconds."""
+Progress = Callable[[Table, int, int], object]
+"""Called before each table, with its place and their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,25 @@ def lacks(table: Table) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """Samples tables of one source."""
+    """Samples tables."""
 
-    source: SourceCatalog
+    sources: Mapping[str, SourceCatalog]
     coordinator: Dialect
     ask: Ask
     now: Callable[[], float]
     """Seconds since 1970."""
+
+    def run(
+        self, tables: Sequence[Table], keep: Callable[[Table, TableStatistics], object], progress: Progress
+    ) -> list[Analyzed]:
+        """Sample these tables, one after another; each that could be sampled is kept at once."""
+        found: list[Analyzed] = []
+        for place, table in enumerate(tables):
+            progress(table, place, len(tables))
+            found.append(self.analyzed(table))
+            if (statistics := found[-1].statistics) is not None:
+                keep(table, statistics)
+        return found
 
     def analyzed(self, table: Table) -> Analyzed:
         """The statistics of a table, or why there are none; never raises what the source raised."""
@@ -125,14 +139,16 @@ class Analysis:
 
     def _sample(self, table: Table) -> Sample | None:
         """What to read; None: the first rows."""
-        text = self.source.dialect.extent(table)
+        text = self.sources[table.source].dialect.extent(table)
         if text is None:
             return None
         try:
             low, high = self._row(table, text, EXTENT)
         except HanseError:
             return None
-        return None if low is None or high is None else self.source.dialect.sample(table, (low, high), ROWS)
+        return (
+            None if low is None or high is None else self.sources[table.source].dialect.sample(table, (low, high), ROWS)
+        )
 
     def _row(self, table: Table, sql: str, columns: tuple[Column, ...]) -> tuple[int | None, ...]:
         request = Request(0, table.source, SqlText((sql,)), columns, (table,))
@@ -158,9 +174,9 @@ class Analysis:
         if sample is None:
             plan = Limit(plan, Literal(INT64, ROWS))
         graph = FragmentGraph((Fragment(0, table.source, plan),), FragmentScan(0, columns))
-        dialects = {table.source: self.source.dialect}
+        dialects = {table.source: self.sources[table.source].dialect}
         # read through the source's own session, wherever its tables could be read in place
-        capabilities = {table.source: replace(self.source.capabilities, embedded=False)}
+        capabilities = {table.source: replace(self.sources[table.source].capabilities, embedded=False)}
         return render(graph, dialects, capabilities, self.coordinator, columns)
 
     def _total(self, table: Table, sample: Sample | None, read: int, is_cut: bool) -> float | None:

@@ -36,5 +36,11 @@ class Pace:
         moved = bytes * self.price
         return moved if self.scan is None else max(moved, rows / max(1.0, self.scan) * NOMINAL)
 
+    def __str__(self) -> str:
+        parts = [] if self.round_trip is None else [f"{self.round_trip * 1000:.1f} ms away"]
+        parts += [] if self.bandwidth is None else [f"{self.bandwidth / 1e6:,.1f} MB/s"]
+        parts += [] if self.scan is None else [f"scans {self.scan:,.0f} rows/s"]
+        return ", ".join(parts)
+
 
 UNKNOWN = Pace()

@@ -120,6 +120,12 @@ def test_a_broken_file_is_no_file(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_pace_is_told_in_words() -> None:
+    assert str(UNKNOWN) == ""
+    assert str(Pace(0.0123, 2.5e8, 1_234_567.8)) == "12.3 ms away, 250.0 MB/s, scans 1,234,568 rows/s"
+    assert str(Pace(scan=10)) == "scans 10 rows/s"
+
+
 def test_prices_and_waits() -> None:
     assert (UNKNOWN.price, UNKNOWN.wait, UNKNOWN.whole(1000, 5000)) == (1, 0, 5000)
     slow = Pace(round_trip=0.0505, bandwidth=NOMINAL / 10, scan=1000)

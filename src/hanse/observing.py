@@ -39,4 +39,4 @@ def _seen(report: Report, sources: Mapping[int, str], fragments: Mapping[int, Fr
             trip = None if one.round_trip_ms is None else one.round_trip_ms / 1000
             # what run time sent to a shard of its choice is not the fragment that was planned
             known = fragments.get(one.fragment) if one.source == sources[one.fragment] else None
-            yield Seen(one.source, known, one.rows, one.bytes, trip, sending, whole)
+            yield Seen(one.source, known, one.rows, one.bytes - one.first_bytes, trip, sending, whole)

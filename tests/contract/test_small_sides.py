@@ -34,7 +34,7 @@ def shop(pg_database: DatabaseFactory) -> Database:
     found = pg_database()
     found.run(
         "CREATE TABLE items AS SELECT i AS id, CASE WHEN i % 11 <> 0 THEN i % 1009 END AS k, i % 5 AS kind, i % 100 AS v,"
-        f" 'a' || i % 5003 AS t, i * 0.25::numeric(12, 2) AS price FROM generate_series(1, {LARGE}) AS g(i)",
+        f" 'a' || i % 5003 AS t, i * 0.25::numeric(12, 2) AS price, repeat('x', 150) AS pad FROM generate_series(1, {LARGE}) AS g(i)",
         "CREATE TABLE more AS SELECT i AS k, i % 2 AS w, 'a' || i % 3 AS t FROM generate_series(0, 500) AS g(i)",
         "CREATE COLLATION loose (provider = icu, locale = 'en-US-u-ks-level2', deterministic = false)",
         "CREATE TABLE loosely (t text COLLATE loose, n int)",
@@ -51,6 +51,9 @@ def crm(mysql_database: DatabaseFactory) -> Database:
         "CREATE TABLE few (k INT, t TEXT CHARACTER SET utf8mb4, i BIGINT, n DECIMAL(10, 2), f DOUBLE, d DATE, m DATETIME(6))",
         "CREATE TABLE many (k INT, t VARCHAR(20))",
         "INSERT INTO many SELECT seq % 2000, CONCAT('a', seq % 997) FROM seq_1_to_5000",
+        "CREATE TABLE kinds (k INT PRIMARY KEY, n DECIMAL(4, 2))",
+        "INSERT INTO kinds SELECT seq, seq * 0.5 FROM seq_0_to_4",
+        "ANALYZE TABLE kinds",
         "CREATE TABLE nothing (k INT, t VARCHAR(20))",
         "CREATE VIEW slow AS SELECT k, t, SLEEP(5) AS s FROM many LIMIT 100",
     )
@@ -212,7 +215,7 @@ def test_explain_says_what_is_read_when(engine: Engine) -> None:
 
 
 def test_statistics_decide(engine: Engine) -> None:
-    sql = "SELECT few.i, kind, sum(v * few.n) FROM crm.few JOIN shop.items i ON i.kind = few.k GROUP BY 1, 2"
+    sql = "SELECT kinds.n, sum(v * kinds.n), max(pad) FROM crm.kinds JOIN shop.items i ON i.kind = kinds.k GROUP BY 1"
     result = engine.query(sql)
     result.fetchall()
     assert by_statements(result) == ([1], [0, 1])

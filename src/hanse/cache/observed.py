@@ -65,6 +65,7 @@ class Seen:
     fragment: Fragment | None
     rows: int
     bytes: int
+    """Those that came after the first row, in the time of ``sending``."""
     round_trip: float | None
     """Of an exchange that gives the source nothing to do."""
     sending: float

@@ -23,6 +23,8 @@ from hanse.spi.dialect import Dialect
 
 SQL_SHOWN = 2000
 """A statement with keys that is longer than that is reported with their holes."""
+AT_ONCE_MS = 2.0
+"""Batches that follow upon the first within that time came with it."""
 COLLECT_BYTES_MAX = 64 * 1024 * 1024
 """What may wait while its keys are collected; with more, the query goes on without shipping them."""
 
@@ -182,8 +184,11 @@ class Fetch:
                 source=self.request.source,
             )
         report = self._report
+        now = self._elapsed()
         if report.first_row_ms is None:
-            report.first_row_ms = self._elapsed()
+            report.first_row_ms = now
+        if now - report.first_row_ms <= AT_ONCE_MS:
+            report.first_bytes += batch.nbytes
         report.rows += batch.num_rows
         report.bytes += batch.nbytes
         report.batches += 1

@@ -34,6 +34,8 @@ class SourceReport:
     last_row_ms: float | None = None
     round_trip_ms: float | None = None
     """What an exchange with the source takes that gives it nothing to do, as far as its session knows."""
+    first_bytes: int = 0
+    """What arrived with the first row: a driver may have kept it until it had that much, so nobody knows how long it took."""
     waited_ms: float = 0.0
     """How long the request's reader made it wait, until its last row."""
     finished: bool = False

@@ -138,15 +138,16 @@ def test_a_further_connection_that_gets_no_lock_is_not_needed(
 ) -> None:
     """Who wants to rewrite the table comes between the first connection's lock and those of the others."""
     rewriting = threading.Thread(target=shop.run, args=("VACUUM FULL large",), daemon=True)
-    started = PostgresConnector.begin
+    started, once = PostgresConnector.begin, threading.Lock()
 
     def begin(self: PostgresConnector, context: Any) -> Any:
         found = started(self, context)
         inner = found._start_another
 
         def late(work: Any) -> Any:
-            if not rewriting.ident:
-                rewriting.start()
+            with once:
+                if not rewriting.ident:
+                    rewriting.start()
             time.sleep(0.2)
             return inner(work)
 

@@ -11,6 +11,7 @@ from hanse.ir.fragment import FragmentGraph, KeyCaps
 from hanse.ir.tables import Collation, ColumnStatistics, TableStatistics
 from hanse.ir.types import FLOAT64, INT64
 from hanse.optimize.estimate import Estimator
+from hanse.spi.pace import Pace
 from hanse.split import split
 from tests.unit.plans import COUNT, LOOSE, SOURCES, Plans, Sheet, call, col, eq, join, lit, ref, shape, source
 
@@ -24,6 +25,13 @@ class Taking(Sheet):
 TAKING = dict(SOURCES) | {"sales": replace(source("sales"), dialect=Taking())}
 
 
+class Far(Estimator):
+    """Over a network of 100 Mbit/s."""
+
+    def pace(self, source: str) -> Pace:
+        return Pace(round_trip=0.005, bandwidth=12.5e6)
+
+
 @pytest.fixture
 def make() -> Plans:
     return Plans()
@@ -35,7 +43,7 @@ def sized(plan: p.Scan, rows: int, **distinct: int) -> p.Scan:
 
 
 def graph_of(plan: p.Plan, key_shipping: str = "force", sources=TAKING) -> FragmentGraph:
-    return split(plan, sources, key_shipping=key_shipping, sizes=Estimator())
+    return split(plan, sources, key_shipping=key_shipping, sizes=Far())
 
 
 def is_shipped(plan: p.Plan, key_shipping: str = "force", sources=TAKING) -> bool:
@@ -78,6 +86,32 @@ def test_only_what_moves_clearly_less(make: Plans) -> None:
     large = join(a, b, eq(ref(a, "id"), ref(b, "id")))
     assert not is_shipped(make.groups(large, "y", n=COUNT), "on")
     assert not is_shipped(make.groups(both, "y", n=COUNT), "off")
+
+
+def test_on_the_same_machine_narrow_rows_move(make: Plans) -> None:
+    a, b = sized(make.scan("crm.a"), 50), sized(make.scan("sales.b", "id y t1 t2 t3 t4"), 1_000_000, id=40, y=1000)
+    both = join(a, b, eq(ref(a, "id"), ref(b, "id")))
+    narrow = make.groups(both, "x", "y", total=total(both, "y"))
+    wide = p.Limit(p.Sort(both, (e.SortKey(ref(both, "y")),)), lit(10, INT64))
+    for plan, expected in ((narrow, False), (wide, True)):
+        graph = split(plan, TAKING, key_shipping="on", sizes=Estimator())
+        assert bool(graph.small_sides) is expected
+
+
+def test_chances_that_cost_little(make: Plans) -> None:
+    """Of which columns nothing is known, their groups are a guess; so are rows that a condition leaves."""
+    both = pair(make)
+    unknown = make.groups(both, "x", "y", n=COUNT)
+    assert is_shipped(unknown, "on")
+    a, b = sized(make.scan("crm.a"), 50_000), sized(make.scan("sales.b"), 1_000_000, id=40_000, y=10)
+    guessed = p.Filter(a, eq(ref(a, "x"), 7))
+    some = join(guessed, b, eq(ref(a, "id"), ref(b, "id")))
+    assert is_shipped(make.groups(some, "y", n=COUNT), "on")
+    known = join(a, b, eq(ref(a, "id"), ref(b, "id")))
+    assert not is_shipped(make.groups(known, "y", n=COUNT), "on")
+    far = p.Filter(sized(make.scan("crm.a"), 5_000_000), eq(ref(a, "x"), 7))
+    many = join(replace(guessed, input=replace(a, table=far.input.table)), b, eq(ref(a, "id"), ref(b, "id")))
+    assert not is_shipped(make.groups(many, "y", n=COUNT), "on")
 
 
 def test_an_aggregate_without_keys_is_divided(make: Plans) -> None:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
@@ -30,14 +31,26 @@ def statement(sql: SqlText, parameters: Sequence[Literal], dialect: Dialect) -> 
     return sql.spelled(lambda part: str(dialect.literal(parameters[part.index])))
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one statement is run."""
+
+    timezone: str
+    batch_rows: int
+    """Of the answer's batches, at most."""
+    as_written: bool
+    """See ``RequestGraph.as_written``."""
+
+
 class Coordinator:
     """One statement in one instance, for one query."""
 
-    def __init__(self, instance: Instance, scope: CancelScope, timezone: str, batch_rows: int) -> None:
+    def __init__(self, instance: Instance, scope: CancelScope, settings: Settings) -> None:
         """Take a cursor on the instance; ending the scope interrupts it."""
-        self._cursor = instance.root.cursor()
-        self._cursor.execute(f"SET TimeZone = '{timezone.replace(chr(39), '')}'")
-        self._batch_rows = batch_rows
+        optimizers = f"{DISABLED_OPTIMIZERS},{AS_WRITTEN}" if settings.as_written else DISABLED_OPTIMIZERS
+        self._instance = instance
+        self._cursor = instance.cursor({"TimeZone": settings.timezone, "disabled_optimizers": optimizers})
+        self._batch_rows = settings.batch_rows
         self._scope = scope
         scope.on_end(self._interrupt)
 
@@ -61,9 +74,7 @@ class Coordinator:
 
     def _run(self, sql: str, graph: RequestGraph, queue: BatchQueue, report: Report) -> None:
         embedded = [request for request in graph.requests if request.embedded]
-        optimizers = f"{DISABLED_OPTIMIZERS},{AS_WRITTEN}" if graph.as_written else DISABLED_OPTIMIZERS
         try:
-            self._cursor.execute(f"SET disabled_optimizers = '{optimizers}'")
             if embedded:
                 profile.enable(self._cursor)
             self._stream(sql, graph.columns, queue)
@@ -71,8 +82,10 @@ class Coordinator:
                 report.read_in_place(profile.rows_read(self._cursor, embedded))
             queue.finish()
         except (duckdb.BinderException, duckdb.CatalogException) as failure:
+            self._instance.has_failed = True
             self._scope.end(_stale(failure, embedded) if embedded else translate(failure))
         except Exception as failure:  # noqa: BLE001  # a thread must hand its failure on, whatever it is
+            self._instance.has_failed = True
             self._scope.end(translate(failure))
         finally:
             self._cursor.close()

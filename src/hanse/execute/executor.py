@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hanse.errors import Cancelled, HanseError
 from hanse.execute.cancel import CancelScope
-from hanse.execute.coordinator import Coordinator, statement
+from hanse.execute.coordinator import Coordinator, Settings, statement
 from hanse.execute.failures import translate
 from hanse.execute.fetch import Fetch
 from hanse.execute.instances import Instance, InstancePool
@@ -208,7 +208,7 @@ def _coordinator(graph: RequestGraph, pool: InstancePool, run: Run, scope: Cance
         if request.embedded and isinstance(connector := run.connectors[request.source], Embedded)
     }
     held.instance.attach(embedded, run.snapshot_version)
-    return Coordinator(held.instance, scope, run.timezone, run.batch_rows)
+    return Coordinator(held.instance, scope, Settings(run.timezone, run.batch_rows, graph.as_written))
 
 
 def _context(requests: int, pool: InstancePool, run: Run, is_ended: Callable[[], bool]) -> ReadContext:

@@ -41,7 +41,10 @@ class Instance:
         )
         restrict(self.root, paths)
         self.paths = paths
+        self.has_failed = False
+        """Whether a statement has failed since the engine was last known to work."""
         self._attached: dict[str, int] = {}
+        self._settings: dict[str, str] = {}
 
     def attach(self, sources: Mapping[str, Embedded], version: int) -> None:
         """Make embedded sources readable as the snapshot of that version has them."""
@@ -53,15 +56,26 @@ class Instance:
             except HanseError:
                 raise
             except duckdb.Error as failure:
+                self.has_failed = True
                 raise SourceError(str(failure), source=name) from None
             self._attached[name] = version
+
+    def cursor(self, settings: Mapping[str, str]) -> duckdb.DuckDBPyConnection:
+        """A connection for one query with these settings, of which only those are set that the last query had otherwise."""
+        for name, value in settings.items():
+            if self._settings.get(name) != value:
+                self.root.execute(f"SET GLOBAL {name} = '{value.replace(chr(39), '')}'")
+                self._settings[name] = value
+        return self.root.cursor()
 
     def works(self) -> bool:
         """Whether the engine still answers: after an internal error DuckDB refuses all that follows."""
         try:
-            self.root.execute("SELECT 1").fetchall()
+            if self.has_failed:
+                self.root.execute("SELECT 1").fetchall()
         except duckdb.Error:
             return False
+        self.has_failed = False
         return True
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ Safe     a fragment that is read more often is kept in a materialized CTE (``ren
 Not      where conditions differ: rows that only one of the two wants would come for both. Nor a fragment that keys narrow: it
          has fewer rows than the other. Nor one whose rows may be written into another's query, or that is read instead. Nor
          what is read in place, which costs less than keeping it. Nor parts of a sharded table that only parameters choose.
+         Nor what is volatile: two calls of random() are two numbers.
 Order    after keys were given their ways: what they narrow stays apart.
 """
 
@@ -26,6 +27,7 @@ from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.columns import exactly
 from hanse.ir.fragment import Fragment, FragmentGraph, Hole, KeyOrigin
+from hanse.ir.properties import is_volatile_operator
 from hanse.ir.tables import Table
 from hanse.ir.types import Type
 from hanse.ir.walk import map_plans, plans
@@ -76,6 +78,8 @@ def _give_together(graph: FragmentGraph, group: list[tuple[Fragment, _Read]]) ->
 def _may_be_kept(fragment: Fragment, sources: Mapping[str, SourceCatalog]) -> bool:
     plan = fragment.plan
     if sources[fragment.source].capabilities.embedded or not plan.columns:
+        return False
+    if any(map(is_volatile_operator, plans(plan))):
         return False
     return not any(isinstance(node, p.Scan) and node.table.home and node.table.home.tests for node in plans(plan))
 

@@ -13,6 +13,7 @@ def test_an_engine_that_ended_is_not_given_out_again() -> None:
     with contextlib.closing(InstancePool(EngineSettings(instances=1))) as pool:
         broken = pool.acquire(lambda: False)
         broken.root.close()
+        broken.has_failed = True
         pool.release(broken)
         fresh = pool.acquire(lambda: False)
         assert fresh is not broken
@@ -27,3 +28,14 @@ def test_an_engine_that_works_is_kept() -> None:
         second = pool.acquire(lambda: False)
         assert second is first
         pool.release(second)
+
+
+def test_every_query_has_its_settings() -> None:
+    with contextlib.closing(InstancePool(EngineSettings(instances=1))) as pool:
+        instance = pool.acquire(lambda: False)
+        for zone in ("UTC", "Europe/Berlin", "Europe/Berlin", "UTC"):
+            for disabled in ("join_order", ""):
+                with instance.cursor({"TimeZone": zone, "disabled_optimizers": disabled}) as cursor:
+                    names = "current_setting('TimeZone'), current_setting('disabled_optimizers')"
+                    assert cursor.execute(f"SELECT {names}").fetchall() == [(zone, disabled)]
+        pool.release(instance)

@@ -12,12 +12,13 @@ from hanse import Engine
 from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.check import check
-from hanse.ir.fragment import FragmentGraph
+from hanse.ir.fragment import Fragment, FragmentGraph
 from hanse.ir.sharding import Home
 from hanse.ir.tables import TableStatistics
 from hanse.ir.types import FLOAT64
 from hanse.optimize.estimate import Estimator
 from hanse.split import split
+from hanse.split.sharing import share_fragments
 from tests.unit.plans import ALL, COUNT, SOURCES, Plans, call, eq, join, ref, shape, source
 
 
@@ -147,6 +148,18 @@ def test_parts_of_which_parameters_choose_stay_apart(make: Plans) -> None:
         return replace(scan, table=replace(scan.table, home=home))
 
     assert len(cut(around(make, part(make.scan("crm.a")), part(make.scan("crm.a")))).fragments) == 3
+
+
+def test_what_is_volatile_is_read_twice(make: Plans) -> None:
+    def fragments(chance: e.Expr) -> FragmentGraph:
+        plans = [p.Filter(make.scan("crm.a"), call("<", chance, e.Literal(FLOAT64, 0.5))) for _ in range(2)]
+        one, other = (p.FragmentScan(place, plan.columns) for place, plan in enumerate(plans))
+        both = join(one, other, eq(ref(one, "id"), ref(other, "id")))
+        graph = FragmentGraph(tuple(Fragment(place, "crm", plan) for place, plan in enumerate(plans)), both)
+        return share_fragments(graph, SOURCES, Estimator())
+
+    assert len(fragments(e.Literal(FLOAT64, 0.1)).fragments) == 1
+    assert len(fragments(call("random", type=FLOAT64)).fragments) == 2
 
 
 def test_without_pushdown_every_table_is_read_for_itself(make: Plans) -> None:

@@ -157,6 +157,8 @@ def world(seed: int, pg_url: str, mysql_url: str) -> Iterator[World]:
                 "mysql",
             ),
         }
+        load.places(folder / "places.db", spreading.PLACED)
+        over["places"] = {"kind": "sqlite", "path": str(folder / "places.db")}
         rest = {name: source for name, source in sources.items() if name not in ("pg", "my")}
         shards = stack.enter_context(Engine({"sources": over | rest, "engine": small}))
         liars = [stack.enter_context(Liar({"sources": those, "engine": small})) for those in (sources, over | rest)]

@@ -77,6 +77,14 @@ def sqlite(path: Path, tables: Sequence[Table]) -> None:
         connection.commit()
 
 
+def places(path: Path, rows: Sequence[tuple[int, str]]) -> None:
+    """A lookup table: keys, and the shards of their rows."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE placed (k INTEGER, s TEXT)")
+        connection.executemany("INSERT INTO placed VALUES (?, ?)", rows)
+        connection.commit()
+
+
 def _for_sqlite(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else value
 

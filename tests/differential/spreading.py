@@ -1,4 +1,5 @@
-"""Spread tables over shards in ways drawn from a seed: every method, equal keys together, rows without a key anywhere."""
+"""Spread tables over shards in ways drawn from a seed: every method, equal keys together, rows without a key anywhere, and
+rows with a key that a lookup table does not have."""
 
 from __future__ import annotations
 
@@ -13,6 +14,9 @@ from tests.differential.tables import Table
 CUTS = ((None, 1), (1, 4), (4, None))
 """Ranges of ``k``; with fewer shards than three the last ones share one."""
 LISTED = ((0, 1), (2, 3, -1))
+"""Keys of the first two shards. The lookup table ``placed`` has these and no others."""
+PLACED = [(value, str(shard)) for shard, values in enumerate(LISTED) for value in values]
+LOOKUP = {"source": "places", "table": "placed", "key": "k", "shard": "s"}
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,8 @@ class Way:
         for row in table.rows:
             key = row[names.index(self.options["key"])] if self.scheme else None
             known = self.scheme is not None and key is not None
-            shards = self.scheme.shards_of(key) if self.scheme and known else frozenset((choices.below(count),))
-            rows[min(shards)].append(row)
+            shards = self.scheme.shards_of(key) if self.scheme and known else frozenset[int]()
+            rows[min(shards) if shards else choices.below(count)].append(row)
         return [replace(table, rows=part) for part in rows]
 
 
@@ -48,7 +52,7 @@ def ways(choices: Choices, count: int, tables: list[Table], bytewise: bool) -> d
 
 
 def _way(choices: Choices, count: int, bytewise: bool) -> Way:
-    method = choices.pick(("hash", "hash", "range", "list", "none", "reference"))
+    method = choices.pick(("hash", "hash", "range", "list", "none", "reference", "lookup"))
     key = choices.pick(("k", "id", "k", "s")) if method == "hash" else "k"
     match method:
         case "none":
@@ -64,6 +68,9 @@ def _way(choices: Choices, count: int, bytewise: bool) -> Way:
             return Way(options, Scheme("range", Kind.INT64, count, ranges=cuts))
         case _:
             pairs = tuple((value, shard) for shard, values in enumerate(LISTED) for value in values)
+            if method == "lookup":
+                options = {"method": method, "key": key, "lookup": LOOKUP | {"max_age": choices.pick((3600, 0))}}
+                return Way(options, Scheme("list", Kind.INT64, count, values=pairs))
             listed = {str(shard): list(values) for shard, values in enumerate(LISTED)}
             options = {"method": method, "key": key, "values": listed, "other": count - 1}
             return Way(options, Scheme("list", Kind.INT64, count, values=pairs, other=count - 1))

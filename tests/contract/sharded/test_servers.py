@@ -190,3 +190,43 @@ def test_groups_over_sixteen_shards_move_as_many_rows_as_there_are_groups_on_eac
         with engine.query("SELECT status FROM orders WHERE customer_id = 35") as result:
             assert result.fetchall() == [("s2",)]
         assert len(result.report.sources) == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.mysql
+@pytest.mark.parametrize("unknown", ["all", "error"])
+@pytest.mark.parametrize("type", ["bigint", "text", "uuid", "date"])
+def test_a_lookup_table_of_either_kind_says_where_keys_are(
+    type: str, unknown: str, pg_database: DatabaseFactory, mysql_database: DatabaseFactory
+) -> None:
+    if type == "uuid":  # MySQL has none of its own
+        directory, declared = pg_database(), ("uuid", "uuid")
+    else:
+        directory, declared = mysql_database(), (type, "varchar(50)" if type == "text" else type)
+    keys = [str(key) for key in _keys(type)]
+    places = [pg_database(), pg_database()]
+    for shard, place in enumerate(places):
+        place.run(f"CREATE TABLE orders (customer {declared[0]} NOT NULL, total integer)")
+        for number, key in enumerate(keys):
+            if number % 3 % 2 == shard:
+                place.run(f"INSERT INTO orders VALUES ('{key}', {number}), ('{key}', {number})")
+    directory.run(f"CREATE TABLE place (k {declared[1]}, s varchar(10))")
+    for number, key in enumerate(keys):
+        directory.run(f"INSERT INTO place VALUES ('{key}', '{number % 3 % 2}')")
+    lookup = {"source": "d", "table": "place", "key": "k", "shard": "s", "unknown": unknown}
+    orders = {"key": "customer", "method": "lookup", "lookup": lookup}
+    shards = {"kind": "sharded", "shards": [{"url": x.url} for x in places], "tables": {"orders": orders}}
+    found = {"kind": "postgres" if type == "uuid" else "mysql", "url": directory.url}
+    with hanse.connect({"sources": {"s": shards, "d": found}}) as engine:
+        for number, key in enumerate(keys):
+            with engine.query(f"SELECT total FROM orders WHERE customer = {type} '{key}'") as result:
+                assert result.fetchall() == [(number,), (number,)]
+            sent = [one.source for one in result.report.sources if one.statements]
+            assert sent == [f"s/{number % 3 % 2}"]
+        groups = engine.query("SELECT count(*), sum(n) FROM (SELECT count(*) AS n FROM orders GROUP BY customer) AS x")
+        assert groups.fetchall() == [(len(keys), 2 * len(keys))]
+
+
+def _keys(type: str) -> tuple[Any, ...]:
+    values = {"bigint": (0, -1, 2**40, 7), "text": ("a", "A", "ä", "a b"), "date": ("2000-01-01", "2026-02-03")}
+    return values.get(type) or tuple(uuid.UUID(int=17**n) for n in range(1, 6))

@@ -97,6 +97,14 @@ def test_duckdb_knows_what_it_reads_in_place() -> None:
     assert are_ordered(graph(Kinds.INNER, many, few), {0})
 
 
+def test_a_join_within_one_source_was_never_ordered() -> None:
+    plans = Plans()
+    found = graph(Kinds.INNER, counted(plans, "crm.a", FEW), counted(plans, "crm.b", MANY))
+    both = replace(found, fragments=tuple(replace(fragment, source="crm") for fragment in found.fragments))
+    assert are_ordered(found, set())
+    assert not are_ordered(both, set())
+
+
 def sqlite_of(path: Path, table: str, rows: int) -> dict[str, str]:
     """A SQLite file with one counted table."""
     with sqlite3.connect(path) as file:

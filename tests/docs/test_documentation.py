@@ -176,3 +176,9 @@ def _commands(block: str) -> list[str]:
     commands = [line.removeprefix("$ ").strip() for line in joined.splitlines() if line.startswith("$ ")]
     skipped = ("make ", "cd ", "hanse demo", "hanse shell", "hanse init")
     return [one for one in commands if not one.startswith(skipped) and '"..."' not in one and "SELECT ..." not in one]
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    files = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    titles = [(file.name[:4], file.read_text().split(".", 1)[0]) for file in files]
+    assert titles == [(f"{number:04}", f"# {number}") for number in range(1, len(files) + 1)]

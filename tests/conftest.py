@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -20,7 +21,12 @@ _running = contextlib.ExitStack()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """As xdist's controller, start the servers that the workers will share."""
+    """As xdist's controller, start the servers that the workers will share.
+
+    A shell has its background jobs ignore Ctrl-C, and so would the processes that tests start and interrupt.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         os.environ.update(_running.enter_context(servers("postgres", "mariadb")))
 

@@ -6,6 +6,9 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hanse.bind.binder import BoundQuery
+from hanse.bind.coercion import Untyped, coerce
+from hanse.bind.outputs import ROWS_MAX, rows_of
 from hanse.errors import UserError
 from hanse.ir import types as t
 from hanse.ir.expr import Interval, Literal
@@ -120,3 +123,23 @@ def literal(value: Any) -> Literal:
     """The value as a literal of its own type (text for a string)."""
     kind = t.TEXT if isinstance(value, str) else type_of(value)
     return Literal(kind, carried(value))
+
+
+def literals(values: tuple[Any, ...], bound: BoundQuery) -> tuple[Literal, ...]:
+    """The values as literals of the types that binding found for them, then the numbers of rows among them."""
+    found: list[Literal] = []
+    for value, type in zip(values, bound.parameter_types, strict=True):
+        given = literal(value)
+        expr = Untyped(t.TEXT, given) if isinstance(value, str) else given
+        typed = Literal(type, None) if value is None else coerce(expr, type, None, "explicit")
+        if not isinstance(typed, Literal):
+            typed = Literal(given.type, given.value)
+        found.append(typed)
+    return (*found, *(_row_count(found[index], clause) for index, clause in bound.row_counts))
+
+
+def _row_count(given: Literal, clause: str) -> Literal:
+    """A parameter in LIMIT or OFFSET: NULL is as if the clause were not there."""
+    typed = coerce(given, t.INT64, None, "explicit")
+    count = rows_of(typed.value if isinstance(typed, Literal) else None, clause)
+    return Literal(t.INT64, (0 if clause == "OFFSET" else ROWS_MAX) if count is None else count)

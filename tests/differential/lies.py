@@ -29,7 +29,7 @@ class Liar(Engine):
     def lie(self, seed: int) -> None:
         """Believe other nonsense from now on."""
         self.seed = seed
-        self._observed = Misremembered(seed)
+        self._planner.observed = Misremembered(seed)
         self.catalog.refresh()
 
     def _completed(self, catalog: SourceCatalog) -> SourceCatalog:

@@ -1,0 +1,287 @@
+"""From a statement to what is asked of whom: each line a stage (DESIGN.md section 1). Planning waits for nobody but for the
+sources' own estimates, where those are wanted.
+
+    Statement -> bound Plan -> optimized Plan -> FragmentGraph -> RequestGraph
+              bind          optimize          split            render
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
+
+from hanse import parameters
+from hanse.asking import RemoteEstimates
+from hanse.bind.binder import BindContext, BoundQuery, allow_all, bind
+from hanse.bind.tables import Tables
+from hanse.cache import Fragment as SeenFragment
+from hanse.cache import ObservedRuns, PlanCache, PlanHistory, PlanKey, Used
+from hanse.catalog.store import CatalogStore
+from hanse.clock import Clock
+from hanse.commands import explain
+from hanse.errors import HanseError, SourceUnreachable, UnknownName
+from hanse.execute.report import PlanUse
+from hanse.ir.choices import FORGETFUL, Choices
+from hanse.ir.plan import Plan, Scan, Values
+from hanse.ir.request import RequestGraph
+from hanse.ir.shape import fingerprint, shape
+from hanse.ir.walk import plans
+from hanse.observing import known_fragments
+from hanse.optimize import Recording, optimize
+from hanse.optimize.estimate import Estimator, estimated
+from hanse.optimize.observed import NOTHING_SEEN, Observed
+from hanse.optimize.sides import are_ordered
+from hanse.parse.normal import normalized
+from hanse.parse.parser import parse
+from hanse.parse.statements import Statement
+from hanse.render import render
+from hanse.settings import QuerySettings
+from hanse.spi.capabilities import Capabilities
+from hanse.spi.dialect import Dialect
+from hanse.spi.duckdb.dialect import DuckDBDialect
+from hanse.spi.snapshot import Snapshot, SourceCatalog
+from hanse.split import runs_there, split
+
+T = TypeVar("T")
+RECHECK_SECONDS = 1.0
+"""A table that is not known is looked for again at the sources, if their catalogs are older than this."""
+RUN_ONLY = frozenset({"statement_timeout", "batch_rows", "plan_cache", "timezone"})
+"""Settings that planning does not read, and the zone, which it reads with the engine's as default."""
+NOTHING = Values((), ((),))
+
+
+@dataclass(slots=True)
+class Watch:
+    """Times the stages of one query."""
+
+    clock: Clock
+    started: float = 0.0
+    stages_ms: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.started = self.clock.monotonic()
+
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the query came."""
+        return (self.clock.monotonic() - self.started) * 1000
+
+    def __call__(self, stage: str, work: Callable[[], T]) -> T:
+        """Do the work of a stage; what it takes is added to what the stage took before."""
+        before = self.clock.monotonic()
+        result = work()
+        self.stages_ms[stage] = self.stages_ms.get(stage, 0.0) + (self.clock.monotonic() - before) * 1000
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One statement with what its caller chose."""
+
+    statement: Statement
+    values: tuple[Any, ...]
+    settings: QuerySettings
+    context: BindContext
+    watch: Watch
+    is_explained: bool = False
+    """Whether the steps of the optimizer are kept; recording them costs a third of its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What running a plan needs; frozen all through, so that threads share a kept one."""
+
+    bound: BoundQuery
+    requests: RequestGraph
+    snapshot: Snapshot
+    fingerprint: str
+    fragments: Mapping[int, SeenFragment]
+    """What each fragment is known by whose rows are observed."""
+    used: Used | None = None
+    """What the history says of it, where there is one."""
+    pinned: bool = False
+    """Whether it is the plan that somebody has pinned for its query."""
+    notice: str = ""
+    """Why a pinned plan is not used."""
+
+
+class _Known(dict[str, SourceCatalog]):
+    """Every source by name, what is sharded and its shards. What stands for a shard that run time finds (``sales/$1``) is
+    like any of them."""
+
+    def __missing__(self, name: str) -> SourceCatalog:
+        return self[name.partition("/")[0]].shards[0]
+
+
+@dataclass(slots=True)
+class Planner:
+    """Plans queries, and keeps the plans for others like them. Thread-safe."""
+
+    store: CatalogStore
+    plans: PlanCache[Planned]
+    observed: ObservedRuns
+    remote: RemoteEstimates
+    history: PlanHistory | None
+    dialect: Dialect = field(default_factory=DuckDBDialect)
+    """The coordinator's."""
+    _tables: tuple[int, Tables] = field(default_factory=lambda: (0, Tables(())), init=False)
+
+    def plan(self, query: Query, snapshot: Snapshot) -> tuple[Planned, explain.Stages]:
+        """Plan; what is not known, or did not answer, is looked for once more: sources change and come back."""
+        try:
+            return self._planned(query, snapshot)
+        except (UnknownName, SourceUnreachable) as failure:
+            lost = configured(failure.source) if isinstance(failure, SourceUnreachable) else None
+            if failure.code != "42P01" and lost is None:
+                raise
+            if self.store.refresh_older(RECHECK_SECONDS, lost):
+                return self._plan_again(query)
+            raise self._cause(failure) from None
+
+    def plan_anew(self, query: Query, outdated: Planned, source: str | None) -> Planned:
+        """The plan for a source as it is now: it is not any more as the plan took it to be."""
+        self.plans.drop(self._key(query, outdated.snapshot))
+        return self._planned(query, self.store.refresh(configured(source)))[0]
+
+    def _plan_again(self, query: Query) -> tuple[Planned, explain.Stages]:
+        try:
+            return self._planned(query, self.store.snapshot())
+        except SourceUnreachable as failure:
+            raise self._cause(failure) from None
+
+    def _cause(self, failure: HanseError) -> HanseError:
+        """Why the catalog of a source that a query names could not be read, at the place where the query names it."""
+        cause = self.store.failure(failure.source) if failure.source else None
+        if cause is None:
+            return failure
+        return type(cause)(
+            cause.message, sqlstate=cause.code, source=failure.source, position=failure.position, hint=cause.hint
+        )
+
+    def _planned(self, query: Query, snapshot: Snapshot) -> tuple[Planned, explain.Stages]:
+        watch, tables, context, statement = query.watch, self._tables_of(snapshot), query.context, query.statement
+        if statement.syntax is None:  # its text is known from a plan for other types, or of an older snapshot
+            statement = watch("parse", lambda: parse(query.statement.text))
+        bound = watch("bind", lambda: bind(statement, tables, allow_all, context))
+        if self.history is None:
+            planned, stages = self._made(query, bound, snapshot, FORGETFUL)
+        else:
+            planned, stages = self._remembered(query, bound, snapshot, self.history)
+        if query.is_explained:
+            use = PlanUse(planned.fingerprint, self.kept(query, snapshot) is not None, planned.pinned)
+            return planned, replace(stages, plan=use)
+        self._keep(query, planned)
+        return planned, stages
+
+    def _remembered(
+        self, query: Query, bound: BoundQuery, snapshot: Snapshot, history: PlanHistory
+    ) -> tuple[Planned, explain.Stages]:
+        """The plan that is pinned for the query, if the same choices still lead to it; else the best."""
+        id, statement = self._statement(query)
+        pin = history.pinned(id)
+        choices = Choices.of_text(pin.choices) if pin else Choices()
+        planned, stages = self._made(query, bound, snapshot, choices)
+        is_other = pin is not None and planned.fingerprint != pin.plan
+        if pin is not None and is_other:
+            message = f"plan {pin.plan}, which is pinned, is not possible now: hanse plans unpin {id} forgets it"
+            planned, stages = self._made(query, bound, snapshot, choices := Choices())
+            planned = replace(planned, notice=message)
+        used = Used(id, statement, planned.fingerprint, shape(stages.graph), choices.as_text())
+        return replace(planned, used=used, pinned=pin is not None and not is_other), stages
+
+    def _made(
+        self, query: Query, bound: BoundQuery, snapshot: Snapshot, choices: Choices
+    ) -> tuple[Planned, explain.Stages]:
+        """The plan that follows from what is known and, where they are pinned, from earlier choices."""
+        watch, recording = query.watch, Recording() if query.is_explained else None
+        pushdown = query.settings.pushdown == "on"
+        sources = _Known({**snapshot.sources, **snapshot.physical()})
+        in_place = frozenset(name for name, source in sources.items() if source.capabilities.embedded)
+        able = partial(runs_there, sources=sources) if pushdown else lambda _plan: False
+        observed = self.observed if query.settings.observed == "on" else NOTHING_SEEN
+        better = partial(optimize, embedded=in_place, runs_there=able)
+        if pushdown and query.settings.remote_estimates == "on":
+            first = better(bound.plan, estimator=Estimator(observed))
+            observed = watch("ask", lambda: self._asked(observed, first, _Known(sources), query, bound))
+        sizes = Estimator(observed, choices=choices)
+        plan = watch("optimize", lambda: better(bound.plan, recorder=recording, estimator=sizes))
+        sources |= _routed(plan, sources)
+        dialects, capabilities = _sheets(sources)
+        shipping = query.settings.key_shipping
+        sizes = Estimator(observed, choices=choices)
+        cut = partial(split, pushdown=pushdown, key_shipping=shipping, sizes=sizes)
+        graph = watch("split", lambda: cut(plan, sources))
+        graph = watch("optimize", lambda: estimated(graph, observed, plan)) if recording else graph
+        requests = watch("render", lambda: render(graph, dialects, capabilities, self.dialect, bound.columns))
+        local = {request.fragment for request in requests.requests if request.embedded}
+        requests = replace(requests, as_written=requests.sql is not None and are_ordered(graph, local, sizes))
+        planned = Planned(bound, requests, snapshot, fingerprint(shape(graph)), known_fragments(graph))
+        steps, orders = (tuple(recording.steps), tuple(recording.orders)) if recording else ((), ())
+        return planned, explain.Stages(bound.plan, steps, plan, graph, requests, orders=orders)
+
+    def _asked(self, observed: Observed, plan: Plan, sources: _Known, query: Query, bound: BoundQuery) -> Observed:
+        """What was observed, and what sources expect of the parts of a first plan that would be guesses."""
+        sources |= _routed(plan, sources)
+        graph = estimated(split(plan, sources, key_shipping="off", sizes=Estimator(observed)), observed)
+        requests = render(graph, *_sheets(sources), self.dialect, bound.columns)
+        return self.remote.over(observed, graph, requests, parameters.literals(query.values, bound))
+
+    def _tables_of(self, snapshot: Snapshot) -> Tables:
+        """The snapshot's tables by name; the index is kept as long as the snapshot is."""
+        version, tables = self._tables
+        if version != snapshot.version:
+            sources = snapshot.sources.values()
+            tables = Tables(
+                (table for source in sources for table in source.tables),
+                {source.source: source.default_schema for source in sources},
+                snapshot.unavailable,
+            )
+            self._tables = (snapshot.version, tables)
+        return tables
+
+    def kept(self, query: Query, snapshot: Snapshot) -> Planned | None:
+        """The plan of an earlier query that this one would have too."""
+        if query.settings.plan_cache == "off":
+            return None
+        found = self.plans.get(self._key(query, snapshot))
+        return found if found and found.bound.holds_at(query.context) else None
+
+    def _keep(self, query: Query, planned: Planned) -> None:
+        """Let later queries have the plan, unless the clock makes it this one's alone."""
+        if query.settings.plan_cache == "on" and not planned.bound.is_momentary:
+            key = self._key(query, planned.snapshot)
+            alone = replace(planned, bound=replace(planned.bound, plan=NOTHING))
+            self.plans.put(key, query.statement.parameters, alone, len(key.text) + planned.requests.size())
+
+    def _key(self, query: Query, snapshot: Snapshot) -> PlanKey:
+        pins = str(self.history.pins_version()) if self.history else ""
+        settings = (query.context.timezone, *_planning(query.settings), pins)
+        return PlanKey(query.statement.query_text, query.context.parameter_types, snapshot.version, settings)
+
+    def _statement(self, query: Query) -> tuple[str, str]:
+        """The query as the history knows it: its fingerprint and its text, without values, but with what else decides
+        about plans."""
+        statement = normalized(query.statement.query_text)
+        given = *map(str, query.context.parameter_types), *_planning(query.settings)
+        return fingerprint("\n".join((statement, *given))), statement
+
+
+def _sheets(sources: Mapping[str, SourceCatalog]) -> tuple[dict[str, Dialect], dict[str, Capabilities]]:
+    """How each source spells, and what it can do."""
+    dialects = {name: source.dialect for name, source in sources.items()}
+    return dialects, {name: source.capabilities for name, source in sources.items()}
+
+
+def _routed(plan: Plan, known: _Known) -> dict[str, SourceCatalog]:
+    """The sources in the plan that stand for a shard which run time finds."""
+    tables = [node.table for node in plans(plan) if isinstance(node, Scan) and node.table.route]
+    return {table.source: known[table.source] for table in tables}
+
+
+def _planning(settings: QuerySettings) -> tuple[str, ...]:
+    """What planning reads of a session's settings, except the zone."""
+    return tuple(f"{name}={value}" for name, value in settings if name not in RUN_ONLY)
+
+
+def configured(source: str | None) -> str | None:
+    """The name in the configuration of a source that may be a shard."""
+    return source.partition("/")[0] if source else None

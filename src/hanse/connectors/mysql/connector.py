@@ -4,6 +4,7 @@ import contextlib
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pymysql
 
@@ -19,7 +20,7 @@ from hanse.connectors.mysql.wire import Connection
 from hanse.connectors.shared.pool import Pool
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
-from hanse.spi.connector import Plugin, ReadContext, never
+from hanse.spi.connector import Plugin, ReadContext
 from hanse.spi.snapshot import SourceCatalog
 
 
@@ -66,26 +67,20 @@ class MysqlConnector:
     def expected(self, request: Request, parameters: tuple[Literal, ...], seconds: float) -> float | None:
         """The rows of the plan that the server would make; of ``spi.connector.Estimating``."""
         statement = explained(request, parameters, self._dialect)
-        lease = self._pool.lease(1, never)
+
+        def asked(connection: Connection) -> tuple[Any, ...] | None:
+            connection._sock.settimeout(seconds)
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                row: tuple[Any, ...] | None = cursor.fetchone()
+            connection._sock.settimeout(None)
+            return row
+
         try:
-            while True:
-                connection, used = lease.connection()
-                try:
-                    connection._sock.settimeout(seconds)
-                    with connection.cursor() as cursor:
-                        cursor.execute(statement)
-                        row = cursor.fetchone()
-                    connection._sock.settimeout(None)
-                except FAILURES as failure:
-                    connection.close()
-                    if not used:  # an idle one may have been closed by the server meanwhile
-                        raise translate(failure, self._source) from None
-                else:
-                    if not lease.give_back(connection):
-                        connection.close()
-                    return None if row is None else rows_of(json.loads(row[0]))
-        finally:
-            lease.end()
+            row = self._pool.ask(asked, Connection.close)
+        except FAILURES as failure:
+            raise translate(failure, self._source) from None
+        return None if row is None else rows_of(json.loads(row[0]))
 
     def close(self) -> None:
         """Drop every connection."""

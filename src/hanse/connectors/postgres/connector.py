@@ -20,7 +20,7 @@ from hanse.connectors.shared.pool import Pool
 from hanse.errors import HanseError, Unsupported
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
-from hanse.spi.connector import Plugin, ReadContext, never
+from hanse.spi.connector import Plugin, ReadContext
 from hanse.spi.snapshot import SourceCatalog
 
 VERSION_MIN = 140000
@@ -98,24 +98,18 @@ class PostgresConnector:
         limits = {**self._settings, "statement_timeout": str(max(1, round(seconds * 1000)))}
         begin = "; ".join([READ_ONLY, *(f"SET LOCAL {name} = '{value}'" for name, value in limits.items())])
         statement = explained(request, parameters, self._dialect)
-        lease = self._controls.lease(1, never)
+
+        def asked(connection: "psycopg.Connection[Any]") -> tuple[Any, ...] | None:
+            connection.execute(begin.encode())
+            row = connection.execute(statement.encode()).fetchone()
+            connection.execute(b"ROLLBACK")
+            return row
+
         try:
-            while True:
-                connection, used = lease.connection()
-                try:
-                    connection.execute(begin.encode())
-                    row = connection.execute(statement.encode()).fetchone()
-                    connection.execute(b"ROLLBACK")
-                except FAILURES as failure:
-                    connection.close()
-                    if not used:  # an idle one may have been closed by the server meanwhile
-                        raise translate(failure, self._source) from None
-                else:
-                    if not lease.give_back(connection):
-                        connection.close()
-                    return None if row is None else float(row[0][0]["Plan"]["Plan Rows"])
-        finally:
-            lease.end()
+            row = self._controls.ask(asked, psycopg.Connection.close)
+        except FAILURES as failure:
+            raise translate(failure, self._source) from None
+        return None if row is None else float(row[0][0]["Plan"]["Plan Rows"])
 
     def close(self) -> None:
         """Drop every connection."""

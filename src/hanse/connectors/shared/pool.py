@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from hanse.errors import Cancelled, InternalError, ResourceLimit
+from hanse.spi.connector import never
 from hanse.spi.permits import Permits
 
 C = TypeVar("C")
+R = TypeVar("R")
 
 
 class Pool(Generic[C]):
@@ -44,6 +46,28 @@ class Pool(Generic[C]):
         busy = f"all {self._permits.size}" if count == 1 else f"{count} of {self._permits.size}"
         message = f"{busy} connections were busy for {self._wait_seconds:g} s"
         raise ResourceLimit(message, sqlstate="53300", source=self._source, hint="raise the option connections")
+
+    def ask(self, question: Callable[[C], R], drop: Callable[[C], object]) -> R:
+        """What one connection answers that has nothing else to do meanwhile; ``drop`` closes one on which that failed.
+
+        An idle connection may have been closed by the server since: then the next is asked. Raises what a new one does.
+        """
+        lease = self.lease(1, never)
+        try:
+            while True:
+                connection, used = lease.connection()
+                try:
+                    answer = question(connection)
+                except BaseException as failure:
+                    drop(connection)
+                    if not (used and isinstance(failure, Exception)):
+                        raise
+                else:
+                    if not lease.give_back(connection):
+                        drop(connection)
+                    return answer
+        finally:
+            lease.end()
 
     def connection(self) -> tuple[C, bool]:
         """For a lease: an idle connection or a new one, and whether it has been used before."""

@@ -149,3 +149,43 @@ def test_nobody_grows_while_others_wait() -> None:
 def _refused(connections: Pool[int], ended: threading.Event) -> None:
     with pytest.raises(Cancelled):
         connections.lease(3, ended.is_set)
+
+
+def test_who_is_asked_is_kept_for_the_next() -> None:
+    connections, dropped = pool(), list[int]()
+    assert [connections.ask(lambda one: one * 10, dropped.append) for _ in range(3)] == [10, 10, 10]
+    assert (connections.leased, dropped) == (0, [])
+
+
+def test_the_next_is_asked_when_an_idle_one_was_lost() -> None:
+    connections, dropped = pool(), list[int]()
+    lease = connections.lease(2, never)
+    for one in (lease.connection()[0], lease.connection()[0]):
+        lease.give_back(one)
+    lease.end()
+
+    def asked(one: int) -> str:
+        if one < 3:
+            raise OSError("closed")
+        return f"from {one}"
+
+    assert connections.ask(asked, dropped.append) == "from 3"
+    assert (connections.leased, dropped) == (0, [2, 1])
+
+
+@pytest.mark.parametrize("failure", [OSError, KeyboardInterrupt])
+def test_what_a_new_one_raises_is_raised_and_nothing_stays_open(failure: type[BaseException]) -> None:
+    connections, dropped = pool(), list[int]()
+
+    def asked(_: int) -> str:
+        raise failure
+
+    with pytest.raises(failure):
+        connections.ask(asked, dropped.append)
+    assert (connections.leased, dropped) == (0, [1])
+
+
+def test_who_asks_while_the_pool_closes_drops_the_connection() -> None:
+    connections, dropped = pool(), list[int]()
+    assert connections.ask(lambda _: connections.close(), dropped.append) == []
+    assert dropped == [1]

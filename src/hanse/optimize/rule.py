@@ -114,6 +114,10 @@ class Context:
             found = self._nested[id(node)] = bool(subqueries(node))
         return found
 
+    def is_copyable(self, node: Expr) -> bool:
+        """Whether the expression may be computed elsewhere, and more than once."""
+        return self.is_movable(node) and not self.has_subquery(node)
+
     def holds_subquery(self, plan: Plan) -> bool:
         """Whether an expression of the operator itself holds a subquery."""
         found = self._holding.get(id(plan))

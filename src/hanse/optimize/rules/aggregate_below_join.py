@@ -88,7 +88,7 @@ def _meets(plan: p.Plan, context: Context) -> bool:
 def _is_plain(node: p.Aggregate, context: Context) -> bool:
     """Whether the expressions may be computed elsewhere."""
     nodes = expressions(node) + (expressions(node.input) if isinstance(node.input, p.Project) else [])
-    return all(context.is_movable(x) and not context.has_subquery(x) for x in nodes)
+    return all(map(context.is_copyable, nodes))
 
 
 Path = tuple[p.Plan, ...]

@@ -56,9 +56,7 @@ class AggregateBelowUnion:
 
 def _is_plain(node: p.Plan, context: Context) -> bool:
     """Whether the operator's expressions may be copied."""
-    return not isinstance(node, (p.Project, p.Aggregate)) or all(
-        context.is_movable(x) and not context.has_subquery(x) for x in expressions(node)
-    )
+    return not isinstance(node, (p.Project, p.Aggregate)) or all(map(context.is_copyable, expressions(node)))
 
 
 Side = tuple[p.Plan, dict[int, e.Expr]]

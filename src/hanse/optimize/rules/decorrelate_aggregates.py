@@ -91,7 +91,7 @@ class _Joining:
         """Whether the aggregate can be computed for all rows, and the value of it above the join."""
         inside = expressions(groups)
         outer = self.context.ids(self.plan)
-        if self.context.has_subquery(value) or not self.context.is_movable(value):
+        if not self.context.is_copyable(value):
             return False
         return all(_is_harmless(x) and outer.isdisjoint(self.context.reads(x)) for x in inside) and not any(
             call.name == "grouping" for _, call in groups.calls

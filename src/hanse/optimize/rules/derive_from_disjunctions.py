@@ -101,4 +101,4 @@ def _derived(branches: tuple[Expr, ...], ids: frozenset[int], context: Context) 
 
 def _is_about(test: Expr, ids: frozenset[int], context: Context) -> bool:
     reads = context.reads(test)
-    return bool(reads) and reads <= ids and context.is_movable(test) and not context.has_subquery(test)
+    return bool(reads) and reads <= ids and context.is_copyable(test)

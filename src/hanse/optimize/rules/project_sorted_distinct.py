@@ -41,7 +41,7 @@ class ProjectSortedDistinct:
 
 
 def _is_computed(value: e.Expr, context: Context) -> bool:
-    return not isinstance(value, PLAIN) and context.is_movable(value) and not context.has_subquery(value)
+    return not isinstance(value, PLAIN) and context.is_copyable(value)
 
 
 def _over(call: e.Aggregate, items: tuple[tuple[e.Column, e.Expr], ...]) -> e.Aggregate:

@@ -29,7 +29,7 @@ class PushFilterThroughProject:
         if not isinstance(project, Project):
             return None
         values = {c.id: x for c, x in project.items if not (isinstance(x, Ref) and x.id == c.id)}
-        fixed = {id for id, x in values.items() if not context.is_movable(x) or context.has_subquery(x)}
+        fixed = {id for id, x in values.items() if not context.is_copyable(x)}
         down: list[Expr] = []
         stay: list[Expr] = []
         for test in parts(node.predicate):

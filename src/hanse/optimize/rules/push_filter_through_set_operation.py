@@ -44,7 +44,7 @@ class PushFilterThroughSetOperation:
         stay: list[Expr] = []
         for test in parts(node.predicate):
             reads = context.reads(test) & made
-            passes = reads and reads <= typed and context.is_movable(test) and not context.has_subquery(test)
+            passes = reads and reads <= typed and context.is_copyable(test)
             (down if passes else stay).append(test)
         if not down:
             return None

@@ -36,7 +36,7 @@ class PushLimitIntoUnion:
             return None
         if not (union.all and union.kind is SetKind.UNION) or any(map(is_limited, union.inputs)):
             return None
-        if sort and any(context.has_subquery(key.expr) or not context.is_movable(key.expr) for key in sort.keys):
+        if sort and not all(context.is_copyable(key.expr) for key in sort.keys):
             return None
         if any(a.type != b.type for side in union.inputs for a, b in zip(side.columns, union.outputs, strict=True)):
             return None

@@ -18,6 +18,7 @@ Order    after filters were pushed: one between the two drops rows. Before joins
 
 from dataclasses import replace
 
+from hanse.ir.expr import Expr
 from hanse.ir.plan import Join, JoinKind, Limit, Plan, Sort
 from hanse.optimize.graph import home
 from hanse.optimize.ordering import HERE
@@ -37,19 +38,18 @@ class PushLimitThroughJoin:
         join = sort.input if sort else node.input
         if node.count is None or node.with_ties or not isinstance(join, Join):
             return None
-        if sort and any(context.has_subquery(key.expr) or not context.is_movable(key.expr) for key in sort.keys):
+        if sort and not all(context.is_copyable(key.expr) for key in sort.keys):
             return None
-        first = Limit(join, last_row(node.count, node.offset))
-        new = _limited(join, first, sort, context)
+        new = _limited(join, last_row(node.count, node.offset), sort, context)
         return new and replace(node, input=replace(sort, input=new) if sort else new)
 
 
-def _limited(join: Join, limit: Limit, sort: Sort | None, context: Context) -> Plan | None:
-    """The join with the limit at its side; None if there is no such side."""
+def _limited(join: Join, count: Expr, sort: Sort | None, context: Context) -> Plan | None:
+    """The join with so many rows of the side that keeps its rows; None if there is no such side."""
     side = join.left if join.kind is JoinKind.LEFT else join.right if join.kind is JoinKind.RIGHT else None
     if side is None or is_limited(side) or home(join, context) != HERE:
         return None
     if sort and not all(context.reads(key.expr) <= context.ids(side) for key in sort.keys):
         return None
-    new = replace(limit, input=replace(sort, input=side) if sort else side)
+    new = Limit(replace(sort, input=side) if sort else side, count)
     return replace(join, left=new) if side is join.left else replace(join, right=new)

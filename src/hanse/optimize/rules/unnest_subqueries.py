@@ -82,7 +82,7 @@ def _core(plan: p.Plan) -> p.Plan:
 
 def _matching(plan: p.Plan, test: e.Quantified, kind: p.JoinKind, context: Context) -> Lifted | None:
     """The right side and the condition of an IN."""
-    if any(context.has_subquery(arg) or not context.is_movable(arg) for arg in test.args):
+    if not all(map(context.is_copyable, test.args)):
         return None
     if kind is p.JoinKind.ANTI and not _never_null(plan, test):
         return None
@@ -90,9 +90,7 @@ def _matching(plan: p.Plan, test: e.Quantified, kind: p.JoinKind, context: Conte
     below = test.plan
     if isinstance(below, p.Distinct) and not below.on:
         below = below.input
-    if isinstance(below, p.Project) and not any(
-        context.has_subquery(x) or not context.is_movable(x) for _, x in below.items
-    ):
+    if isinstance(below, p.Project) and all(context.is_copyable(value) for _, value in below.items):
         values = {column.id: value for column, value in below.items}
         columns = [values[column.id] for column in below.columns]
         below = below.input
@@ -145,7 +143,7 @@ def _sorted_out(
 ) -> tuple[list[e.Expr], list[e.Expr]] | None:
     """Tests that stay and tests to lift; None if one of the latter must not move."""
     lift = [test for test in tests if not outer.isdisjoint(context.reads(test))]
-    if any(context.has_subquery(test) or not context.is_movable(test) for test in lift):
+    if not all(map(context.is_copyable, lift)):
         return None
     return [test for test in tests if outer.isdisjoint(context.reads(test))], lift
 

@@ -9,7 +9,7 @@ from hanse.connectors.shared.embedded.capabilities import CAPABILITIES as EMBEDD
 from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.properties import COMPARISONS
-from hanse.ir.tables import Collation, Table, TableColumn, Verdict
+from hanse.ir.tables import Collation, ColumnStatistics, Table, TableColumn, TableStatistics, Verdict
 from hanse.ir.types import BOOLEAN, INT32, INT64, TEXT, TEXTS, Kind, Type
 from hanse.spi.capabilities import Capabilities
 from hanse.spi.dialect import BYTEWISE, Dialect, Operand, Rule, Rules
@@ -83,6 +83,16 @@ class Plans:
         known = Table(place, "", table, made, table)
         outputs = tuple((self.column(c.name, c.type, c.nullable), c.name) for c in made)
         return p.Scan(known, outputs)
+
+    def counted(self, name: str, rows: int, columns: str = "id x y", **distinct: int | ColumnStatistics) -> p.Scan:
+        """A scan of a table with a key, of that many rows, with that many values of each named column."""
+        scan = self.scan(name, columns)
+        known = {
+            column: ColumnStatistics(float(count), 0.0) if isinstance(count, int) else count
+            for column, count in distinct.items()
+        }
+        statistics = TableStatistics(float(rows), known)
+        return replace(scan, table=replace(scan.table, row_count=rows, primary_key=("id",), statistics=statistics))
 
     def project(self, below: p.Plan, *items: str | e.Expr) -> p.Project:
         """Named columns pass; an expression becomes a column called p."""

@@ -1,7 +1,7 @@
 """Tables of every type, and of odd texts under every kind of collation, at each kind of source that takes keys."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,12 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def engine(pg: Database, my: Database, file: Path) -> Iterator[Engine]:
     with Engine(config(pg, my, file)) as engine:
         yield engine
+
+
+@pytest.fixture
+def capped(pg: Database, my: Database, file: Path) -> Callable[..., Engine]:
+    """Opens an engine over the same sources that takes only so many keys."""
+    return lambda **caps: Engine(config(pg, my, file, **caps))
 
 
 @pytest.fixture(params=["one statement", "batches"])

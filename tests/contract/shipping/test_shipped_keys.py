@@ -1,6 +1,7 @@
 """Shipped keys change no answer: every type both ways on the real servers, with odd texts, under every kind of collation,
 in one statement and in many; and no row comes twice where the server calls different keys equal."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -118,15 +119,16 @@ def test_an_index_finds_batches(pg: Database, my: Database, file: Path) -> None:
         ({"batches_max": 2}, "statements of keys, which is more than key_shipping.batches_max"),
     ],
 )  # fmt: skip
+@pytest.mark.parametrize("condition", ["a.t = b.t", "a.t = b.t AND a.i = b.i"], ids=["values", "rows"])
 def test_caps(
-    pg: Database, my: Database, file: Path, caps: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+    capped: Callable[..., Engine], condition: str, caps: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small(monkeypatch)
-    sql = "SELECT a.id AS one, b.id AS two FROM pg.t AS a JOIN my.t AS b ON a.t = b.t"
-    with Engine(config(pg, my, file, **caps)) as engine:
+    sql = f"SELECT a.id AS one, b.id AS two FROM pg.t AS a JOIN my.t AS b ON {condition}"
+    with capped(**caps) as engine:
         assert target(both(engine, sql))["keys"] == [None]
     with (
-        Engine(config(pg, my, file, **caps, over="fail")) as engine,
+        capped(**caps, over="fail") as engine,
         pytest.raises(ResourceLimit, match=said) as refused,
     ):
         list(engine.query(sql, settings={"key_shipping": "force"}))

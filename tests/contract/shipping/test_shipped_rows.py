@@ -2,18 +2,16 @@
 every kind of join; and servers find them by an index."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from hanse.connectors.mysql.dialect import MysqlDialect
 from hanse.connectors.postgres.dialect import PostgresDialect
 from hanse.engine import Engine
-from hanse.errors import ResourceLimit
 from hanse.ir import types as t
 from hanse.ir.tables import Collation
 from hanse.spi.dialect import Operand
-from tests.contract.shipping.runs import ROWS, VALUES, both, config, rows_of, small, target
+from tests.contract.shipping.runs import ROWS, VALUES, both, config, rows_of, target
 from tests.servers.databases import Database, DatabaseFactory
 
 PAIRS = [("pg", "my"), ("my", "pg"), ("lite", "my"), ("my", "lite"), ("pg", "lite"), ("lite", "pg")]
@@ -112,29 +110,6 @@ def test_rows_through_groups(engine: Engine, batched: bool) -> None:
     for one, other in PAIRS:
         grouped = f"(SELECT t, i, count(*) AS c FROM {other}.t GROUP BY t, i) AS b"
         both(engine, f"SELECT a.id, b.c FROM {one}.t AS a JOIN {grouped} ON a.t = b.t AND a.i = b.i")
-
-
-@pytest.mark.parametrize(
-    ("caps", "said"),
-    [
-        ({"keys_max": 10}, "more than 10 of keys, which is more than key_shipping.keys_max"),
-        ({"bytes_max": 60}, "key_shipping.bytes_max allows"),
-        ({"batches_max": 2}, "statements of keys, which is more than key_shipping.batches_max"),
-    ],
-)  # fmt: skip
-def test_caps(
-    pg: Database, my: Database, file: Path, caps: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    small(monkeypatch)
-    sql = "SELECT a.id AS one, b.id AS two FROM pg.t AS a JOIN my.t AS b ON a.t = b.t AND a.i = b.i"
-    with Engine(config(pg, my, file, **caps)) as engine:
-        assert target(both(engine, sql))["keys"] == [None]
-    with (
-        Engine(config(pg, my, file, **caps, over="fail")) as engine,
-        pytest.raises(ResourceLimit, match=said) as refused,
-    ):
-        list(engine.query(sql, settings={"key_shipping": "force"}))
-    assert (refused.value.source, refused.value.code) == ("my", "54000")
 
 
 # -- what servers make of them

@@ -38,12 +38,14 @@ class Scan:
     fails: bool = False
     steps: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     texts: list[str] = field(default_factory=list)
+    asked: threading.Event = field(default_factory=threading.Event)
     cancelled: threading.Event = field(default_factory=threading.Event)
     closed: threading.Event = field(default_factory=threading.Event)
     snapshot: str | None = "s"
 
     def read(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
         self.texts.append(str(request.sql))
+        self.asked.set()
         for number in range(self.count):
             self.steps.acquire(timeout=WAIT_S)
             if self.cancelled.is_set():
@@ -51,6 +53,9 @@ class Scan:
             yield pa.record_batch({"c2": pa.array([number], pa.int64())})
         if self.fails:
             raise SourceError("broken")
+
+    def wait_for_read(self) -> None:
+        assert self.asked.wait(WAIT_S)
 
     def cancel(self) -> None:
         self.cancelled.set()
@@ -176,8 +181,7 @@ def test_a_scan_that_is_nearly_over_is_not_ended_for_few_keys() -> None:
 def test_without_a_list_of_keys_the_scan_goes_on() -> None:
     scan = Scan()
     asking = Asking(scan)
-    while not scan.texts:
-        threading.Event().wait(0.001)
+    scan.wait_for_read()
     asking.keys.give_up()
     probe = asking.found()
     assert probe is not None
@@ -199,8 +203,7 @@ def test_a_scan_that_fails_on_trial_is_left_and_the_keys_are_awaited() -> None:
 def test_a_scan_that_fails_when_it_is_the_answer_fails_the_query() -> None:
     scan = Scan(fails=True)
     asking = Asking(scan)
-    while not scan.texts:
-        threading.Event().wait(0.001)
+    scan.wait_for_read()
     asking.keys.give_up()
     probe = asking.found()
     assert probe is not None
@@ -223,8 +226,7 @@ def test_a_scan_that_grows_too_large_is_left(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_end_of_the_query_ends_the_scan() -> None:
     scan = Scan()
     asking = Asking(scan)
-    while not scan.texts:
-        threading.Event().wait(0.001)
+    scan.wait_for_read()
     asking.scope.end()
     with pytest.raises(Cancelled):
         asking.found()

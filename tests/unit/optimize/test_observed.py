@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 
 from hanse.ir import plan as p
 from hanse.ir.columns import exactly
 from hanse.ir.signature import signature
-from hanse.ir.tables import ColumnStatistics, TableStatistics
 from hanse.optimize import optimize
 from hanse.optimize.estimate import Estimator
 from hanse.optimize.observed import NOTHING_SEEN
@@ -46,13 +45,6 @@ def make() -> Plans:
     return Plans()
 
 
-def table(make: Plans, name: str, rows: int, **distinct: int) -> p.Scan:
-    scan = make.scan(name)
-    known = {column: ColumnStatistics(float(count), 0.0) for column, count in distinct.items()}
-    facts = TableStatistics(float(rows), known)
-    return replace(scan, table=replace(scan.table, row_count=rows, primary_key=("id",), statistics=facts))
-
-
 def test_rows_that_were_seen_are_no_guess(make: Plans) -> None:
     scan = make.scan("crm.t")
     plan = p.Filter(scan, call("<", ref(scan, "x"), 5))
@@ -74,8 +66,8 @@ def ordered(plan: p.Plan, seen: Seen) -> str:
 
 
 def test_what_was_seen_of_a_join_orders_the_next(make: Plans) -> None:
-    a, b = table(make, "crm.a", 10_000, x=100), table(make, "crm.b", 10_000, x=100)
-    c = table(make, "sales.c", 1000, y=1000)
+    a, b = make.counted("crm.a", 10_000, x=100), make.counted("crm.b", 10_000, x=100)
+    c = make.counted("sales.c", 1000, y=1000)
     condition = eq(ref(a, "x"), ref(b, "x"))
     plan = join(join(a, b, condition), c, eq(ref(a, "y"), ref(c, "y")))
     known = signature(join(a, b, condition))
@@ -91,7 +83,7 @@ def holes(plan: p.Plan, seen: Seen) -> int:
 
 
 def linked(make: Plans, keys: int, rows: int) -> p.Plan:
-    one, other = table(make, "crm.a", keys, x=keys), table(make, "sales.b", rows, x=rows)
+    one, other = make.counted("crm.a", keys, x=keys), make.counted("sales.b", rows, x=rows)
     return join(one, other, eq(ref(one, "id"), ref(other, "id")))
 
 
@@ -117,7 +109,7 @@ def test_a_distant_source_of_keys_is_not_waited_for_where_little_is_saved(make: 
 
 
 def test_a_source_that_scans_slowly_is_asked_by_keys(make: Plans) -> None:
-    one, other = table(make, "crm.a", 30_000, x=100), table(make, "sales.b", 3_500, x=3_500)
+    one, other = make.counted("crm.a", 30_000, x=100), make.counted("sales.b", 3_500, x=3_500)
     plan = join(one, other, eq(ref(one, "x"), ref(other, "x")))
     assert holes(plan, Seen()) == 0
     assert holes(plan, Seen(paces={"sales": Pace(scan=1_000)})) == 1

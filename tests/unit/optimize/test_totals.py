@@ -15,7 +15,6 @@ from hanse.ir.types import INT64
 from hanse.optimize.estimate import Estimator
 from hanse.optimize.totals import TAIL, Total, moments_of, total_of
 from tests.unit.plans import COUNT, Plans, call, lit, ref
-from tests.unit.split.test_shipping_choice import table
 
 QUANTITY = ColumnStatistics(50.0, 0.0, 1, 50)
 
@@ -68,7 +67,7 @@ def share(make: Plans, test: str, bound: int, calls: dict[str, e.Aggregate], ite
 
 
 def test_having_far_beyond_the_mean_leaves_few_groups(make: Plans) -> None:
-    items = table(make, "crm.items", 600_000, "id x y", x=150_000, y=QUANTITY)
+    items = make.counted("crm.items", 600_000, "id x y", x=150_000, y=QUANTITY)
     total = {"s": e.Aggregate(INT64, "sum", (ref(items, "y"),))}
     assert share(make, ">", 300, total, items) == (TAIL, True)
     assert share(make, "<=", 300, total, items) == (1 - TAIL, True)
@@ -77,7 +76,7 @@ def test_having_far_beyond_the_mean_leaves_few_groups(make: Plans) -> None:
 
 
 def test_what_is_not_known_of_groups_remains_the_usual_guess(make: Plans) -> None:
-    items = table(make, "crm.items", 600_000, "id x y", x=150_000)
+    items = make.counted("crm.items", 600_000, "id x y", x=150_000)
     for plain in (e.Aggregate(INT64, "sum", (ref(items, "y"),)), replace_distinct(ref(items, "y"))):
         assert share(make, ">", 300, {"s": plain}, items) == (pytest.approx(0.3), True)
 

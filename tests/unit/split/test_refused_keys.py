@@ -8,7 +8,6 @@ import pytest
 
 from hanse.ir import plan as p
 from hanse.ir.fragment import FragmentGraph, amount
-from hanse.ir.tables import ColumnStatistics, TableStatistics
 from hanse.optimize.estimate import Estimator
 from hanse.split import split
 from tests.unit.plans import ALL, SOURCES, Plans, eq, join, ref, source
@@ -17,13 +16,6 @@ from tests.unit.plans import ALL, SOURCES, Plans, eq, join, ref, source
 @pytest.fixture
 def make() -> Plans:
     return Plans()
-
-
-def table(make: Plans, name: str, rows: int, **distinct: int) -> p.Scan:
-    scan = make.scan(name)
-    known = {column: ColumnStatistics(float(count), 0.0) for column, count in distinct.items()}
-    facts = TableStatistics(float(rows), known)
-    return replace(scan, table=replace(scan.table, row_count=rows, primary_key=("id",), statistics=facts))
 
 
 def graph(left: p.Plan, right: p.Plan, one: str = "id", other: str = "id", **sources: object) -> FragmentGraph:
@@ -36,7 +28,7 @@ def reasons(found: FragmentGraph) -> dict[str, str]:
 
 
 def test_keys_that_are_sent_say_what_they_spare(make: Plans) -> None:
-    found = graph(table(make, "crm.a", 100), table(make, "sales.b", 100_000))
+    found = graph(make.counted("crm.a", 100), make.counted("sales.b", 100_000))
     (hole,) = found.holes
     assert hole.weighed is not None
     assert hole.weighed.keys == 100
@@ -45,27 +37,27 @@ def test_keys_that_are_sent_say_what_they_spare(make: Plans) -> None:
 
 
 def test_too_many(make: Plans) -> None:
-    found = graph(table(make, "crm.a", 90_000), table(make, "sales.b", 100_000))
+    found = graph(make.counted("crm.a", 90_000), make.counted("sales.b", 100_000))
     assert reasons(found)["f0 -> f1"] == "more than the 7,692 that are worth it"
     weighed = next(keys.weighed for keys in found.refused if keys.origins[0].fragment == 0)
     assert (weighed.keys, weighed.by_keys > weighed.whole) == (90_000, True)
 
 
 def test_useless(make: Plans) -> None:
-    found = graph(table(make, "crm.a", 950), table(make, "sales.b", 100_000, x=1_000), "id", "x")
+    found = graph(make.counted("crm.a", 950), make.counted("sales.b", 100_000, x=1_000), "id", "x")
     assert reasons(found)["f0 -> f1"] == "they would find nearly all rows"
 
 
 def test_slower_than_in_place(make: Plans) -> None:
     lake = source("lake", replace(ALL, embedded=True))
-    found = graph(table(make, "lake.a", 5_000), table(make, "sales.b", 6_000, x=6_000), "id", "x", lake=lake)
+    found = graph(make.counted("lake.a", 5_000), make.counted("sales.b", 6_000, x=6_000), "id", "x", lake=lake)
     assert reasons(found) == {"f0 -> f1": "more than the 1,200 that are worth it"}
-    found = graph(table(make, "lake.a", 1_000), table(make, "sales.b", 6_000, x=6_000), "id", "x", lake=lake)
+    found = graph(make.counted("lake.a", 1_000), make.counted("sales.b", 6_000, x=6_000), "id", "x", lake=lake)
     assert reasons(found) == {"f0 -> f1": "they come from rows that are read in place, with all threads"}
 
 
 def test_forced_keys_refuse_nothing_but_circles(make: Plans) -> None:
-    left, right = table(make, "crm.a", 90_000), table(make, "sales.b", 100_000)
+    left, right = make.counted("crm.a", 90_000), make.counted("sales.b", 100_000)
     plan = join(left, right, eq(ref(left, "id"), ref(right, "id")))
     found = split(plan, SOURCES, key_shipping="force", sizes=Estimator())
     assert set(reasons(found).values()) == {"keys go the other way"}

@@ -7,7 +7,7 @@ import pytest
 from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.fragment import FragmentGraph, KeyCaps
-from hanse.ir.tables import ColumnStatistics, TableStatistics
+from hanse.ir.tables import ColumnStatistics
 from hanse.optimize.estimate import Estimator
 from hanse.split import split
 from tests.unit.plans import ALL, COUNT, SOURCES, Plans, call, eq, join, lit, ref, source
@@ -16,17 +16,6 @@ from tests.unit.plans import ALL, COUNT, SOURCES, Plans, call, eq, join, lit, re
 @pytest.fixture
 def make() -> Plans:
     return Plans()
-
-
-def table(make: Plans, name: str, rows: int, columns: str = "id x y", **distinct: int | ColumnStatistics) -> p.Scan:
-    """A scan of a table with a key, of that many rows, with that many values of each named column."""
-    scan = make.scan(name, columns)
-    known = {
-        column: ColumnStatistics(float(count), 0.0) if isinstance(count, int) else count
-        for column, count in distinct.items()
-    }
-    statistics = TableStatistics(float(rows), known)
-    return replace(scan, table=replace(scan.table, row_count=rows, primary_key=("id",), statistics=statistics))
 
 
 def graph_of(plan: p.Plan, key_shipping: str = "on", **sources: object) -> FragmentGraph:
@@ -53,15 +42,15 @@ WIDE = "id " + " ".join(f"t{place}" for place in range(12))
 
 
 def test_narrow_rows_are_read_first_where_they_spare_wide_ones(make: Plans) -> None:
-    orders = table(make, "crm.orders", 120_000, "id x", x=20_000)
-    assert edges(on(orders, "x", table(make, "sales.wide", 100_000, WIDE), "id")) == ["crm.x -> sales.id"]
-    assert edges(on(orders, "x", table(make, "sales.narrow", 100_000, "id x"), "id")) == []
+    orders = make.counted("crm.orders", 120_000, "id x", x=20_000)
+    assert edges(on(orders, "x", make.counted("sales.wide", 100_000, WIDE), "id")) == ["crm.x -> sales.id"]
+    assert edges(on(orders, "x", make.counted("sales.narrow", 100_000, "id x"), "id")) == []
 
 
 def test_no_more_keys_are_expected_than_any_step_on_their_way_has_rows(make: Plans) -> None:
-    orders = table(make, "crm.orders", 100_000, "id x y", x=100_000, y=1000)
+    orders = make.counted("crm.orders", 100_000, "id x y", x=100_000, y=1000)
     few = p.Filter(orders, eq(ref(orders, "y"), 7))
-    items = table(make, "crm.items", 400_000, "id z", z=100_000)
+    items = make.counted("crm.items", 400_000, "id z", z=100_000)
     plan = on(few, "id", items, "z")
     assert Estimator().rows(plan) == pytest.approx(400, rel=0.1)
     assert Estimator().distinct(plan, ref(few, "x").id) <= 100
@@ -71,36 +60,36 @@ def test_no_more_keys_are_expected_than_any_step_on_their_way_has_rows(make: Pla
 
 
 def test_keys_that_find_all_rows_are_not_sent(make: Plans) -> None:
-    nations, people = table(make, "crm.nations", 23, "id x"), table(make, "sales.people", 100_000, x=25)
+    nations, people = make.counted("crm.nations", 23, "id x"), make.counted("sales.people", 100_000, x=25)
     plan = on(people, "x", nations, "id")
     assert edges(plan) == []
     assert edges(plan, "force") == ["crm.id -> sales.x"]
 
 
 def test_keys_that_a_condition_chose_are_sent(make: Plans) -> None:
-    nations, people = table(make, "crm.nations", 25, "id x", x=5), table(make, "sales.people", 100_000, x=25)
+    nations, people = make.counted("crm.nations", 25, "id x", x=5), make.counted("sales.people", 100_000, x=25)
     few = p.Filter(nations, eq(ref(nations, "x"), 3))
     assert edges(on(people, "x", few, "id")) == ["crm.id -> sales.x"]
 
 
 def test_few_values_are_found_by_few_of_many_keys(make: Plans) -> None:
     """The target has 25 values of 10,000: those 20 keys that are left are most probably others."""
-    every, people = table(make, "crm.every", 10_000, "id x", x=500), table(make, "sales.people", 100_000, x=25)
+    every, people = make.counted("crm.every", 10_000, "id x", x=500), make.counted("sales.people", 100_000, x=25)
     few = p.Filter(every, eq(ref(every, "x"), 3))
     assert edges(on(people, "x", few, "id")) == ["crm.id -> sales.x"]
 
 
 def test_values_beyond_the_keys_ends_are_left_out(make: Plans) -> None:
     keys = ColumnStatistics(23.0, 0.0, 1, 30)
-    nations = table(make, "crm.nations", 23, "id x", id=keys)
+    nations = make.counted("crm.nations", 23, "id x", id=keys)
     inside, beyond = (ColumnStatistics(25.0, 0.0, low, low + 24) for low in (1, 25))
-    assert edges(on(table(make, "sales.people", 100_000, x=inside), "x", nations, "id")) == []
-    assert edges(on(table(make, "sales.people", 100_000, x=beyond), "x", nations, "id")) == ["crm.id -> sales.x"]
+    assert edges(on(make.counted("sales.people", 100_000, x=inside), "x", nations, "id")) == []
+    assert edges(on(make.counted("sales.people", 100_000, x=beyond), "x", nations, "id")) == ["crm.id -> sales.x"]
 
 
 def test_rows_without_a_value_are_left_out_too(make: Plans) -> None:
-    nations, half = table(make, "crm.nations", 23, "id x"), ColumnStatistics(25.0, 0.5)
-    assert edges(on(table(make, "sales.people", 100_000, x=half), "x", nations, "id")) == ["crm.id -> sales.x"]
+    nations, half = make.counted("crm.nations", 23, "id x"), ColumnStatistics(25.0, 0.5)
+    assert edges(on(make.counted("sales.people", 100_000, x=half), "x", nations, "id")) == ["crm.id -> sales.x"]
 
 
 # -- chances
@@ -108,14 +97,14 @@ def test_rows_without_a_value_are_left_out_too(make: Plans) -> None:
 
 def guessed(make: Plans, rows: int, name: str = "crm.orders") -> p.Plan:
     """Groups of which a condition, that nobody can estimate, leaves some."""
-    orders = table(make, name, rows, "id x y", x=rows // 4)
+    orders = make.counted(name, rows, "id x y", x=rows // 4)
     groups = make.groups(orders, "x", n=COUNT)
     odd = call("=", call("abs", ref(groups, "n"), type=ref(groups, "n").type), lit(1))
     return p.Filter(groups, call("or", odd, call("<", ref(groups, "x"), ref(groups, "n"))))
 
 
 def test_a_guess_of_many_keys_is_a_chance_where_waiting_is_cheap(make: Plans) -> None:
-    people = table(make, "sales.people", 20_000)
+    people = make.counted("sales.people", 20_000)
     graph = graph_of(on(guessed(make, 1_000_000), "x", people, "id"))
     assert [hole.keys_max for hole in graph.holes] == [1538]
     origin = next(f for f in graph.fragments if f.id == graph.holes[0].origins[0].fragment)
@@ -124,18 +113,18 @@ def test_a_guess_of_many_keys_is_a_chance_where_waiting_is_cheap(make: Plans) ->
 
 def test_no_chance_if_waiting_costs_much_or_gains_nothing(make: Plans) -> None:
     for rows in (500, 500_000):
-        found = edges(on(guessed(make, 1_000_000), "x", table(make, "sales.people", rows), "id"))
+        found = edges(on(guessed(make, 1_000_000), "x", make.counted("sales.people", rows), "id"))
         assert "crm.x -> sales.id" not in found
 
 
 def test_no_chance_if_the_number_of_keys_is_known(make: Plans) -> None:
-    orders = table(make, "crm.orders", 1_000_000, "id x y", x=250_000, y=2)
+    orders = make.counted("crm.orders", 1_000_000, "id x y", x=250_000, y=2)
     half = p.Filter(orders, eq(ref(orders, "y"), 1))
-    assert edges(on(make.groups(half, "x", n=COUNT), "x", table(make, "sales.people", 20_000), "id")) == []
+    assert edges(on(make.groups(half, "x", n=COUNT), "x", make.counted("sales.people", 20_000), "id")) == []
 
 
 def test_no_chance_where_too_many_keys_are_refused_or_read_in_place(make: Plans) -> None:
-    plan = on(guessed(make, 1_000_000), "x", table(make, "sales.people", 20_000), "id")
+    plan = on(guessed(make, 1_000_000), "x", make.counted("sales.people", 20_000), "id")
     strict = replace(source("sales"), key_caps=KeyCaps(keys_max=1000, fails=True))
     assert edges(plan, sales=strict) == []
     assert edges(plan, crm=source("crm", replace(ALL, embedded=True))) == []
@@ -143,8 +132,8 @@ def test_no_chance_where_too_many_keys_are_refused_or_read_in_place(make: Plans)
 
 
 def test_no_chance_for_a_fragment_whose_own_keys_are_awaited(make: Plans) -> None:
-    people = table(make, "sales.people", 20_000, x=20_000)
-    last = table(make, "bare.last", 10_000_000, WIDE)
+    people = make.counted("sales.people", 20_000, x=20_000)
+    last = make.counted("bare.last", 10_000_000, WIDE)
     able = source("bare")
     two = join(on(guessed(make, 1_000_000), "x", people, "id"), last, eq(ref(people, "x"), ref(last, "id")))
     assert edges(two, bare=able) == ["sales.x -> bare.id"]
@@ -155,11 +144,11 @@ def test_no_chance_for_a_fragment_whose_own_keys_are_awaited(make: Plans) -> Non
 
 def relay(make: Plans, people: int) -> p.Plan:
     """Items of customers and suppliers of one nation: the customers' nations choose suppliers, and those items."""
-    customers = table(make, "crm.customers", people, "id x y", x=25, y=10)
+    customers = make.counted("crm.customers", people, "id x y", x=25, y=10)
     asian = p.Filter(customers, eq(ref(customers, "y"), 1))
     narrow = p.Filter(asian, e.InList(eq(1, 1).type, ref(customers, "x"), tuple(map(lit, range(5)))))
-    wide = table(make, "crm.suppliers", 600, "id x", x=25)
-    items = table(make, "sales.items", 2_000_000, "id c s", c=30_000, s=600)
+    wide = make.counted("crm.suppliers", 600, "id x", x=25)
+    items = make.counted("sales.items", 2_000_000, "id c s", c=30_000, s=600)
     both = e.conjunction([eq(ref(items, "s"), ref(wide, "id")), eq(ref(customers, "x"), ref(wide, "x"))])
     return join(on(items, "c", narrow, "id"), wide, both)
 

@@ -59,7 +59,7 @@ def probed(request: Request, awaited: Sequence[ShippedKeys], way: Way, scope: Ca
 
     deadline = time.monotonic() + seconds
     while not are_known() and (left := deadline - time.monotonic()) > 0:
-        changed.wait(left)
+        changed.wait(min(left, threading.TIMEOUT_MAX))
         changed.clear()
     if are_known():
         return None

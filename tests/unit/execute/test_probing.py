@@ -109,9 +109,10 @@ def rows(probe: Probe) -> list[int]:
     return [value for batch in probe.taken() for value in batch.column(0).to_pylist()]
 
 
-def test_keys_in_time_begin_nothing() -> None:
+@pytest.mark.parametrize("seconds", [WAIT_S, 1e15])
+def test_keys_in_time_begin_nothing(seconds: float) -> None:
     scan = Scan()
-    asking = Asking(scan, Patience(WAIT_S, 3.0, 10))
+    asking = Asking(scan, Patience(seconds, 3.0, 10))
     asking.deliver(1)
     assert asking.found() is None
     assert scan.texts == []

@@ -94,7 +94,8 @@ ERRORS = """\
 # Errors
 
 Every error is a `hanse.HanseError` with `code` (SQLSTATE), `kind`, `source`, `position` (0-based offset in the statement), `hint` and
-`retryable`. The codes are PostgreSQL's. `hanse.dbapi` raises the class that DB-API 2.0 has for it, with the code as `sqlstate`.
+`retryable`: whether the same query may be answered when it is asked again. A source's error says why in `fault`: `transient`, `down`,
+`throttled` and `stale` pass, `caller` and `cancelled` do not ([failures](../guide/failures.md)). The codes are PostgreSQL's. `hanse.dbapi` raises the class that DB-API 2.0 has for it, with the code as `sqlstate`.
 
 """
 
@@ -278,7 +279,7 @@ def error_classes() -> str:
         ours = next((ours.__name__ for theirs, ours in dbapi.CLASSES if issubclass(error, theirs)), "DatabaseError")
         text = " ".join((error.__doc__ or "").partition("\n\n")[0].split())
         indent = "&nbsp;" * 3 * depth
-        again = " (retryable)" if error.retryable else ""
+        again = " (retryable)" if error.usual_fault in errors.PASSING else ""
         lines.append(f"| {indent}`{error.__name__}` | {error.sqlstate} | {error.kind}{again} | `{ours}` | {text} |")
     codes = ["", "| SQLSTATE | |", "|---|---|", *(f"| {code} | {CODES[code]} |" for code in sorted(used_codes()))]
     return (

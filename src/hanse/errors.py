@@ -12,16 +12,39 @@
     ├─ ResourceLimit        53xxx  memory, spill space, a limit                     kind = resources
     ├─ SourceError          the source failed                                       kind = source
     │  ├─ SourceUnreachable   08001  cannot connect, connection lost
+    │  │  └─ SourceResting    57P03  failed too often, and is not asked for a while
     │  ├─ SourceRefused       28000  bad credentials, no rights
-    │  └─ StaleSnapshot       72000  the source's schema changed since it was read; retryable
+    │  └─ StaleSnapshot       72000  the source's schema changed since it was read
     ├─ Cancelled            57014  by the user or a deadline                        kind = user
     └─ InternalError        XX000  a bug of ours                                    kind = internal
 
 Codes follow PostgreSQL's appendix A. Drivers' exceptions are translated in one function per connector, by code, never by
-message text.
+message text. That function also says what the failure tells of its source (``Fault``): breakers, retries and limits go by it.
 """
 
-from typing import ClassVar
+from enum import StrEnum
+from typing import ClassVar, Self
+
+
+class Fault(StrEnum):
+    """What a failure says of the source that it comes from, and so whether asking again may help."""
+
+    CALLER = "caller"
+    """Nothing: the same again would end in the same way."""
+    TRANSIENT = "transient"
+    """It works, and this one statement was in the way of others: a deadlock, a lock, a conflict of snapshots."""
+    DOWN = "down"
+    """It cannot be reached, is starting or stopping, or went away."""
+    THROTTLED = "throttled"
+    """It has too much to do, or too many connections, and refuses more."""
+    STALE = "stale"
+    """Its tables are no longer those of the catalog that was read."""
+    CANCELLED = "cancelled"
+    """Nothing: somebody on this side wanted no more."""
+
+
+PASSING = frozenset({Fault.TRANSIENT, Fault.DOWN, Fault.THROTTLED, Fault.STALE})
+"""Those that may be over when the same is asked again."""
 
 
 class HanseError(Exception):
@@ -29,7 +52,8 @@ class HanseError(Exception):
 
     sqlstate: ClassVar[str] = "XX000"
     kind: ClassVar[str] = "internal"
-    retryable: ClassVar[bool] = False
+    usual_fault: ClassVar[Fault] = Fault.CALLER
+    """What errors of the class say of their source, unless one says otherwise."""
 
     def __init__(
         self,
@@ -40,13 +64,24 @@ class HanseError(Exception):
         position: int | None = None,
         hint: str | None = None,
     ) -> None:
-        """Describe one failure; ``sqlstate`` overrides that of the class."""
+        """Describe one failure; ``sqlstate`` overrides that of the class, ``with_fault`` what the class says of the source."""
         super().__init__(message)
         self.message = message
         self.code = sqlstate or self.sqlstate
         self.source = source
         self.position = position
         self.hint = hint
+        self.fault = self.usual_fault
+
+    def with_fault(self, fault: Fault | None) -> Self:
+        """The same error, which says that of its source; None: what its class says."""
+        self.fault = fault or self.usual_fault
+        return self
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same may be answered when it is asked again."""
+        return self.fault in PASSING
 
     def __str__(self) -> str:
         parts = [f"[{self.code}]"]
@@ -126,6 +161,13 @@ class SourceUnreachable(SourceError):
     """No connection, or it was lost."""
 
     sqlstate = "08001"
+    usual_fault = Fault.DOWN
+
+
+class SourceResting(SourceUnreachable):
+    """The source failed too often and is not asked for a while; the message says since when and until when."""
+
+    sqlstate = "57P03"
 
 
 class SourceRefused(SourceError):
@@ -138,7 +180,7 @@ class StaleSnapshot(SourceError):
     """The source's schema is no longer what the snapshot says; refreshing and planning again may help."""
 
     sqlstate = "72000"
-    retryable = True
+    usual_fault = Fault.STALE
 
 
 class Cancelled(HanseError):
@@ -146,6 +188,7 @@ class Cancelled(HanseError):
 
     sqlstate = "57014"
     kind = "user"
+    usual_fault = Fault.CANCELLED
 
 
 class InternalError(HanseError):

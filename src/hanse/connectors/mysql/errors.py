@@ -4,6 +4,7 @@ import pymysql
 
 from hanse.errors import (
     Cancelled,
+    Fault,
     HanseError,
     InvalidValue,
     ResourceLimit,
@@ -19,15 +20,23 @@ FAILURES = (pymysql.err.Error, OSError)
 
 GROUPS: tuple[tuple[type[HanseError], tuple[int, ...]], ...] = (
     (SourceUnreachable, (2000, 2001, 2002, 2003, 2005, 2006, 2012, 2013, 2055, 1053, 1077, 1079, 1080, 1927, 4031)),
+    (SourceUnreachable, (1047, 1129, 1152, 1158, 1159, 1160, 1161, 1184, 2027, 3169)),
     (SourceRefused, (1044, 1045, 1049, 1130, 1131, 1132, 1133, 1142, 1143, 1227, 1251, 1275, 1290, 1370, 1410, 1698)),
     (SourceRefused, (1792, 1820, 1862, 2026, 2049, 2059, 2061, 3118, 3159, 4151)),
     (StaleSnapshot, (1046, 1051, 1054, 1072, 1109, 1146, 1356, 1412, 1932)),
     (InvalidValue, (1264, 1265, 1292, 1301, 1365, 1366, 1367, 1411, 1441, 1690, 3140, 3141, 3146)),
-    (ResourceLimit, (1038, 1040, 1041, 1114, 1135, 1203, 1205, 1206, 1226, 1969, 3024, 1021, 1114)),
+    (ResourceLimit, (1021, 1038, 1040, 1041, 1114, 1135, 1203, 1205, 1206, 1226, 1637, 1969, 3024)),
     (UserError, (1242,)),
 )
 BY_CODE: dict[int, type[HanseError]] = {code: kind for kind, codes in GROUPS for code in codes}
+FAULTS: dict[int, Fault] = {
+    **dict.fromkeys((1020, 1205, 1206, 1213, 1412, 1613, 1614, 1615, 4031), Fault.TRANSIENT),
+    **dict.fromkeys((1040, 1041, 1135, 1203, 1226, 1637), Fault.THROTTLED),
+}
+"""What numbers say of the server where the class of our error does not: conflicts, locks and connections that were idle for
+too long; that it has too much to do."""
 SQLSTATES = {1365: "22012", 1690: "22003", 1264: "22003", 1441: "22008", 1292: "22007", 1242: "21000", 1040: "53300"}
+SQLSTATES |= {1203: "53300", 1226: "53300", 1205: "55P03", 1213: "40P01"}
 TIMEOUTS = (1969, 3024)
 INTERRUPTED = 1317
 LOST = (0, 2006, 2013, 1927, 4031)
@@ -59,7 +68,8 @@ def translate(failure: BaseException, source: str, cancelled: bool = False) -> H
         hint = "see the option statement_timeout"
         return ResourceLimit(_message(failure), sqlstate="57014", source=source, hint=hint)
     found = BY_CODE.get(code) or (SourceUnreachable if is_lost(failure) else SourceError)
-    return found(_message(failure), sqlstate=SQLSTATES.get(code), source=source, hint=HINTS.get(found))
+    error = found(_message(failure), sqlstate=SQLSTATES.get(code), source=source, hint=HINTS.get(found))
+    return error.with_fault(FAULTS.get(code))
 
 
 def warned(code: int, message: str, source: str) -> HanseError:

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hanse.connectors.postgres.capabilities import CAPABILITIES
 from hanse.connectors.postgres.dialect import PostgresDialect
 from hanse.connectors.postgres.errors import FAILURES, translate
 from hanse.connectors.postgres.options import Options, conninfo, session_settings, unbounded
+from hanse.connectors.postgres.refusal import refusal
 from hanse.connectors.postgres.session import READ_ONLY, PostgresSession, Server
 from hanse.connectors.postgres.types import Policy
 from hanse.connectors.shared.pool import Pool
@@ -121,17 +123,22 @@ class PostgresConnector:
                 self._database.close()
 
     def _connect(self) -> "psycopg.Connection[Any]":
+        before = time.monotonic()
         try:
             return psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None)
         except FAILURES as failure:
-            raise translate(failure, self._source) from None
+            left = self._options.connect_timeout - (time.monotonic() - before)
+            code = refusal(self._conninfo, left) if left > 0 else None
+            raise translate(failure, self._source, refusal=code) from None
 
     def _connect_reader(self) -> Any:
         """A connection of ADBC. All share one handle, which has read the server's types once."""
+        before = time.monotonic()
         try:
             return adbc_driver_manager.AdbcConnection(self._database or self._opened())
         except FAILURES as failure:
-            raise self._diagnosis() or translate(failure, self._source) from None
+            in_time = time.monotonic() - before < self._options.connect_timeout  # a silent server is not asked again
+            raise (self._diagnosis() if in_time else None) or translate(failure, self._source) from None
 
     def _opened(self) -> Any:
         """The handle. Who finds another opening it waits for that, but not for longer than connecting may take."""

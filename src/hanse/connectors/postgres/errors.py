@@ -1,7 +1,7 @@
 """PostgreSQL's failures in our words, by SQLSTATE alone (manual, appendix A).
 
-libpq gives no SQLSTATE for a connection that never came up; there the question is whether the server asked for the
-password: if so it was reached, and refused us.
+libpq gives no SQLSTATE for a connection that never came up; it is asked for (``refusal``). Where the server does not say, the
+question is whether it asked for the password: if so it was reached, and refused us.
 """
 
 from typing import Any
@@ -11,6 +11,7 @@ from adbc_driver_manager import dbapi
 
 from hanse.errors import (
     Cancelled,
+    Fault,
     HanseError,
     InvalidValue,
     ResourceLimit,
@@ -46,6 +47,11 @@ BY_CODE: dict[str, type[HanseError]] = {
     "25P03": ResourceLimit,
     "25006": SourceRefused,
 }
+FAULTS: dict[str, Fault] = {
+    **dict.fromkeys(("40001", "40P01", "40003", "55P03", "55006", "57P05", "72000"), Fault.TRANSIENT),
+    **dict.fromkeys(("53000", "53200", "53300"), Fault.THROTTLED),
+}
+"""What codes say of the server where the class of our error does not: conflicts and locks, and that it has too much to do."""
 HINTS: dict[type[HanseError], str] = {
     StaleSnapshot: "the source's schema changed; REFRESH reads it again",
     SourceRefused: "check user, password, database and rights",
@@ -59,12 +65,13 @@ def sqlstate(failure: BaseException) -> str | None:
     return code if isinstance(code, str) and len(code) == 5 and code != "00000" else None
 
 
-def translate(failure: BaseException, source: str, cancelled: bool = False) -> HanseError:
-    """Our error for a driver's; one without a SQLSTATE is a connection that failed.
+def translate(failure: BaseException, source: str, cancelled: bool = False, refusal: str | None = None) -> HanseError:
+    """Our error for a driver's; one without a SQLSTATE is a connection that failed, by the server's ``refusal`` if that is
+    known.
 
     ``cancelled``: we asked for the end of the statement; else 57014 is the server's statement_timeout or administrator.
     """
-    code = sqlstate(failure)
+    code = sqlstate(failure) or refusal
     if cancelled:
         return Cancelled("the statement was cancelled", source=source)
     if code == "57014":
@@ -73,7 +80,8 @@ def translate(failure: BaseException, source: str, cancelled: bool = False) -> H
         return _broken(failure, source)
     found = BY_CODE.get(code) or BY_CLASS.get(code[:2]) or SourceError
     kept = None if found is StaleSnapshot else code
-    return found(_message(failure), sqlstate=kept, source=source, hint=HINTS.get(found))
+    error = found(_message(failure), sqlstate=kept, source=source, hint=HINTS.get(found))
+    return error.with_fault(FAULTS.get(code))
 
 
 def _broken(failure: BaseException, source: str) -> HanseError:

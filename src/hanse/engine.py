@@ -37,6 +37,7 @@ from hanse.execute.instances import InstancePool
 from hanse.execute.report import PlanUse, Report
 from hanse.execute.result import ResultStream
 from hanse.execute.running import RunningQueries
+from hanse.execute.threads import Threads
 from hanse.ir import types as t
 from hanse.ir.expr import Column
 from hanse.ir.request import RequestGraph
@@ -74,6 +75,7 @@ class Engine:
         embedded = [connector for connector in self._parts.values() if isinstance(connector, Embedded)]
         self._pool = InstancePool(settings.engine, embedded)
         self._running = RunningQueries()
+        self._threads = Threads()
         self._planner = Planner(
             self._store,
             PlanCache(settings.engine.plan_cache, settings.engine.plan_cache_bytes),
@@ -174,6 +176,7 @@ class Engine:
             report=report,
             elapsed=query.watch.elapsed_ms,
             running=self._running,
+            threads=self._threads,
             ended=self._ended(query, planned, report),
         )
         return execute(planned.requests, self._pool, run)
@@ -280,6 +283,7 @@ class Engine:
             report=Report(self._clock.new_id()),
             elapsed=Watch(self._clock).elapsed_ms,
             running=self._running,
+            threads=self._threads,
         )
         return execute(requests, self._pool, run)
 
@@ -293,6 +297,7 @@ class Engine:
         for connector in self._connectors.values():
             connector.close()
         self._pool.close()
+        self._threads.close()
         for kept in (self.history, self._samples, self._planner.observed):
             if kept is not None:
                 kept.close()

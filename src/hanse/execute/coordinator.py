@@ -1,9 +1,10 @@
 """Runs the coordinator's statement in a DuckDB instance: fragments in as relations, Arrow batches of our carriers out."""
 
-import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import duckdb
 import pyarrow as pa
@@ -16,6 +17,7 @@ from hanse.execute.fetch import Fetch
 from hanse.execute.instances import Instance
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import Report
+from hanse.execute.threads import Work
 from hanse.ir.expr import Column, Literal
 from hanse.ir.request import Request, RequestGraph, SqlText
 from hanse.spi.arrow import carried, unrepresentable, wire_schema
@@ -24,6 +26,9 @@ from hanse.spi.duckdb.faults import DISABLED_OPTIMIZERS
 
 AS_WRITTEN = "join_order,build_side_probe_side"
 """Optimizers of DuckDB that count a stream as one row, and so would make a hash table of the largest one as well."""
+
+LITTLE_SECONDS, LITTLE_BYTES = 0.01, 64 * 1024
+"""How long the statement waits for its inputs to be here as a whole, and how much of each of them may wait for it."""
 
 
 def statement(sql: SqlText, parameters: Sequence[Literal], dialect: Dialect) -> str:
@@ -49,6 +54,7 @@ class Coordinator:
         """Take a cursor on the instance; ending the scope interrupts it."""
         optimizers = f"{DISABLED_OPTIMIZERS},{AS_WRITTEN}" if settings.as_written else DISABLED_OPTIMIZERS
         self._instance = instance
+        self._fetches: Mapping[int, Fetch] = {}
         self._cursor = instance.cursor({"TimeZone": settings.timezone, "disabled_optimizers": optimizers})
         self._batch_rows = settings.batch_rows
         self._scope = scope
@@ -58,23 +64,25 @@ class Coordinator:
         with suppress(duckdb.ConnectionException):  # it has ended by itself and is closed
             self._cursor.interrupt()
 
-    def register(self, fetches: Mapping[int, Fetch], answer: BatchQueue) -> None:
-        """Make each fragment readable as the relation ``f<N>``, as far as the reader of the answer wants more."""
-        for number, fetch in fetches.items():
+    def read(self, fetches: Mapping[int, Fetch], answer: BatchQueue) -> None:
+        """Let each fragment be the relation ``f<N>``, and be read as far as the reader of the answer wants more."""
+        self._fetches = fetches
+        for fetch in fetches.values():
             fetch.answer = answer
-            self._cursor.register(f"f{number}", fetch.stream())
 
-    def start(self, sql: str, graph: RequestGraph, queue: BatchQueue, report: Report) -> threading.Thread:
-        """Run the statement in a thread of its own, filling ``queue`` with batches of ``wire_schema(graph.columns)``."""
-        thread = threading.Thread(
-            target=self._run, args=(sql, graph, queue, report), name="hanse-coordinator", daemon=True
-        )
-        thread.start()
-        return thread
+    def work(self, sql: str, graph: RequestGraph, queue: BatchQueue, report: Report) -> Work:
+        """What a thread of its own does: run the statement; ``queue`` gets batches of ``wire_schema(graph.columns)``."""
+        return Work("hanse-coordinator", partial(self._run, sql, graph, queue, report))
 
     def _run(self, sql: str, graph: RequestGraph, queue: BatchQueue, report: Report) -> None:
         embedded = [request for request in graph.requests if request.embedded]
         try:
+            if not embedded:
+                _wait_for_little(self._fetches.values())
+            if self._scope.ended:
+                return
+            for number, fetch in self._fetches.items():
+                self._cursor.register(f"f{number}", fetch.stream())
             if embedded:
                 profile.enable(self._cursor)
             self._stream(sql, graph.columns, queue)
@@ -95,6 +103,15 @@ class Coordinator:
         for batch in self._cursor.execute(sql).to_arrow_reader(self._batch_rows):
             if batch.num_rows:
                 queue.put(representable(conform(batch, schema), columns))
+
+
+def _wait_for_little(fetches: Iterable[Fetch]) -> None:
+    """Leave the processors to those who fetch until everything is here, if that is little and soon: an engine that waits for
+    rows is woken with every batch, in each of its threads, and takes from them what it does not yet need."""
+    latest = time.monotonic() + LITTLE_SECONDS
+    for fetch in fetches:
+        if not fetch.queue.wait_until_whole(LITTLE_BYTES, latest):
+            return
 
 
 def _stale(failure: duckdb.Error, embedded: list[Request]) -> StaleSnapshot:

@@ -20,6 +20,7 @@ from hanse.execute.result import ResultStream
 from hanse.execute.routing import routed
 from hanse.execute.running import RunningQueries
 from hanse.execute.small_sides import Choice
+from hanse.execute.threads import Threads, Work
 from hanse.ir.expr import Literal
 from hanse.ir.fragment import KeyOrigin
 from hanse.ir.request import Request, RequestGraph
@@ -55,6 +56,8 @@ class Run:
     """As many shards of each sharded source as the query may ask; what is missing has no limit."""
     running: RunningQueries = field(default_factory=RunningQueries)
     """Where the query is known while it holds anything."""
+    threads: Threads = field(default_factory=Threads)
+    """Those that are there for all queries."""
     ended: Callable[[], object] = lambda: None
     """Called once, when everything has been given back and the report is final."""
 
@@ -64,7 +67,7 @@ class _Held:
 
     def __init__(self, pool: InstancePool, run: Run, scope: CancelScope) -> None:
         self.sessions: dict[str, Session] = {}
-        self.threads: list[threading.Thread] = []
+        self._works: list[Work] = []
         self.instance: Instance | None = None
         self._pool = pool
         self._run = run
@@ -72,6 +75,10 @@ class _Held:
         self._timer: threading.Timer | None = None
         self._lock = threading.RLock()
         self._released = False
+
+    def start(self, work: Work) -> None:
+        """Have it done in a thread of its own."""
+        self._works.append(self._run.threads.start(work))
 
     def set_deadline(self, seconds: float) -> None:
         error = Cancelled(f"statement timeout of {seconds:g} s", hint="SET statement_timeout raises it")
@@ -106,14 +113,14 @@ class _Held:
 
     def _join(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
-        others = [thread for thread in self.threads if thread is not threading.current_thread()]
-        for thread in others:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        return not any(thread.is_alive() for thread in others)
+        others = [work for work in self._works if not work.is_mine]
+        for work in others:
+            work.join(max(0.0, deadline - time.monotonic()))
+        return all(work.is_over for work in others)
 
     def _leave_later(self) -> None:
-        for thread in self.threads:
-            thread.join()
+        for work in self._works:
+            work.join()
         self._leave()
 
     def _leave(self) -> None:
@@ -160,12 +167,12 @@ def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope
     _probe(graph, fetches, pool, run, scope)
     scope.check()
     for fetch in fetches.values():
-        held.threads.append(fetch.start(held.sessions.get(fetch.request.source), run.parameters))
+        held.start(fetch.work(held.sessions.get(fetch.request.source), run.parameters))
     if coordinator is not None and graph.sql is not None:
-        coordinator.register(fetches, queue)
+        coordinator.read(fetches, queue)
         text = statement(graph.sql, run.parameters, run.dialect)
         run.report.coordinator_sql = text
-        held.threads.append(coordinator.start(text, graph, queue, run.report))
+        held.start(coordinator.work(text, graph, queue, run.report))
     return queue
 
 

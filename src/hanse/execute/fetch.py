@@ -1,8 +1,8 @@
 """Opens, streams and accounts one request: a thread that fills a bounded queue, and a stream that DuckDB can read."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ from hanse.execute.probing import Probe, Way, probed
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import SourceReport
 from hanse.execute.small_sides import Choice, CollectedRows
+from hanse.execute.threads import Work
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
 from hanse.spi.arrow import wire_schema
@@ -75,14 +76,10 @@ class Fetch:
         """What others wait for."""
         return (*(keys for keys, _ in self._feeds), *self._rows)
 
-    def start(self, session: Session | None, parameters: tuple[Literal, ...]) -> threading.Thread:
-        """Begin in a thread of its own, which ends with the stream, an error, or the query. A request that is idle needs
+    def work(self, session: Session | None, parameters: tuple[Literal, ...]) -> Work:
+        """What a thread of its own does, which ends with the stream, an error, or the query. A request that is idle needs
         no session."""
-        thread = threading.Thread(
-            target=self._run, args=(session, parameters), name=f"hanse-fetch-{self.request.source}", daemon=True
-        )
-        thread.start()
-        return thread
+        return Work(f"hanse-fetch-{self.request.source}", partial(self._run, session, parameters))
 
     def _run(self, session: Session | None, parameters: tuple[Literal, ...]) -> None:
         report = self._report

@@ -1,6 +1,7 @@
 """A queue of Arrow batches that is bounded by bytes: what makes a slow reader slow its writer, and nothing larger."""
 
 import threading
+import time
 from collections import deque
 
 import pyarrow as pa
@@ -62,6 +63,17 @@ class BatchQueue:
             while self._bytes and self._read_ahead > half and not self._scope.ended:
                 self._changed.wait()
             self._read_ahead = 0
+
+    def wait_until_whole(self, bytes_max: int, latest: float) -> bool:
+        """Wait until the last batch has come. False where more than ``bytes_max`` bytes wait before that, at ``latest`` (of
+        the monotonic clock), and when the query has ended."""
+        with self._changed:
+            while not self._finished and self._bytes <= bytes_max and not self._scope.ended:
+                left = latest - time.monotonic()
+                if left <= 0:
+                    return False
+                self._changed.wait(left)
+            return self._finished
 
     @property
     def bytes(self) -> int:

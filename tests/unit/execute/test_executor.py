@@ -115,6 +115,26 @@ def test_the_coordinator_joins_two_fragments(pool) -> None:
     assert result.report.rows_moved == 5
 
 
+def test_the_coordinator_does_not_wait_for_the_whole_of_what_is_slow_or_much(pool) -> None:
+    go_on = threading.Event()
+
+    def much(source, request):
+        yield batch(request.columns, list(range(10_000)), ["x" * 10] * 10_000)
+        yield from slow(source, request)
+
+    def slow(source, request):
+        yield batch(request.columns, [1], ["x"])
+        assert go_on.wait(10)
+
+    for answer in (much, slow):
+        go_on.clear()
+        graph = RequestGraph((request(1),), (ID,), SqlText(("SELECT c1 FROM f1 LIMIT 1",)))
+        with start(pool, graph, s=ScriptedSource(answer)) as result:
+            assert next(iter(result)).num_rows == 1
+            assert not go_on.is_set()
+            go_on.set()
+
+
 def test_rows_that_arrive_are_filtered_by_the_rules_of_the_coordinator_alone(pool) -> None:
     """NaN is greater than every number; by pyarrow's rules it is not."""
 

@@ -1,6 +1,7 @@
 """The queue between a source and its reader: bounds in bytes, and how far a writer may read ahead of what it puts."""
 
 import threading
+import time
 
 import pyarrow as pa
 import pytest
@@ -106,3 +107,33 @@ def test_ending_the_query_wakes_both_sides():
     assert len(failures) == 1
     with pytest.raises(Cancelled):
         queue.get()
+
+
+def test_whoever_wants_it_whole_waits_for_the_last_batch(queue):
+    found: list[bool] = []
+    thread, waits = held(lambda: found.append(queue.wait_until_whole(HALF, time.monotonic() + 60)))
+    assert waits
+    queue.put(batch())
+    queue.finish()
+    thread.join(5)
+    assert found == [True]
+
+
+def test_what_is_more_than_little_is_not_waited_for(queue):
+    queue.put(batch())
+    queue.put(batch())
+    assert not queue.wait_until_whole(HALF - 1, time.monotonic() + 60)
+
+
+def test_what_does_not_come_soon_is_not_waited_for(queue):
+    assert not queue.wait_until_whole(HALF, time.monotonic() + 0.01)
+
+
+def test_nobody_waits_for_the_rest_of_a_query_that_has_ended():
+    scope = CancelScope()
+    queue = BatchQueue(scope)
+    thread, waits = held(queue.wait_until_whole, HALF, time.monotonic() + 60)
+    assert waits
+    scope.end()
+    thread.join(5)
+    assert not thread.is_alive()

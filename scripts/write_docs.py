@@ -161,6 +161,11 @@ CODES = {
     "58P02": "a file exists already",
     "72000": "a source's tables changed since its catalog was read",
     "F0000": "the configuration is wrong",
+    "HG000": "a guardrail of the configuration",
+    "HG001": "a guardrail: a column that must be restricted is not",
+    "HG002": "a guardrail: a join without an equality of too many rows",
+    "HG003": "a guardrail: ORDER BY of too many rows without LIMIT",
+    "HG004": "a guardrail: not at this time of day",
     "XX000": "a bug in Hanse",
 }
 
@@ -183,6 +188,9 @@ def configuration() -> str:
         CONFIGURATION,
         "## engine\n",
         _keys(definitions["EngineSettings"], definitions),
+        "## guardrails of a source\n",
+        "Every source has the key `guardrails`: see [Protecting a source](../guide/protecting.md).\n",
+        _keys(definitions["SourceGuardrails"], definitions),
         "## sources\n",
         "Every source has the key `kind`. The others depend on it.\n",
     ]
@@ -204,7 +212,7 @@ def _keys(block: Schema, definitions: Schema) -> str:
 
 def _options(block: Schema, definitions: Schema, prefix: str) -> Iterator[tuple[str, Schema]]:
     for name, option in block["properties"].items():
-        if name == "kind":
+        if name == "kind" or option.get("$ref") == "#/$defs/SourceGuardrails":
             continue
         choices = [option, *option.get("anyOf", ())]
         inner = next((choice["$ref"] for choice in choices if "$ref" in choice), None)

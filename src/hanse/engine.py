@@ -34,10 +34,12 @@ from hanse.errors import (
 )
 from hanse.execute.executor import Run, execute
 from hanse.execute.instances import InstancePool
+from hanse.execute.limits import limits_of
 from hanse.execute.report import PlanUse, Report
 from hanse.execute.result import ResultStream
 from hanse.execute.running import RunningQueries
 from hanse.execute.threads import Threads
+from hanse.guardrails import EngineGuardrails
 from hanse.ir import types as t
 from hanse.ir.expr import Column
 from hanse.ir.request import RequestGraph
@@ -45,7 +47,8 @@ from hanse.ir.tables import Table
 from hanse.observing import seen
 from hanse.parse.parser import parse
 from hanse.parse.statements import QUERY, Statement, query_text
-from hanse.planning import Planned, Planner, Query, Watch, configured
+from hanse.planning import Planned, Planner, Query, Watch, case, configured
+from hanse.policy import Rules, enforce, refuse_sampling
 from hanse.settings import QuerySettings, load
 from hanse.spi.connector import Composite, Connector, Embedded
 from hanse.spi.pace import Pace
@@ -71,6 +74,7 @@ class Engine:
                 connector.meet(self._parts)
         state = folder / settings.engine.state if settings.engine.state else None
         self._samples = Samples(state) if state else None
+        self._rules = Rules(settings.engine.guardrails, settings.guardrails(), settings.engine.timezone)
         self._store = CatalogStore(self._connectors, self._clock, settings.engine.catalog_ttl, self._completed)
         embedded = [connector for connector in self._parts.values() if isinstance(connector, Embedded)]
         self._pool = InstancePool(settings.engine, embedded)
@@ -82,6 +86,7 @@ class Engine:
             ObservedRuns(state),
             RemoteEstimates(self._parts, self._clock),
             PlanHistory(state) if state else None,
+            self._rules,
         )
         self.catalog = Catalog(self._store, self._kinds)
 
@@ -114,7 +119,7 @@ class Engine:
         watch = Watch(self._clock)
         chosen = self.settings
         for name, value in (settings or {}).items():
-            chosen = _changed(chosen, name, value)
+            chosen = _changed(chosen, name, value, self._rules.engine)
         known = self._planner.plans.parameters(query_text(sql)) if chosen.plan_cache == "on" else None
         if known is None:
             statement = watch("parse", lambda: parse(sql))
@@ -158,6 +163,8 @@ class Engine:
         )
 
     def _execute(self, query: Query, planned: Planned, cached: bool) -> ResultStream:
+        test = case(query, planned.bound)
+        enforce(planned.demands, test, planned.bound.places)
         zone = query.settings.timezone or self._engine_settings.timezone
         snapshot, use = planned.snapshot, PlanUse(planned.fingerprint, cached, planned.pinned)
         report = Report(self._clock.new_id(), zone, stages_ms=query.watch.stages_ms, plan=use)
@@ -169,8 +176,9 @@ class Engine:
             fan_out={name: source.fan_out_max for name, source in snapshot.sources.items() if source.fan_out_max},
             snapshot_version=snapshot.version,
             dialect=self._planner.dialect,
-            parameters=parameters.literals(query.values, planned.bound),
+            parameters=test.values,
             timezone=zone,
+            limits=limits_of(self._rules.engine, self._rules.sources, query.settings),
             batch_rows=query.settings.batch_rows,
             timeout_s=query.settings.statement_timeout,
             report=report,
@@ -223,6 +231,8 @@ class Engine:
         match name, arguments:
             case "sources", ():
                 answer = show.sources(snapshot, self._kinds)
+            case "guardrails", ():
+                answer = show.guardrails(self._rules)
             case "tables", ():
                 answer = show.tables(snapshot)
             case "tables", (word, *parts) if word.lower() in ("from", "in"):
@@ -235,7 +245,7 @@ class Engine:
 
     def _set(self, query: Query) -> ResultStream:
         options = query.statement.options
-        self.settings = _changed(self.settings, str(options["name"]), options.get("value"))
+        self.settings = _changed(self.settings, str(options["name"]), options.get("value"), self._rules.engine)
         return self._rows((), [], query)
 
     def _rows(self, columns: tuple[Column, ...], rows: list[tuple[Any, ...]], query: Query) -> ResultStream:
@@ -258,7 +268,11 @@ class Engine:
         if source is not None and (lost := self._store.failure(source)) is not None:
             raise lost
         analysis = Analysis(
-            snapshot.physical(), self._planner.dialect, partial(self._ask, snapshot.version), self._clock.now
+            snapshot.physical(),
+            self._planner.dialect,
+            partial(self._ask, snapshot.version),
+            self._clock.now,
+            lambda table, now: refuse_sampling(table, self._rules, dt.datetime.fromtimestamp(now, dt.UTC)),
         )
         found = analysis.run(chosen(snapshot, name), self._samples.put, progress)
         for name in {configured(one.table.source) for one in found if one.statistics}:
@@ -278,6 +292,7 @@ class Engine:
             dialect=self._planner.dialect,
             parameters=(),
             timezone="UTC",
+            limits=limits_of(self._rules.engine, self._rules.sources, QuerySettings.model_construct()),
             batch_rows=self.settings.batch_rows,
             timeout_s=seconds,
             report=Report(self._clock.new_id()),
@@ -288,7 +303,9 @@ class Engine:
         return execute(requests, self._pool, run)
 
     def _completed(self, catalog: SourceCatalog) -> SourceCatalog:
-        """A source's catalog with the samples that are kept of its tables."""
+        """A source's catalog with the samples that are kept of its tables; raises ConfigError where guardrails would
+        protect nothing."""
+        self._rules.verify(catalog)
         return completed(catalog, self._samples.all()) if self._samples else catalog
 
     def close(self) -> None:
@@ -324,9 +341,9 @@ def _parts(connectors: Mapping[str, Connector]) -> dict[str, Connector]:
     return found
 
 
-def _changed(settings: QuerySettings, name: str, value: Any) -> QuerySettings:
+def _changed(settings: QuerySettings, name: str, value: Any, most: EngineGuardrails) -> QuerySettings:
     """The settings with one of them changed, by SET or for one query."""
-    found = changed(settings, name, value)
+    found = changed(settings, name, value, most)
     if found.timezone and found.timezone != settings.timezone:
         _require_zone(found.timezone)
     return found

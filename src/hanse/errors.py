@@ -9,6 +9,7 @@
     │  ├─ InvalidValue        22xxx  a value that cannot be converted, computed or represented
     │  └─ ConfigError         F0000  hanse.yaml or an option
     ├─ Denied               42501                                                   kind = denied
+    │  └─ GuardrailRefused    HG0xx  a query that a source is protected from
     ├─ ResourceLimit        53xxx  memory, spill space, a limit                     kind = resources
     ├─ SourceError          the source failed                                       kind = source
     │  ├─ SourceUnreachable   08001  cannot connect, connection lost
@@ -141,6 +142,13 @@ class Denied(HanseError):
 
     sqlstate = "42501"
     kind = "denied"
+
+
+class GuardrailRefused(Denied):
+    """A guardrail of the configuration forbids the query; it names the rule, and the hint says what would satisfy it.
+    Nothing was sent."""
+
+    sqlstate = "HG000"
 
 
 class ResourceLimit(HanseError):

@@ -20,6 +20,7 @@ from hanse.catalog.store import CatalogStore
 from hanse.clock import Clock
 from hanse.commands import explain
 from hanse.errors import HanseError, SourceUnreachable, UnknownName
+from hanse.execute.limits import limits_of
 from hanse.execute.report import PlanUse
 from hanse.ir.choices import FORGETFUL, Choices
 from hanse.ir.plan import Plan, Scan, Values
@@ -34,6 +35,7 @@ from hanse.optimize.sides import are_ordered
 from hanse.parse.normal import normalized
 from hanse.parse.parser import parse
 from hanse.parse.statements import Statement
+from hanse.policy import Case, Demand, Rules, checked, demanded
 from hanse.render import render
 from hanse.settings import QuerySettings
 from hanse.spi.capabilities import Capabilities
@@ -45,7 +47,18 @@ from hanse.split import runs_there, split
 T = TypeVar("T")
 RECHECK_SECONDS = 1.0
 """A table that is not known is looked for again at the sources, if their catalogs are older than this."""
-RUN_ONLY = frozenset({"statement_timeout", "batch_rows", "plan_cache", "timezone"})
+RUN_ONLY = frozenset(
+    {
+        "statement_timeout",
+        "batch_rows",
+        "plan_cache",
+        "timezone",
+        "max_rows",
+        "max_bytes",
+        "result_rows",
+        "result_bytes",
+    }
+)
 """Settings that planning does not read, and the zone, which it reads with the engine's as default."""
 NOTHING = Values((), ((),))
 
@@ -102,6 +115,8 @@ class Planned:
     """Whether it is the plan that somebody has pinned for its query."""
     notice: str = ""
     """Why a pinned plan is not used."""
+    demands: tuple[Demand, ...] = ()
+    """What guardrails demand of it, which is tested before every run."""
 
 
 class _Known(dict[str, SourceCatalog]):
@@ -121,6 +136,7 @@ class Planner:
     observed: ObservedRuns
     remote: RemoteEstimates
     history: PlanHistory | None
+    rules: Rules = Rules()
     dialect: Dialect = field(default_factory=DuckDBDialect)
     """The coordinator's."""
     _tables: tuple[int, Tables] = field(default_factory=lambda: (0, Tables(())), init=False)
@@ -214,14 +230,23 @@ class Planner:
         requests = watch("render", lambda: render(graph, dialects, capabilities, self.dialect, bound.columns))
         local = {request.fragment for request in requests.requests if request.embedded}
         requests = replace(requests, as_written=requests.sql is not None and are_ordered(graph, local, sizes))
-        planned = Planned(bound, requests, snapshot, fingerprint(shape(graph)), known_fragments(graph))
-        steps, orders = (tuple(recording.steps), tuple(recording.orders)) if recording else ((), ())
-        return planned, explain.Stages(bound.plan, steps, plan, graph, requests, orders=orders)
+        demands = watch("split", lambda: demanded(graph, plan, self.rules, sizes))
+        planned = Planned(bound, requests, snapshot, fingerprint(shape(graph)), known_fragments(graph), demands=demands)
+        if recording is None:
+            return planned, explain.Stages(bound.plan, (), plan, graph, requests)
+        steps, orders = tuple(recording.steps), tuple(recording.orders)
+        limits = limits_of(self.rules.engine, self.rules.sources, query.settings)
+        counted = limits.over(fragment.source for fragment in graph.fragments)
+        guardrails = checked(demands, case(query, bound), map(str, counted))
+        return planned, explain.Stages(bound.plan, steps, plan, graph, requests, orders=orders, guardrails=guardrails)
 
     def _asked(self, observed: Observed, plan: Plan, sources: _Known, query: Query, bound: BoundQuery) -> Observed:
         """What was observed, and what sources expect of the parts of a first plan that would be guesses."""
         sources |= _routed(plan, sources)
-        graph = estimated(split(plan, sources, key_shipping="off", sizes=Estimator(observed)), observed)
+        sizes = Estimator(observed)
+        graph = estimated(split(plan, sources, key_shipping="off", sizes=sizes), observed)
+        if any(one.refused for one in checked(demanded(graph, plan, self.rules, sizes), case(query, bound))):
+            return observed  # it will not run: nobody is asked anything
         requests = render(graph, *_sheets(sources), self.dialect, bound.columns)
         return self.remote.over(observed, graph, requests, parameters.literals(query.values, bound))
 
@@ -263,6 +288,11 @@ class Planner:
         statement = normalized(query.statement.query_text)
         given = *map(str, query.context.parameter_types), *_planning(query.settings)
         return fingerprint("\n".join((statement, *given))), statement
+
+
+def case(query: Query, bound: BoundQuery) -> Case:
+    """What guardrails are tested with."""
+    return Case(parameters.literals(query.values, bound), query.context.now, query.context.timezone)
 
 
 def _sheets(sources: Mapping[str, SourceCatalog]) -> tuple[dict[str, Dialect], dict[str, Capabilities]]:

@@ -23,8 +23,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hanse.errors import ConfigError
+from hanse.guardrails import Bytes, EngineGuardrails, Rows, SourceGuardrails
 
 REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+GUARDRAILS = "guardrails"
+"""The key of every source's block that is no business of its connector."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$-]*")
 
 
@@ -47,6 +50,7 @@ class EngineSettings(BaseModel):
     )
     plan_cache: int = Field(1000, ge=0, description="Plans kept for queries that come again; 0: none.")
     plan_cache_bytes: int = Field(67_108_864, ge=0, description="Memory that these plans take, at most, estimated.")
+    guardrails: EngineGuardrails = Field(EngineGuardrails.model_construct(), description="What no query may do.")
 
 
 class Config(BaseModel):
@@ -55,6 +59,17 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Every source by its name.")
     engine: EngineSettings = Field(EngineSettings.model_construct(), description="The coordinator.")
+
+    def guardrails(self) -> dict[str, SourceGuardrails]:
+        """What protects each source that has any; raises ConfigError."""
+        blocks = {name: block.get(GUARDRAILS) for name, block in self.sources.items()}
+        return {
+            name: validated(
+                SourceGuardrails, _block(found, f"sources.{name}.{GUARDRAILS}"), f"sources.{name}.{GUARDRAILS}"
+            )
+            for name, found in blocks.items()
+            if found is not None
+        }
 
 
 class QuerySettings(BaseModel):
@@ -74,7 +89,17 @@ class QuerySettings(BaseModel):
     )
     timezone: str | None = Field(None, description="The zone of the session; None: the engine's.")
     statement_timeout: float = Field(0, ge=0, description="Seconds until the query is cancelled; 0: never.")
+    max_rows: Rows | None = Field(None, description="As many rows as a query may read from its sources.")
+    max_bytes: Bytes | None = Field(None, description="As many bytes as a query may read from its sources: 1 GB.")
+    result_rows: Rows | None = Field(None, description="As many rows as an answer may have.")
+    result_bytes: Bytes | None = Field(None, description="As many bytes as an answer may have.")
     batch_rows: int = Field(65_536, ge=1, le=1_048_576, description="Rows per Arrow batch, at most.")
+
+
+def _block(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{where} must be a mapping", hint="such as {max_rows: 1000000}")
+    return value
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -27,6 +27,10 @@ class Proxy:
         self.pause = 0.0
         """Seconds between two chunks from the server."""
         self.chunk = CHUNK_BYTES
+        self.asked = 0
+        """Bytes that clients have sent."""
+        self.answered = 0
+        """Bytes that the server has sent."""
         self._start(self._accept)
 
     @property
@@ -61,6 +65,9 @@ class Proxy:
                 if self._ended.is_set():
                     break
                 target.sendall(data)
+                with self._lock:
+                    self.answered += len(data) if is_answer else 0
+                    self.asked += 0 if is_answer else len(data)
         for one in (source, target):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)

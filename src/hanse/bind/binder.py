@@ -1,6 +1,7 @@
 """The entry: a statement, the tables and a guard in; a typed plan out."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from sqlglot import exp
@@ -49,6 +50,8 @@ class BoundQuery:
     row_counts: tuple[tuple[int, str], ...] = ()
     moments: tuple[tuple[Moment, Literal], ...] = ()
     """What was made of the statement's start: ``now()``, CURRENT_DATE and the like."""
+    places: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Where the statement names each of its tables first, as 0-based offsets."""
 
     @property
     def is_momentary(self) -> bool:
@@ -80,7 +83,8 @@ def bind(statement: Parsed, tables: Tables, guard: Guard, context: BindContext) 
     if not bound.columns:
         raise Unsupported("the query has no columns", position=position(statement.syntax), hint="select something")
     bound = replace(bound, plan=apart(bound.plan, lambda: next(session.ids)))
-    return replace(_with_parameters(bound, statement, session), moments=tuple(session.moments.items()))
+    query = _with_parameters(bound, statement, session)
+    return replace(query, moments=tuple(session.moments.items()), places=session.places)
 
 
 def _with_parameters(bound: Bound, statement: Parsed, session: Session) -> BoundQuery:

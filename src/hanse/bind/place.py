@@ -59,6 +59,8 @@ class Session:
     row_counts: list[tuple[int, str]] = field(default_factory=list)
     """Parameters that stand alone in LIMIT or OFFSET, with the clause: each use is a parameter of its own, which is
     never NULL nor negative (``outputs.rows_of``), so that every source can take it."""
+    places: dict[str, int] = field(default_factory=dict)
+    """Where the statement names each table first, by what ``str`` makes of the table."""
     moments: dict[Moment, Literal] = field(default_factory=dict)
     """What the statement made of its start: the plan holds only for statements that would make the same of theirs."""
 

@@ -126,6 +126,7 @@ class FromBinder:
     def _scan(self, node: exp.Table, parts: list[exp.Identifier]) -> Source:
         names = tuple((name(part), bool(part.args.get("quoted"))) for part in parts)
         table = self.session.tables.find(names, position(node), self.session.context.search_path)
+        self.session.places.setdefault(str(table), position(node) or 0)
         outputs = tuple((self.session.column(c.name, c.type, c.nullable), c.name) for c in table.columns)
         key = frozenset(column.id for column, label in outputs if label in table.primary_key)
         if key:

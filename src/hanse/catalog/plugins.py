@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hanse.errors import ConfigError
-from hanse.settings import nearest, validated
+from hanse.settings import GUARDRAILS, nearest, validated
 from hanse.spi.connector import Connector, Plugin
 
 GROUP = "hanse.connectors"
@@ -41,5 +41,8 @@ def connect(name: str, block: Mapping[str, Any], folder: Path) -> Connector:
     """The connector that a source's block of the configuration describes; opens nothing yet."""
     where = f"sources.{name}"
     found = plugin(str(block["kind"]), where)
-    options = validated(found.options, {key: value for key, value in block.items() if key != "kind"}, where)
+    if GUARDRAILS in block and "/" in name:
+        raise ConfigError(f"{where}: the guardrails of a sharded source stand in its own block, not in a shard's")
+    ours = ("kind", GUARDRAILS)
+    options = validated(found.options, {key: value for key, value in block.items() if key not in ours}, where)
     return found.connect(name, options, folder)

@@ -16,7 +16,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from hanse.catalog.plugins import kinds, plugin
-from hanse.settings import Config
+from hanse.guardrails import SourceGuardrails
+from hanse.settings import GUARDRAILS, Config
 
 
 def json_schema() -> dict[str, Any]:
@@ -26,6 +27,8 @@ def json_schema() -> dict[str, Any]:
     schema["title"] = "hanse.yaml"
     del schema["properties"]["engine"]["default"]  # the settings' own defaults say it, without this machine's numbers
     definitions = schema.setdefault("$defs", {})
+    protection = SourceGuardrails.model_json_schema(ref_template="#/$defs/{model}")
+    definitions |= protection.pop("$defs") | {"SourceGuardrails": protection}
     for kind in sorted(kinds()):
         definitions |= _kind(kind, plugin(kind, "schema").options)
     schema["properties"]["sources"]["additionalProperties"] = {
@@ -43,6 +46,7 @@ def _kind(kind: str, options: type[BaseModel]) -> dict[str, Any]:
     block["properties"] = {
         "kind": {"const": kind, "description": "The kind of source."},
         **block.get("properties", {}),
+        GUARDRAILS: {"$ref": "#/$defs/SourceGuardrails", "description": "What no query may do to the source."},
     }
     block["required"] = ["kind", *block.get("required", [])]
     return {kind: block, **{f"{kind}.{name}": definition for name, definition in inner.items()}}

@@ -99,6 +99,8 @@ class Analysis:
     ask: Ask
     now: Callable[[], float]
     """Seconds since 1970."""
+    refuse: Callable[[Table, float], object] = lambda _table, _now: None
+    """Raises GuardrailRefused for a table that must not be sampled (now)."""
 
     def run(
         self, tables: Sequence[Table], keep: Callable[[Table, TableStatistics], object], progress: Progress
@@ -120,6 +122,7 @@ class Analysis:
             return Analyzed(table, None, 0, failure.message)
 
     def _analyzed(self, table: Table) -> Analyzed:
+        self.refuse(table, self.now())
         sample = self._sample(table)
         try:
             rows, is_cut = self._rows(table, sample)

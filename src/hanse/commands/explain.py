@@ -12,6 +12,7 @@ from hanse.ir.plan import Plan
 from hanse.ir.request import Request, RequestGraph
 from hanse.ir.tables import Verdict
 from hanse.optimize.rule import JoinOrder
+from hanse.policy import Checked
 
 FORMATS = ("text", "json", "bound", "steps", "optimized", "fragments", "sql")
 
@@ -30,6 +31,8 @@ class Stages:
     """The plan's fingerprint, and whether the query itself would find it in the plan cache."""
     orders: tuple[JoinOrder, ...] = ()
     """Join orders that were considered."""
+    guardrails: tuple[Checked, ...] = ()
+    """What guardrails demanded, and what came of it."""
 
 
 def as_text(stages: Stages, kinds: Mapping[str, str], format: str, report: Report | None = None) -> str:
@@ -107,11 +110,18 @@ def _overview(stages: Stages, kinds: Mapping[str, str], report: Report | None) -
     if stages.plan is not None:
         pinned = ", pinned" if stages.plan.pinned else ""
         lines.append(f"Plan: {stages.plan.fingerprint}{pinned}{', in the plan cache' if stages.plan.cached else ''}")
+    lines += _guardrails(stages.guardrails)
     if report is not None:
         moved = f"moved: {report.rows_moved} rows, {report.bytes_moved} bytes"
         rows = f"{report.rows}{_expected(stages.graph.estimate)}"
         lines.append(f"Rows: {rows}; {moved}; {report.elapsed_ms:.1f} ms")
     return "\n".join(lines)
+
+
+def _guardrails(found: Sequence[Checked]) -> list[str]:
+    """Which rules concern the query: ``pay.public.payments requires created_at: kept``."""
+    lines = [f"    {one}" for one in found]
+    return ["Guardrails:", *lines] if lines else []
 
 
 def _expected(estimate: Estimate | None) -> str:
@@ -219,6 +229,7 @@ def as_dict(stages: Stages, kinds: Mapping[str, str], report: Report | None = No
         "refused": [asdict(keys) for keys in stages.graph.refused],
         "orders": [asdict(order) for order in stages.orders],
         "estimate": _estimate_dict(stages.graph.estimate),
+        "guardrails": [asdict(one) for one in stages.guardrails],
         "small_sides": [asdict(side) for side in stages.graph.small_sides],
         "plan": None if stages.plan is None else asdict(stages.plan),
     }

@@ -1,16 +1,20 @@
 """SHOW: sources, tables, columns, settings, as rows.
 
-``SHOW SOURCES``, ``SHOW TABLES [FROM source]``, ``SHOW COLUMNS FROM table``, ``SHOW ALL`` and ``SHOW <setting>``.
+``SHOW SOURCES``, ``SHOW GUARDRAILS``, ``SHOW TABLES [FROM source]``, ``SHOW COLUMNS FROM table``, ``SHOW ALL`` and
+``SHOW <setting>``.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from hanse.errors import HanseError, SourceUnreachable, UnknownName
 from hanse.ir.expr import Column
 from hanse.ir.tables import Table
 from hanse.ir.types import BOOLEAN, INT64, TEXT, Type
+from hanse.policy import Rules
 from hanse.settings import QuerySettings, nearest
 from hanse.spi.snapshot import Snapshot
 
@@ -46,6 +50,22 @@ def tables(snapshot: Snapshot, source: str | None = None) -> Rows:
         for table in catalog.tables
     ]
     return columns, rows
+
+
+def guardrails(rules: Rules) -> Rows:
+    """Every guardrail of the configuration: whose it is (a source, a table or a pattern of tables, or engine)."""
+    columns = _columns(("source", TEXT), ("table", TEXT), ("guardrail", TEXT), ("value", TEXT))
+    rows: list[tuple[Any, ...]] = [(None, None, *one) for one in _said(rules.engine)]
+    for name, block in rules.sources.items():
+        rows += [(name, None, *one) for one in _said(block)]
+        for table, protected in block.tables.items():
+            rows += [(name, table, *one) for one in _said(protected)]
+    return columns, rows
+
+
+def _said(block: BaseModel) -> list[tuple[str, str]]:
+    given = [(name, value) for name, value in block if name != "tables" and value not in (None, ())]
+    return [(name, ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)) for name, value in given]
 
 
 def unknown_source(source: str, snapshot: Snapshot) -> HanseError:

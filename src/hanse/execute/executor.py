@@ -4,7 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hanse.errors import Cancelled, HanseError
 from hanse.execute.cancel import CancelScope
@@ -13,6 +13,7 @@ from hanse.execute.failures import translate
 from hanse.execute.fetch import Fetch
 from hanse.execute.instances import Instance, InstancePool
 from hanse.execute.keys import Located, ShippedKeys
+from hanse.execute.limits import Limits, Meter
 from hanse.execute.probing import Way
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import Report, SourceReport
@@ -58,6 +59,8 @@ class Run:
     """Where the query is known while it holds anything."""
     threads: Threads = field(default_factory=Threads)
     """Those that are there for all queries."""
+    limits: Limits = Limits()
+    """What the query may read and yield."""
     ended: Callable[[], object] = lambda: None
     """Called once, when everything has been given back and the report is final."""
 
@@ -71,10 +74,11 @@ class _Held:
         self.instance: Instance | None = None
         self._pool = pool
         self._run = run
-        self._scope = scope
+        self.scope = scope
         self._timer: threading.Timer | None = None
         self._lock = threading.RLock()
         self._released = False
+        self.meter = Meter(run.limits)
 
     def start(self, work: Work) -> None:
         """Have it done in a thread of its own."""
@@ -82,7 +86,7 @@ class _Held:
 
     def set_deadline(self, seconds: float) -> None:
         error = Cancelled(f"statement timeout of {seconds:g} s", hint="SET statement_timeout raises it")
-        self._timer = threading.Timer(seconds, self._scope.end, args=(error,))
+        self._timer = threading.Timer(seconds, self.scope.end, args=(error,))
         self._timer.daemon = True
         self._timer.start()
 
@@ -126,7 +130,7 @@ class _Held:
     def _leave(self) -> None:
         if self.instance is not None:
             self._pool.release(self.instance)
-        self._run.running.leave(self._scope)
+        self._run.running.leave(self.scope)
 
 
 def execute(graph: RequestGraph, pool: InstancePool, run: Run) -> ResultStream:
@@ -147,7 +151,7 @@ def execute(graph: RequestGraph, pool: InstancePool, run: Run) -> ResultStream:
             raise
         error = scope.error or ours
         raise error from (None if isinstance(failure, HanseError) else failure)
-    return ResultStream(graph.columns, queue, scope, run.report, held.release)
+    return ResultStream(graph.columns, queue, scope, run.report, held.release).limited(run.limits.answer)
 
 
 def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope, held: _Held) -> BatchQueue:
@@ -159,12 +163,14 @@ def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope
         for request in graph.requests
         if not request.embedded
     }
+    for fetch in fetches.values():
+        fetch.count(held.meter)
     _ship(graph, fetches, run, scope)
     _choose(graph, fetches, run, scope)
     queue = fetches[graph.direct].queue if graph.direct is not None else BatchQueue(scope)
     coordinator = None if graph.direct is not None else _coordinator(graph, pool, run, scope, held)
     _begin_sessions(graph, pool, run, scope, held)
-    _probe(graph, fetches, pool, run, scope)
+    _probe(graph, fetches, pool, run, held)
     scope.check()
     for fetch in fetches.values():
         held.start(fetch.work(held.sessions.get(fetch.request.source), run.parameters))
@@ -218,26 +224,29 @@ def _coordinator(graph: RequestGraph, pool: InstancePool, run: Run, scope: Cance
     return Coordinator(held.instance, scope, Settings(run.timezone, run.batch_rows, graph.as_written))
 
 
-def _context(requests: int, pool: InstancePool, run: Run, is_ended: Callable[[], bool]) -> ReadContext:
+def _context(source: str, pool: InstancePool, run: Run, is_ended: Callable[[], bool]) -> ReadContext:
+    """What a session for one request is told."""
     return ReadContext(
         run.report.query_id,
-        requests,
+        1,
         run.batch_rows,
         run.timezone,
         is_ended=is_ended,
         spill_folder=pool.folder,
         spill_bytes=pool.spill_bytes,
+        batch_bytes=run.limits.batch_bytes(source),
     )
 
 
-def _probe(graph: RequestGraph, fetches: Mapping[int, Fetch], pool: InstancePool, run: Run, scope: CancelScope) -> None:
+def _probe(graph: RequestGraph, fetches: Mapping[int, Fetch], pool: InstancePool, run: Run, held: "_Held") -> None:
     """Let requests that wait for keys begin without them where these are late (``probing``). Only such as are alone at their
     source: others would have to see the same snapshot."""
     counts = Counter(request.source for request in graph.requests if not request.idle)
     for hole in graph.holes:
         source = fetches[hole.target].request.source
         if hole.patience is not None and counts[source] == 1:
-            fetches[hole.target].probe(Way(_opener(source, pool, run, scope), run.dialects[source], run.parameters))
+            begin = _opener(source, pool, run, held.scope)
+            fetches[hole.target].probe(Way(begin, run.dialects[source], run.parameters, held.meter))
 
 
 def _opener(source: str, pool: InstancePool, run: Run, scope: CancelScope) -> Callable[[Callable[[], bool]], Session]:
@@ -246,7 +255,7 @@ def _opener(source: str, pool: InstancePool, run: Run, scope: CancelScope) -> Ca
     def begin(is_unwanted: Callable[[], bool]) -> Session:
         latest = time.monotonic() + CONNECTION_SECONDS
         is_ended = lambda: scope.ended or is_unwanted() or time.monotonic() > latest  # noqa: E731
-        return run.connectors[source].begin(_context(1, pool, run, is_ended))
+        return run.connectors[source].begin(_context(source, pool, run, is_ended))
 
     return begin
 
@@ -262,7 +271,8 @@ def _begin_sessions(graph: RequestGraph, pool: InstancePool, run: Run, scope: Ca
     counts = Counter(request.source for request in asked if request.fragment not in chosen)
     counts.update({request.source: 1 for request in asked if not counts[request.source]})
     for source in sorted(counts):
-        context = _context(counts[source], pool, run, lambda: scope.ended)
+        context = _context(source, pool, run, lambda: scope.ended)
+        context = replace(context, requests=counts[source], arrived=held.meter.arrived(source))
         session = held.sessions[source] = run.connectors[source].begin(context)
         scope.on_end(session.cancel)
         for report in run.report.sources:

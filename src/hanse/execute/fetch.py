@@ -11,6 +11,7 @@ from hanse.errors import HanseError, InternalError, SourceError
 from hanse.execute.batches import filled, refusal
 from hanse.execute.cancel import CancelScope
 from hanse.execute.keys import ShippedKeys
+from hanse.execute.limits import Limits, Meter
 from hanse.execute.probing import Probe, Way, probed
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import SourceReport
@@ -50,6 +51,7 @@ class Fetch:
         self._rows: list[CollectedRows] = []
         self._choice: Choice | None = None
         self._way: Way | None = None
+        self._meter = Meter(Limits())
 
     def feed(self, keys: ShippedKeys, columns: tuple[int, ...]) -> None:
         """Collect keys from these columns of what is fetched."""
@@ -66,6 +68,10 @@ class Fetch:
     def await_choice(self, choice: Choice) -> None:
         """Fetch only if this is the alternative that is chosen."""
         self._choice = choice
+
+    def count(self, meter: Meter) -> None:
+        """Count there what is fetched."""
+        self._meter = meter
 
     def probe(self, way: Way) -> None:
         """Do not wait for keys for ever: see ``probing``."""
@@ -127,6 +133,7 @@ class Fetch:
         probe = probed(self.request, awaited, self._way, self._scope)
         if probe is not None and not probe.take():
             self._report.bytes_left = probe.bytes
+            self._meter.lost(self.request.source, probe.rows, probe.bytes)
             return None
         for keys in awaited if probe is not None else ():
             keys.give_up()
@@ -180,6 +187,7 @@ class Fetch:
                 f"fragment f{self.request.fragment} yields {batch.schema.types}, not {self.schema.types}",
                 source=self.request.source,
             )
+        self._meter.took(self.request.source, batch)
         report = self._report
         now = self._elapsed()
         if report.first_row_ms is None:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -21,6 +21,7 @@ from hanse.errors import HanseError, InternalError
 from hanse.execute.batches import Filling, filled
 from hanse.execute.cancel import CancelScope
 from hanse.execute.keys import ShippedKeys
+from hanse.execute.limits import Limits, Meter
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
 from hanse.spi.connector import Session
@@ -39,6 +40,8 @@ class Way:
     begin: Begin
     dialect: Dialect
     parameters: tuple[Literal, ...]
+    meter: Meter = field(default_factory=lambda: Meter(Limits()))
+    """Where what it reads counts, whether or not anybody takes it."""
 
 
 def probed(request: Request, awaited: Sequence[ShippedKeys], way: Way, scope: CancelScope) -> "Probe | None":
@@ -184,6 +187,7 @@ class Probe:
 
     def _keep(self, batch: pa.RecordBatch) -> bool:
         """Whether the scan goes on. Who is taken waits for the reader; who is on trial must not grow too large."""
+        self._way.meter.arrived(self._request.source)(batch)
         with self._changed:
             self.rows += batch.num_rows
             self.bytes += batch.nbytes

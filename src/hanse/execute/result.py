@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from hanse.errors import InvalidValue, StaleSnapshot
 from hanse.execute.cancel import CancelScope
+from hanse.execute.limits import Limit, check_answer
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import Report
 from hanse.ir.expr import Column
@@ -55,6 +56,12 @@ class ResultStream:
         self._released = False
         self._lock = threading.Lock()
         self._again: Callable[[StaleSnapshot], Self] | None = None
+        self._limits: tuple[Limit, ...] = ()
+
+    def limited(self, limits: tuple[Limit, ...]) -> Self:
+        """Fail with the first batch that makes the answer larger than it may be."""
+        self._limits = limits
+        return self
 
     def on_stale(self, again: Callable[[StaleSnapshot], Self]) -> Self:
         """Let a source's changed schema, found before the first row, be answered by the stream of a new plan, once."""
@@ -78,6 +85,7 @@ class ResultStream:
             while batch is not None:
                 self.report.rows += batch.num_rows
                 self.report.bytes += batch.nbytes
+                check_answer(self._limits, self.report.rows, self.report.bytes)
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
                 batch = self._queue.get()
             self.report.complete = True

@@ -20,6 +20,10 @@ def never() -> bool:
     return False
 
 
+def uncounted(batch: pa.RecordBatch) -> None:  # it looks like what counts
+    """For a query without limits."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReadContext:
     """What one query tells its sources. ``query_id`` is made of [0-9a-f] only, so that it can stand in a comment."""
@@ -36,6 +40,10 @@ class ReadContext:
     """Where answers are kept that must wait for one another; None is the system's folder for temporary files."""
     spill_bytes: int | None = None
     """How many bytes of such answers a session may keep there; None is no limit."""
+    batch_bytes: int | None = None
+    """How large a batch should be at most, so that limits on what is read bite soon; None: as the source likes."""
+    arrived: Callable[[pa.RecordBatch], None] = uncounted
+    """Called with every batch that a session keeps aside until its reader comes; raises what must end the query then."""
 
 
 class Session(Protocol):

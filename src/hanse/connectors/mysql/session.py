@@ -139,7 +139,7 @@ class MysqlSession:
         while True:
             running, used = self._connected()
             try:
-                return running, Rows(running.connection, sql, self._context.batch_rows)
+                return running, Rows(running.connection, sql, self._context.batch_rows, self._context.batch_bytes)
             except FAILURES as failure:
                 self._drop(running)
                 if not (used and is_lost(failure)) or self._ended:
@@ -180,7 +180,7 @@ class MysqlSession:
 
     def _answer(self, running: Running, sql: str, decoder: Decoder) -> Iterator[pa.RecordBatch]:
         """The rows of one statement of the transaction."""
-        rows = Rows(running.connection, sql, self._context.batch_rows)
+        rows = Rows(running.connection, sql, self._context.batch_rows, self._context.batch_bytes)
         try:
             yield from self._batches(running, rows, decoder)
         except GeneratorExit:

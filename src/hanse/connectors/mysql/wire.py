@@ -45,10 +45,11 @@ class Block:
 class Rows:
     """The rows of one statement on a connection of its own; iterate once, to the end or drop the connection."""
 
-    def __init__(self, connection: Connection, sql: str, rows_max: int) -> None:
-        """Send the statement and read the head of its result; raises PyMySQL's errors."""
+    def __init__(self, connection: Connection, sql: str, rows_max: int, bytes_max: int | None = None) -> None:
+        """Send the statement and read the head of its result; raises PyMySQL's errors. A block has about ``bytes_max``."""
         self._connection = connection
         self._rows_max = rows_max
+        self._bytes_max = min(BLOCK_BYTES, bytes_max or BLOCK_BYTES)
         connection.query(sql, unbuffered=True)
         result = connection._result
         self.width: int = result.field_count
@@ -75,7 +76,7 @@ class Rows:
                 yield Block(row, array("q", [0]))
                 buffer, starts, place = rest, array("q"), 0
                 continue
-            if state == EOF or place >= BLOCK_BYTES or len(starts) >= self._rows_max:
+            if state == EOF or place >= self._bytes_max or len(starts) >= self._rows_max:
                 rest = buffer[place:]
                 if starts:
                     yield Block(buffer, starts)
@@ -92,7 +93,7 @@ class Rows:
             pass
 
     def _receive(self) -> bytes:
-        chunk: bytes = self._connection._rfile.read1(CHUNK_BYTES)
+        chunk: bytes = self._connection._rfile.read1(min(CHUNK_BYTES, self._bytes_max))
         if not chunk:
             raise pymysql.err.OperationalError(CR.CR_SERVER_LOST, "Lost connection to MySQL server during query")
         return chunk

@@ -209,7 +209,9 @@ class PostgresSession:
         begin = self._begin() + lock
         while True:
             connection, used = self._lease.connection()
-            running = Running(connection, self._server.fetch_bytes)
+            running = Running(
+                connection, min(self._server.fetch_bytes, self._context.batch_bytes or self._server.fetch_bytes)
+            )
             with self._lock:
                 self._running.add(running)
                 running.cancelled = self._ended

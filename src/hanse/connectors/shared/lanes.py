@@ -41,6 +41,7 @@ class Lanes:
         """Nobody waits."""
         self.source = source
         self.folder = context.spill_folder
+        self.arrived = context.arrived
         self.changed = threading.Condition()
         self._width = width
         self._bytes_left = context.spill_bytes
@@ -80,6 +81,7 @@ class Lanes:
         batches = produce()
         try:
             for batch in batches:
+                self.arrived(batch)
                 spool.put(batch)
         finally:
             if close := getattr(batches, "close", None):

@@ -1,0 +1,152 @@
+"""Counts what sources send and what an answer has, and ends the query that has more than it may: never a part of an answer.
+
+What arrives is counted as it arrives, also where it is kept aside for a reader that is not there yet. With the batch that
+goes over a limit the query fails, and its statements are ended at their sources.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from hanse.errors import ResourceLimit
+from hanse.guardrails import EngineGuardrails, SourceGuardrails
+from hanse.settings import QuerySettings
+
+REACHED = "53400"
+ALL = ""
+"""Stands for all sources together."""
+PART = 8
+"""A batch is to have no more than that part of the bytes that may come."""
+LEAST_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """As many of something as there may be, and who says so: ``guardrail max_rows of pay``, ``setting result_bytes``."""
+
+    most: int
+    what: str
+    """rows or bytes"""
+    rule: str
+    of: str
+    """What may have as many: ``a query may read``."""
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.of} {self.most:,} {self.what}"
+
+    def error(self, source: str | None) -> ResourceLimit:
+        """What a query is told that has more."""
+        message = f"{self}, and this one has more; it was ended, without an answer"
+        hint = "restrict the rows, group them at the source, or raise the limit where it is set"
+        return ResourceLimit(message, sqlstate=REACHED, source=source, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one query may read and yield."""
+
+    sources: Mapping[str, tuple[Limit, ...]] = field(default_factory=dict)
+    """By the name in the configuration; ``ALL`` for all together."""
+    answer: tuple[Limit, ...] = ()
+
+    def over(self, sources: Iterable[str]) -> list[Limit]:
+        """All that concern a query of these sources."""
+        names = dict.fromkeys((*map(_owner, sources), ALL))
+        return [limit for name in names for limit in self.sources.get(name, ())] + list(self.answer)
+
+    def batch_bytes(self, source: str) -> int | None:
+        """How large batches from a source should be, so that its limits bite soon; None: they may be as they are."""
+        found = (*self.sources.get(_owner(source), ()), *self.sources.get(ALL, ()))
+        most = min((limit.most for limit in found if limit.what == "bytes"), default=None)
+        return None if most is None else max(LEAST_BYTES, most // PART)
+
+
+def limits_of(engine: EngineGuardrails, sources: Mapping[str, SourceGuardrails], settings: QuerySettings) -> Limits:
+    """What the configuration and the session allow, each on its own: the narrower one bites first."""
+    found = {
+        name: _limits((block.max_rows, block.max_bytes), f"of {name}", f"a query may read from {name}")
+        for name, block in sources.items()
+    }
+    reading, having = "a query may read", "an answer may have"
+    found[ALL] = _limits((engine.max_rows, engine.max_bytes), "of engine", reading) + _limits(
+        (settings.max_rows, settings.max_bytes), None, reading
+    )
+    answer = _limits((engine.result_rows, engine.result_bytes), "of engine", having, "result") + _limits(
+        (settings.result_rows, settings.result_bytes), None, having, "result"
+    )
+    return Limits({name: limits for name, limits in found.items() if limits}, answer)
+
+
+def _limits(most: tuple[int | None, int | None], whose: str | None, of: str, prefix: str = "max") -> tuple[Limit, ...]:
+    pairs = zip(("rows", "bytes"), most, strict=True)
+    rule = "setting {}" if whose is None else f"guardrail {{}} {whose}"
+    return tuple(Limit(count, what, rule.format(f"{prefix}_{what}"), of) for what, count in pairs if count is not None)
+
+
+class _Count:
+    """Of one source: what a reader took, what had arrived before it was taken, and what nobody will take."""
+
+    __slots__ = ("arrived", "left", "taken")
+
+    def __init__(self) -> None:
+        self.taken, self.arrived, self.left = [0, 0], [0, 0], [0, 0]
+
+    def of(self, place: int) -> int:
+        return max(self.taken[place], self.arrived[place]) + self.left[place]
+
+
+class Meter:
+    """What one query has read so far. Thread-safe. Every method raises ResourceLimit where that is more than may be."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Nothing is read yet."""
+        self._limits = limits.sources
+        self._lock = threading.Lock()
+        self._counts: defaultdict[str, _Count] = defaultdict(_Count)
+
+    def took(self, source: str, batch: pa.RecordBatch) -> None:
+        """A batch was handed to its reader, whether or not it was kept aside before."""
+        self._count(source, "taken", batch.num_rows, batch.nbytes)
+
+    def arrived(self, source: str) -> "Callable[[pa.RecordBatch], None]":
+        """What counts a batch that is kept aside until its reader comes."""
+        return lambda batch: self._count(source, "arrived", batch.num_rows, batch.nbytes)
+
+    def lost(self, source: str, rows: int, bytes: int) -> None:
+        """So much of what has arrived will never be taken."""
+        self._count(source, "arrived", -rows, -bytes)
+        self._count(source, "left", rows, bytes)
+
+    def _count(self, source: str, how: str, rows: int, bytes: int) -> None:
+        if not self._limits:
+            return
+        owner = _owner(source)
+        with self._lock:
+            count = getattr(self._counts[source], how)
+            count[0] += rows
+            count[1] += bytes
+            mine = self._amounts(count for name, count in self._counts.items() if _owner(name) == owner)
+            total = self._amounts(self._counts.values())
+        for name, amounts in ((owner, mine), (ALL, total)):
+            for limit in self._limits.get(name, ()):
+                if amounts[limit.what == "bytes"] > limit.most:
+                    raise limit.error(owner if name else None)
+
+    def _amounts(self, counts: Iterable[_Count]) -> tuple[int, int]:
+        found = list(counts)
+        return sum(count.of(0) for count in found), sum(count.of(1) for count in found)
+
+
+def _owner(source: str) -> str:
+    """The source in the configuration that a shard is part of."""
+    return source.partition("/")[0]
+
+
+def check_answer(limits: tuple[Limit, ...], rows: int, bytes: int) -> None:
+    """Raise ResourceLimit where an answer has more than it may."""
+    for limit in limits:
+        if (bytes if limit.what == "bytes" else rows) > limit.most:
+            raise limit.error(None)

@@ -6,7 +6,7 @@ Servers come from HANSE_TEST_PG_URL and HANSE_TEST_MYSQL_URL: ``make bench`` sta
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import keys, memory, parallel, planning, points, scans, spill
+from benchmarks import key_ways, keys, memory, parallel, planning, points, scans, spill
 from benchmarks.federated import run as federated
 
 ALL: dict[str, Callable[[], None]] = {
@@ -15,6 +15,7 @@ ALL: dict[str, Callable[[], None]] = {
     "spill": spill.run,
     "planning": planning.run,
     "keys": keys.run,
+    "key_ways": key_ways.run,
     "parallel": parallel.run,
 }
 WITH_OPTIONS: dict[str, Callable[[Sequence[str]], None]] = {"federated": federated.run, "points": points.run}

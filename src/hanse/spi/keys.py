@@ -17,7 +17,7 @@ class KeyCosts:
     """What keys cost at a source, and how many of them a statement holds.
 
     Costs are in rows: how many rows a whole scan yields in the time that one key more, or one row found by a key, takes.
-    They are measured (``python -m benchmarks keys``); the crossover follows from them and from the size of the table.
+    They are measured (``python -m benchmarks key_ways``); the crossover follows from them and from the size of the table.
     """
 
     near: float = 4.0

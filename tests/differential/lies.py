@@ -14,21 +14,25 @@ from hanse.ir.tables import ColumnStatistics, Table, TableColumn, TableStatistic
 from hanse.ir.types import FLOATS, INTEGERS, Kind
 from hanse.spi.pace import Pace
 from hanse.spi.snapshot import SourceCatalog
+from hanse.split import worth
 from tests.differential.choices import Choices
 
 COUNTS = (0, 1, 2, 30, 1000, 10**6, 10**12)
+PATIENCES = ((worth.SURPRISE, worth.EXPECTED, worth.PATIENCE_LEAST), (0.0, 0.0, 0.0))
+"""As ever, and none: whole scans begin on trial as soon as there are two keys."""
 SHARES = (0.0, 1.0, 0.5, 1e-9, 0.01, 0.99)
 
 
 class Liar(Engine):
     """An engine whose sources lie about their tables, and whose memory of earlier runs is made up; ``lie`` chooses how, and
-    makes every plan anew."""
+    makes every plan anew. It chooses, too, how long keys are awaited, for all engines alike: no answer depends on it."""
 
     seed = 0
 
     def lie(self, seed: int) -> None:
         """Believe other nonsense from now on."""
         self.seed = seed
+        worth.SURPRISE, worth.EXPECTED, worth.PATIENCE_LEAST = Choices(seed).pick(PATIENCES)
         self._planner.observed = Misremembered(seed)
         self.catalog.refresh()
 

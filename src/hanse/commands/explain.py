@@ -144,7 +144,10 @@ def _hole(hole: Hole, graph: FragmentGraph) -> str:
     ``f0.(a, b)``."""
     more = "an error" if hole.caps.fails else "their range or none"
     whose = " that live on this shard" if hole.home else ""
-    late = f"; all is begun after {hole.patience.seconds:.2g} s without them" if hole.patience else ""
+    late = ""
+    if hole.patience is not None:
+        time = "" if hole.patience.seconds is None else f" after {hole.patience.seconds:.2g} s without them, or"
+        late = f"; all is begun{time} at more than {hole.patience.keys:,}"
     weighed = "" if hole.weighed is None else f" ({hole.weighed})"
     whence = _origins(hole.origins, graph)
     return f"keys k{hole.id} <- {whence}{whose}, at most {hole.keys_max:,}; of more, {more}{late}{weighed}"
@@ -181,6 +184,8 @@ def _request(request: Request, kinds: Mapping[str, str], fragment: Fragment, see
     ]
     if request.more:
         lines.append(f"    one of {len(request.statements)} statements, each for a range of the table")
+    if request.divided:
+        lines.append(f"    without keys {len(request.divided)} statements, each for a range of the table")
     if seen is not None:
         first = "none" if seen.first_row_ms is None else f"{seen.first_row_ms:.1f} ms"
         last = "unknown" if seen.last_row_ms is None else f"{seen.last_row_ms:.1f} ms"

@@ -104,6 +104,8 @@ class _Work:
             if parts and (most is None or len(parts) <= most):
                 return tuple(self.statement({**self.texts, id: text}) for text in parts)
             self.give_way(id, f"batches_max, {len(parts):,} statements" if parts else None)
+        if self.request.divided and not any(map(_narrows, self.fillings.values())):
+            return tuple(self.statement(self.texts, sql) for sql in self.request.divided)
         return (self.statement(self.texts),)
 
     def fits(self) -> bool:
@@ -177,8 +179,12 @@ class _Work:
         self.fillings[id] = filling.narrower([operand.type for operand in self.operands[id]])
         self.texts[id] = self.spell(id, self.fillings[id])
 
-    def statement(self, texts: Mapping[int, str]) -> SqlText:
-        return self.request.sql.filled(lambda part: f"({texts[part.hole]})")
+    def statement(self, texts: Mapping[int, str], sql: SqlText | None = None) -> SqlText:
+        return (sql or self.request.sql).filled(lambda part: f"({texts[part.hole]})")
+
+
+def _narrows(filling: Filling) -> bool:
+    return filling.rows is not None or any(keys is not None for keys in filling.columns)
 
 
 def _is_list(keys: object) -> bool:

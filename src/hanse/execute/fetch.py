@@ -142,7 +142,7 @@ class Fetch:
     def _hand_over(self, probe: Probe) -> None:
         """Make its rows the answer; what is learned of the source goes by the time when they came."""
         report, now = self._report, time.monotonic()
-        report.keys, report.statements = [None] * len(self._awaits), 1
+        report.keys, report.statements = [None] * len(self._awaits), probe.statements
         report.started_ms = self._elapsed() - (now - probe.began) * 1000
         if probe.first_row is not None:
             report.first_row_ms = self._elapsed() - (now - probe.first_row) * 1000

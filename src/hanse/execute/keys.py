@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from hanse.execute.batches import Filling
 from hanse.execute.cancel import CancelScope
-from hanse.execute.distinct import DistinctRows, DistinctValues
+from hanse.execute.distinct import UNCOUNTED, DistinctRows, DistinctValues
 from hanse.ir.fragment import Hole
 from hanse.ir.sharding import Scheme
 from hanse.ir.types import Type
@@ -45,8 +45,11 @@ class ShippedKeys:
         self._scope = scope
         self._changed = threading.Condition()
         self._collecting = threading.Lock()
-        self._columns = [DistinctValues(type, hole.keys_max) for type in types]
-        self._rows = DistinctRows(types, hole.keys_max) if len(types) > 1 else None
+        uncounted = UNCOUNTED if hole.patience is None else min(UNCOUNTED, hole.patience.keys)
+        spans = hole.spans or (None,) * len(types)
+        known = zip(types, spans, strict=True)
+        self._columns = [DistinctValues(type, hole.keys_max, uncounted, span) for type, span in known]
+        self._rows = DistinctRows(types, hole.keys_max, uncounted) if len(types) > 1 else None
         self._unfinished = len(hole.origins)
         self._tell: list[Callable[[], object]] = []
         self._decided = False
@@ -64,18 +67,35 @@ class ShippedKeys:
         """Whether what is sent is known."""
         return self._decided
 
+    @property
+    def found(self) -> int:
+        """As many different keys as have been counted."""
+        return (self._rows or self._columns[0]).found
+
+    def part(self, worth: int) -> float:
+        """What reading by the keys, once they are decided, takes as a part of reading all, where ``worth`` keys take as long
+        as that."""
+        counted = self._rows or self._columns[0]
+        if counted.is_whole or self._given_up:
+            return 1.0 if self._given_up else counted.found / worth
+        return min(1.0 if column.share is None else column.share for column in self._columns)
+
     def add(self, columns: Sequence[pa.Array]) -> None:
         """Take the keys of one batch, part by part. What cannot be sent in any form any more is given up at once."""
         with self._collecting:
             if self._decided:
                 return
+            before = self.found
             for column, values in zip(self._columns, columns, strict=True):
                 column.add(values)
             if self._rows is not None:
                 self._rows.add(columns)
             is_whole = self._rows is not None and self._rows.is_whole
+            has_more = self.found > before
         if not is_whole and all(column.is_lost for column in self._columns):
             self.give_up()
+        elif has_more:
+            self._told()
 
     def finish(self) -> None:
         """One origin has no more rows."""
@@ -95,18 +115,21 @@ class ShippedKeys:
         self._decide()
 
     def tell(self, action: Callable[[], object]) -> None:
-        """Call ``action`` when it is known what is sent; at once if it is already."""
+        """Call ``action`` when more keys have been counted, and when it is known what is sent; at once if it is already."""
         with self._changed:
-            if not self._decided:
-                self._tell.append(action)
-                return
-        action()
+            self._tell.append(action)
+        if self._decided:
+            action()
 
     def _decide(self) -> None:
         with self._changed:
             self._decided = True
             self._changed.notify_all()
-            tell, self._tell = self._tell, []
+        self._told()
+
+    def _told(self) -> None:
+        with self._changed:
+            tell = tuple(self._tell)
         for action in tell:
             action()
 

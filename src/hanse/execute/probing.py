@@ -1,6 +1,8 @@
-"""A whole scan that begins while keys are late, and is either the answer or left: never both it and the keys' rows.
+"""A whole scan that begins while keys are late or more than expected, and is either the answer or left: never both it and
+the keys' rows.
 
-Nobody sees its rows before it is decided. They are kept here; when the keys come, or it is over before, it is decided once:
+Nobody sees its rows before it is decided. They are kept here; when the keys come, or it is over before, or too much is kept
+and the keys are many, it is decided once:
 
 - it is over, or what is left of it is less than reading by the keys would be: its rows are the answer, nothing else is asked;
 - else it is ended at the source, and its rows are forgotten.
@@ -23,12 +25,16 @@ from hanse.execute.cancel import CancelScope
 from hanse.execute.keys import ShippedKeys
 from hanse.execute.limits import Limits, Meter
 from hanse.ir.expr import Literal
+from hanse.ir.fragment import Patience
 from hanse.ir.request import Request
 from hanse.spi.connector import Session
 from hanse.spi.dialect import Dialect
 
 KEPT_BYTES_MAX = 64 * 1024 * 1024
-"""What may be kept of a scan while it is not decided; one that is larger is left, and the keys are awaited."""
+"""What may be kept of a scan while it is not decided. One that is larger waits for the keys, or is the answer at once if these
+are already so many that they cost a good part of it."""
+GOOD_PART = 0.5
+"""Of what is left to read."""
 Begin = Callable[[Callable[[], bool]], Session]
 """Opens a session, as long as the given function does not say that nobody wants it any more."""
 
@@ -45,36 +51,62 @@ class Way:
 
 
 def probed(request: Request, awaited: Sequence[ShippedKeys], way: Way, scope: CancelScope) -> "Probe | None":
-    """Wait for the keys. If they are late, read all of the request meanwhile, on trial; returns that scan if it was begun:
-    its rows are the answer if it can be taken (``take``). Without patience for all of the keys nothing is begun, and
-    nobody waits here. Raises what ended the query."""
-    patience = [keys.hole.patience for keys in awaited]
-    seconds = max((one.seconds for one in patience if one is not None), default=0.0)
-    if not patience or None in patience:
+    """Wait for the keys. If they are late, or more than expected, read all of the request meanwhile, on trial; returns that
+    scan if it was begun: its rows are the answer if it can be taken (``take``). Without patience for all of the keys nothing
+    is begun, and nobody waits here. Raises what ended the query."""
+    if not awaited or any(keys.hole.patience is None for keys in awaited):
         return None
-    changed = threading.Event()
-    for keys in awaited:
-        keys.tell(changed.set)
-    scope.on_end(changed.set)
-
-    def are_known() -> bool:
-        return scope.ended or all(keys.decided for keys in awaited)
-
-    deadline = time.monotonic() + seconds
-    while not are_known() and (left := deadline - time.monotonic()) > 0:
-        changed.wait(min(left, threading.TIMEOUT_MAX))
-        changed.clear()
-    if are_known():
+    waiting = _Waiting(awaited, scope)
+    if not waiting.is_in_vain():
         return None
     nothing = {keys.hole.id: Filling(keys.hole, (None,) * len(keys.hole.target_columns)) for keys in awaited}
-    probe = Probe(way, filled(request, nothing, way.dialect), scope, changed.set)
+    probe = Probe(way, filled(request, nothing, way.dialect), scope, waiting.changed.set)
     probe.start()
-    while not (are_known() or probe.is_over):
-        changed.wait()
-        changed.clear()
-    if not probe.is_over and any(map(probe.is_worse, [keys.wait() for keys in awaited])):
+    while not (waiting.is_over or probe.is_over or probe.is_better(awaited)):
+        waiting.changed.wait()
+        waiting.changed.clear()
+    scope.check()
+    if not probe.is_over and waiting.is_over and any(map(probe.is_worse, awaited)):
         probe.leave()
     return probe
+
+
+class _Waiting:
+    """Someone who waits for keys."""
+
+    def __init__(self, awaited: Sequence[ShippedKeys], scope: CancelScope) -> None:
+        self.changed = threading.Event()
+        self._awaited = awaited
+        self._scope = scope
+        self._began = time.monotonic()
+        for keys in awaited:
+            keys.tell(self.changed.set)
+        scope.on_end(self.changed.set)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all keys are known."""
+        return self._scope.ended or all(keys.decided for keys in self._awaited)
+
+    def is_in_vain(self) -> bool:
+        """Wait until all keys are known (False), or there is no hope any more of few keys in time."""
+        while not self.is_over:
+            left = [self._patience(keys) for keys in self._awaited]
+            if all(seconds is not None and seconds <= 0 for seconds in left):
+                return True
+            seconds = max((one for one in left if one is not None), default=0.0)
+            self.changed.wait(None if None in left else min(seconds, threading.TIMEOUT_MAX))
+            self.changed.clear()
+        return False
+
+    def _patience(self, keys: ShippedKeys) -> float | None:
+        """For how many more seconds these keys are worth waiting for; None: however long it takes."""
+        patience = keys.hole.patience
+        if patience is None or keys.found > patience.keys:
+            return 0.0
+        if keys.decided or patience.seconds is None:
+            return None
+        return self._began + patience.seconds - time.monotonic()
 
 
 class Probe:
@@ -82,6 +114,7 @@ class Probe:
 
     def __init__(self, way: Way, request: Request, scope: CancelScope, changed: Callable[[], object]) -> None:
         """``changed`` is called when the scan is over."""
+        self.statements = len(request.statements)
         self.rows = 0
         self.bytes = 0
         self.snapshot: str | None = None
@@ -96,6 +129,7 @@ class Probe:
         self._kept: deque[pa.RecordBatch] = deque()
         self._kept_bytes = 0
         self._session: Session | None = None
+        self._is_full = False
         self._is_over = False
         self._is_whole = False
         self._is_left = False
@@ -115,17 +149,27 @@ class Probe:
         return self._is_over
 
     def take(self) -> bool:
-        """Decide for it; False if it was left, failed, or grew too large: then it can no longer be the answer."""
+        """Decide for it; False if it was left or failed: then it can no longer be the answer."""
         with self._changed:
             self._is_taken = not (self._is_left or (self._is_over and not self._is_whole))
+            self._changed.notify_all()
             return self._is_taken
 
-    def is_worse(self, filling: Filling) -> bool:
-        """Whether what is left of it is more than reading by these keys. Without a list of keys nothing is."""
-        patience = filling.hole.patience
-        if patience is None or filling.count is None:
-            return False
-        return 1 - self.rows / patience.rows > filling.count / patience.worth
+    def is_worse(self, keys: ShippedKeys) -> bool:
+        """Whether what is left of it is more than reading by these keys, which are decided."""
+        patience = keys.hole.patience
+        return patience is not None and self._left(patience) > keys.part(patience.worth)
+
+    def is_better(self, awaited: Sequence[ShippedKeys]) -> bool:
+        """Whether it had better be the answer before the keys are known: it must not keep more, and all of them are many."""
+        found = [(keys.found, keys.hole.patience) for keys in awaited]
+        return self._is_full and not any(
+            patience and count / patience.worth < GOOD_PART * self._left(patience) for count, patience in found
+        )
+
+    def _left(self, patience: Patience) -> float:
+        """The part of it that is still to be read."""
+        return 1 - self.rows / patience.rows
 
     def leave(self) -> None:
         """End the scan, whose rows nobody wants. Idempotent; does nothing to one that is over."""
@@ -186,18 +230,22 @@ class Probe:
                     return
 
     def _keep(self, batch: pa.RecordBatch) -> bool:
-        """Whether the scan goes on. Who is taken waits for the reader; who is on trial must not grow too large."""
+        """Whether the scan goes on. It waits while too much is kept: for the reader, or for the decision."""
         self._way.meter.arrived(self._request.source)(batch)
         with self._changed:
             self.rows += batch.num_rows
             self.bytes += batch.nbytes
-            self._changed.wait_for(lambda: not self._is_taken or self._kept_bytes <= KEPT_BYTES_MAX or self._is_left)
-            if self._kept_bytes + batch.nbytes > KEPT_BYTES_MAX and not self._is_taken:
-                self._is_left = True
-                self._kept.clear()
+            if not self._has_room(batch) and not self._is_taken:
+                self._is_full = True
+                self._tell()
+            self._changed.wait_for(lambda: self._has_room(batch) or self._is_left)
             if self._is_left:
                 return False
             self._kept.append(batch)
             self._kept_bytes += batch.nbytes
             self._changed.notify_all()
             return True
+
+    def _has_room(self, batch: pa.RecordBatch) -> bool:
+        """Whether one more may be kept; one alone always is, once there is a reader."""
+        return self._kept_bytes + batch.nbytes <= KEPT_BYTES_MAX or (self._is_taken and not self._kept)

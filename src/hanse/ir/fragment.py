@@ -1,6 +1,7 @@
 """What split yields: one subplan per source, and the plan that the coordinator runs over their rows."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from hanse.ir.expr import Column
 from hanse.ir.plan import Plan
@@ -40,7 +41,8 @@ class Fragment:
     estimate: Estimate | None = field(default=None, compare=False)
     """None: nobody has estimated."""
     ranges: tuple[str, ...] = field(default=(), compare=False)
-    """Its statement is divided by these conditions on its one table (``Table.ranges``); empty: it is one statement."""
+    """Its statement is divided by these conditions on its one table (``Table.ranges``), unless keys narrow it; empty: it is
+    one statement."""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -70,13 +72,16 @@ class KeyOrigin:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a fragment waits for keys whose number is a guess, before all of it is begun to be read (``Hole``)."""
+    """How long a fragment waits for keys, before all of it is begun to be read on trial (``Hole``)."""
 
-    seconds: float
+    seconds: float | None
+    """None: however late they are, as long as they are no more than expected."""
     rows: float
     """As many as all of it is expected to be."""
     worth: int
     """With that many keys reading by keys takes as long as reading all of it."""
+    keys: int
+    """More keys than that are not expected, and not awaited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,9 @@ class Hole:
     are."""
     weighed: "Weighed | None" = field(default=None, compare=False)
     """Why they are sent."""
+    spans: tuple[tuple[Any, Any] | None, ...] = ()
+    """The least and the greatest value of each of the target's columns, as far as statistics know: a range of keys that
+    covers them leaves out nothing. Empty: nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)

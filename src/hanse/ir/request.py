@@ -125,6 +125,10 @@ class Request:
     several batches, ranges of a large table. Only for sources whose dialect says ``KeyCosts.batches``, or whose tables
     have ranges."""
 
+    divided: tuple[SqlText, ...] = ()
+    """Statements, each for a range of a large table, that together are ``sql``: sent in its place where it turns out that no
+    keys narrow it. Empty: there is no such thing."""
+
     @property
     def statements(self) -> tuple[SqlText, ...]:
         """All of its statements."""
@@ -150,9 +154,8 @@ class RequestGraph:
 
     def size(self) -> int:
         """About how many bytes the graph takes, without the tables that it shares with its snapshot."""
-        texts = [sql for request in self.requests for sql in request.statements] + (
-            [] if self.sql is None else [self.sql]
-        )
+        texts = [sql for request in self.requests for sql in (*request.statements, *request.divided)]
+        texts += [] if self.sql is None else [self.sql]
         columns = len(self.columns) + sum(len(request.columns) for request in self.requests)
         pieces = sum(len(text.parts) for text in texts)
         return 2_000 + sum(len(str(text)) for text in texts) + 200 * columns + 300 * pieces

@@ -237,6 +237,18 @@ def map_plans(plan: p.Plan, change: Callable[[p.Plan], p.Plan]) -> p.Plan:
     return change(plan)
 
 
+def unkeyed(plan: p.Plan) -> p.Plan:
+    """The plan without conditions on shipped keys."""
+
+    def kept(node: p.Plan) -> p.Plan:
+        if not isinstance(node, p.Filter):
+            return node
+        tests = [test for test in e.conjuncts(node.predicate) if not isinstance(test, e.InKeys)]
+        return p.Filter(node.input, e.conjunction(tests)) if tests else node.input
+
+    return map_plans(plan, kept)
+
+
 def plans(plan: p.Plan) -> Iterator[p.Plan]:
     """The plan and every operator below it, also inside subqueries, top first."""
     yield plan

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hanse.ir import plan as p
 from hanse.ir.expr import Column
 from hanse.ir.fragment import Fragment, FragmentGraph
-from hanse.ir.request import Request, RequestGraph, SqlText
+from hanse.ir.request import KeyHole, Request, RequestGraph, SqlText
 from hanse.ir.tables import Table
 from hanse.ir.walk import plans
 from hanse.render.relations import Relation
@@ -59,7 +59,10 @@ def _request(fragment: Fragment, dialect: Dialect, embedded: bool) -> Request:
         return replace(request, route=route, destinations=there)
     if fragment.ranges and not embedded:
         first, *others = (write(fragment.plan, dialect, within=within) for within in fragment.ranges)
-        request = replace(request, sql=first, more=tuple(others))
+        if any(isinstance(part, KeyHole) for part in request.sql.parts):
+            request = replace(request, divided=(first, *others))
+        else:
+            request = replace(request, sql=first, more=tuple(others))
     homes = tuple(dict.fromkeys(deciding(fragment.plan)))
     return replace(request, homes=homes) if homes and not embedded else request
 

@@ -5,15 +5,16 @@ source says into which parts a table falls (``Table.ranges``), and says nothing 
 
 When     the fragment is conditions and columns over one scan, so that its parts' rows together are its rows.
 Not      where a condition lets pass so few rows that the source would not scan: an index answers once what every part
-         would look up again. Not with keys of other fragments, which are an index's business too; not below a limit, an
-         order or groups; not with a subquery, which every part would run again; not where the shard is found at run time.
+         would look up again. Not below a limit, an order or groups; not with a subquery, which every part would run again;
+         not where the shard is found at run time. Keys of other fragments are an index's business, too: with them the
+         fragment is one statement, and divided where run time finds that they are too many to be sent.
 """
 
 from dataclasses import replace
 
 from hanse.ir import plan as p
 from hanse.ir.fragment import Fragment, FragmentGraph
-from hanse.ir.walk import expressions, plans, subqueries
+from hanse.ir.walk import expressions, plans, subqueries, unkeyed
 from hanse.split.sizes import Sizes
 
 SHARE_LEAST = 0.25
@@ -22,9 +23,7 @@ SHARE_LEAST = 0.25
 
 def in_ranges(graph: FragmentGraph, sizes: Sizes) -> FragmentGraph:
     """The graph with its large scans divided."""
-    keyed = {hole.target for hole in graph.holes}
-    fragments = tuple(_divided(x, sizes) if x.id not in keyed else x for x in graph.fragments)
-    return replace(graph, fragments=fragments)
+    return replace(graph, fragments=tuple(_divided(fragment, sizes) for fragment in graph.fragments))
 
 
 def _divided(fragment: Fragment, sizes: Sizes) -> Fragment:
@@ -33,7 +32,7 @@ def _divided(fragment: Fragment, sizes: Sizes) -> Fragment:
         return fragment
     if any(subqueries(x) for node in plans(fragment.plan) for x in expressions(node)):
         return fragment
-    is_most = sizes.rows(fragment.plan) >= SHARE_LEAST * sizes.rows(scan)
+    is_most = sizes.rows(unkeyed(fragment.plan)) >= SHARE_LEAST * sizes.rows(scan)
     return replace(fragment, ranges=scan.table.ranges) if is_most else fragment
 
 

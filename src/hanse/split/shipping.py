@@ -124,7 +124,8 @@ class _Shipping:
         limits = (self.worth.keys_max(target), caps, self.worth.is_divisible(target))
         patience = self.worth.patience(edge) if wanted == self.worth.pays else None
         home = self.worth.home(target)
-        hole = Hole(len(self.holes), origins, target.fragment, target.columns, *limits, patience, home, weighed)
+        spans = self.worth.spans(target)
+        hole = Hole(len(self.holes), origins, target.fragment, target.columns, *limits, patience, home, weighed, spans)
         self.holes.append(hole)
         self.fragments[target.fragment] = _narrowed(self.fragments[target.fragment], target, hole)
         return True

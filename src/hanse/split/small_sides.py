@@ -33,7 +33,7 @@ from hanse.ir.decompose import Parts, decompose
 from hanse.ir.fragment import Decision, Fragment, FragmentGraph, SmallSide
 from hanse.ir.tables import Table
 from hanse.ir.types import Type
-from hanse.ir.walk import expressions, map_plans, plans, subqueries, used, with_inputs
+from hanse.ir.walk import expressions, map_plans, plans, subqueries, unkeyed, used, with_inputs
 from hanse.spi.snapshot import SourceCatalog
 from hanse.split.facts import Fact, Facts
 from hanse.split.sizes import Sizes
@@ -173,7 +173,7 @@ class _Search:
 
         def below(node: p.Plan) -> p.Plan:
             is_one = isinstance(node, p.FragmentScan) and node.fragment in ids
-            return _unkeyed(self.fragments[node.fragment].plan) if is_one else node  # type: ignore[attr-defined]
+            return unkeyed(self.fragments[node.fragment].plan) if is_one else node  # type: ignore[attr-defined]
 
         return map_plans(work, below)
 
@@ -181,7 +181,7 @@ class _Search:
 
     def volume(self, id: int) -> float:
         """Bytes of a whole fragment."""
-        return self.bytes(_unkeyed(self.fragments[id].plan))
+        return self.bytes(unkeyed(self.fragments[id].plan))
 
     def bytes(self, plan: p.Plan) -> float:
         return self.sizes.rows(plan) * (ROW_BYTES + self.sizes.width(plan))
@@ -195,7 +195,7 @@ class _Search:
         pace, most = self.sizes.pace(place.source), self.limits(place)[0]
         work = WORK_BYTES * self.joined(full)
         for id in place.small:
-            plan = _unkeyed(self.fragments[id].plan)
+            plan = unkeyed(self.fragments[id].plan)
             work += min(self.sizes.rows(plan), most) * (ROW_BYTES + self.sizes.width(plan)) * pace.price
         answer, otherwise = self.bytes(full) * pace.price, self.otherwise(place, full) * pace.price
         least = max(SAVED_LEAST, pace.wait)
@@ -214,7 +214,7 @@ class _Search:
         keyed = {hole.target for hole in self.graph.holes}
         found = 0.0
         for id in place.large:
-            plan = _unkeyed(self.fragments[id].plan)
+            plan = unkeyed(self.fragments[id].plan)
             rows = min(self.sizes.rows(plan), joined) if id in keyed else self.sizes.rows(plan)
             found += rows * (ROW_BYTES + self.sizes.width(plan))
         return found
@@ -222,7 +222,7 @@ class _Search:
     def is_small(self, id: int, place: _Place) -> bool:
         """Whether a fragment has few rows; or whether more are a mere guess, and trying costs no more than the time until so
         many rows have come: the larger fragments wait for it anyway, or its first rows come at once."""
-        plan, most = _unkeyed(self.fragments[id].plan), self.limits(place)[0]
+        plan, most = unkeyed(self.fragments[id].plan), self.limits(place)[0]
         rows = self.sizes.rows(plan)
         if rows <= most:
             return True
@@ -313,18 +313,6 @@ def _order(plan: p.Plan) -> tuple[e.SortKey, ...]:
 def _is_visible(plan: p.Plan) -> bool:
     """Whether the operator yields what it is sorted by."""
     return used(key.expr for key in _order(plan)) <= {column.id for column in plan.columns}
-
-
-def _unkeyed(plan: p.Plan) -> p.Plan:
-    """The plan without conditions on shipped keys."""
-
-    def kept(node: p.Plan) -> p.Plan:
-        if not isinstance(node, p.Filter):
-            return node
-        tests = [test for test in e.conjuncts(node.predicate) if not isinstance(test, e.InKeys)]
-        return p.Filter(node.input, e.conjunction(tests)) if tests else node.input
-
-    return map_plans(plan, kept)
 
 
 def _tables(plan: p.Plan) -> Iterator[Table]:

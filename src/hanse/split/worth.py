@@ -6,6 +6,7 @@ See ``pays``, ``is_relay`` and ``is_chance`` for the three reasons to send keys.
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from hanse.ir import plan as p
 from hanse.ir.fragment import FragmentGraph, Patience, Weighed
@@ -32,6 +33,8 @@ CHANCE_BYTES = 64_000.0
 """What a chance must be able to save: as much as a slow network moves in one round trip, which waiting costs."""
 ROW_BYTES, MEASURED_BYTES = 24.0, 48.0
 """What a row costs beside its bytes, in bytes; and how wide the rows were over which ``KeyCosts`` were measured."""
+MEASURED_ROWS = 1.1e6
+"""Rows of that width in a second, of the scans beside which they were measured."""
 KEY_BYTES = 12.0
 """What a key is, as SQL, in bytes."""
 IN_ORDER = 0.9
@@ -41,6 +44,12 @@ PATIENCE = 0.3
 was wrong and all is read after all, the query takes at most so much longer."""
 PATIENCE_LEAST = 0.25
 """In seconds: nothing is begun on trial for less."""
+SURPRISE = 0.1
+"""That part of the keys with which reading everything takes no longer may come unexpectedly. If the true number is any c of
+them, and they come evenly while their origin is read (in a time t), then keys cost t + c and a scan that begins now t / c / 10
++ 1, in times of a whole scan: at worst a third more than both at once, where t is 1 and c is 0.3."""
+EXPECTED = 1.3
+"""So many times the keys that are expected are no surprise."""
 REPEATABLE = (
     p.Scan,
     p.Filter,
@@ -183,15 +192,24 @@ class Worth:
         return self.keys(edge) * self.share(edge.target) / self.worth(edge.target)
 
     def patience(self, edge: Edge) -> Patience | None:
-        """How long the keys of an edge that pays are awaited: for ever where their number is no guess, where a cap refuses to
-        read all, and where that takes so little that waiting for it afterwards is no loss."""
+        """How long the keys of an edge that pays are awaited: where their number is a guess, for some time; where it is not,
+        until it shows that it was wrong. For ever where a cap refuses to read all, where their number does not matter, and
+        where reading all takes so little that waiting for it afterwards is no loss."""
         whole = self.expense(edge.target) / NOMINAL
         seconds = max(PATIENCE_LEAST, PATIENCE * whole)
-        if self._guessed.isdisjoint(edge.fragments) or whole < PATIENCE * seconds:
+        is_guess = not self._guessed.isdisjoint(edge.fragments)
+        if whole < PATIENCE * seconds or (self.force and not is_guess):
             return None
         if self.source(edge.target).key_caps.fails or self.home(edge.target) is not None:
             return None
-        return Patience(seconds, self._rows[edge.target.fragment], self.worth(edge.target))
+        worth = self.worth(edge.target)
+        most = max(1, int(max(SURPRISE * worth, EXPECTED * self.keys(edge))))
+        return Patience(seconds if is_guess else None, self._rows[edge.target.fragment], worth, most)
+
+    def spans(self, target: Place) -> tuple[tuple[Any, Any] | None, ...]:
+        """The least and the greatest value of each column, where statistics know them."""
+        plan = self.fragments[target.fragment].plan
+        return tuple(_span(plan, column) for column in target.columns)
 
     def rows(self, edge: Edge) -> float:
         """Rows of all origins."""
@@ -245,13 +263,22 @@ class Worth:
 
     def worth(self, target: Place) -> int:
         """With how many keys reading the target by keys would take as long as reading all of it."""
-        rows = self._rows[target.fragment]
-        measured, price = ROW_BYTES + MEASURED_BYTES, max(1.0, self.pace(target).price)
-        weight = max(1.0, self._row_bytes[target.fragment] / measured) * price
         costs = self.dialect(target).key_costs
-        key = costs.key(not self.is_scattered(target), len(target.columns))
-        key += (price - 1) * KEY_BYTES * len(target.columns) / measured  # on the way there, beyond what was measured
-        return costs.worth(rows, self._distinct(target), key, weight)
+        key = costs.key(not self.is_scattered(target), len(target.columns)) + self._on_the_way(target)
+        return costs.worth(self._rows[target.fragment], self._distinct(target), key, self._weight(target))
+
+    def _weight(self, target: Place) -> float:
+        """What a row costs in a scan, in rows as they were measured: by its bytes, or by the time which these take where the
+        network is slower than a server is. No more where the source only reads slowly: keys are found slowly there, too."""
+        row, bandwidth = self._row_bytes[target.fragment], self.pace(target).bandwidth
+        slowly = 0.0 if bandwidth is None else (row - ROW_BYTES) * MEASURED_ROWS / max(1.0, bandwidth)
+        return max(1.0, row / (ROW_BYTES + MEASURED_BYTES), slowly)
+
+    def _on_the_way(self, target: Place) -> float:
+        """What a key costs on its way there beyond what was measured, in the same rows."""
+        bandwidth = self.pace(target).bandwidth
+        slowly = 0.0 if bandwidth is None else MEASURED_ROWS / max(1.0, bandwidth) - 1 / MEASURED_BYTES
+        return max(0.0, slowly) * KEY_BYTES * len(target.columns)
 
     def keys_max(self, target: Place) -> int:
         """The most keys that are worth sending, or allowed."""
@@ -333,6 +360,12 @@ def _stored(plan: p.Plan, column: int) -> tuple[Table, str] | None:
                 if found.id == column:
                     return node.table, name
     return None
+
+
+def _span(plan: p.Plan, column: int) -> tuple[Any, Any] | None:
+    stored = _stored(plan, column)
+    known = stored[0].statistics.columns.get(stored[1]) if stored and stored[0].statistics else None
+    return None if known is None or known.minimum is None or known.maximum is None else (known.minimum, known.maximum)
 
 
 def _indexes(table: Table) -> tuple[tuple[str, ...], ...]:

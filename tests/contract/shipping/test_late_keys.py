@@ -35,6 +35,10 @@ def late(pg_database: DatabaseFactory) -> Database:
         f"CREATE TABLE few AS SELECT i * 1000 AS id FROM generate_series(1, {ROWS // 1000}) AS i",
         view.format("soon", 1),
         view.format("never", 20),
+        "CREATE TABLE grown (id int) WITH (autovacuum_enabled = false)",
+        "INSERT INTO grown SELECT generate_series(1, 10)",
+        "ANALYZE grown",
+        f"INSERT INTO grown SELECT generate_series(11, {ROWS})",
     )
     return database
 
@@ -44,6 +48,14 @@ def engine(sleepy: Database, late: Database) -> Iterator[Engine]:
     with Engine(
         {"sources": {"pg": {"kind": "postgres", "url": sleepy.url}, "late": {"kind": "postgres", "url": late.url}}}
     ) as engine:
+        yield engine
+
+
+@pytest.fixture
+def divided(sleepy: Database, late: Database) -> Iterator[Engine]:
+    """An engine that reads the table by several connections, where it reads all of it."""
+    pg = {"kind": "postgres", "url": sleepy.url, "parallel_scans": {"connections": 3, "rows_min": 100}}
+    with Engine({"sources": {"pg": pg, "late": {"kind": "postgres", "url": late.url}}}) as engine:
         yield engine
 
 
@@ -69,6 +81,50 @@ def test_late_keys_find_all_rows_read(engine: Engine) -> None:
     rows, seen, _ = asked(engine, sql)
     assert rows == [(0, 4, "padding of row 4000")]
     assert (seen["keys"], seen["rows"], seen["statements"]) == ([None], ROWS, 1)
+
+
+def test_more_keys_than_statistics_say_are_not_awaited(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worth, "PATIENCE_LEAST", 0.1)
+    sql = "SELECT sum(w.v), count(*) FROM late.grown AS k JOIN pg.wide AS w ON w.id = k.id"
+    assert "all is begun at more than" in engine.explain(sql)
+    rows, seen, _ = asked(engine, sql)
+    assert rows == [(sum(i % 100 for i in range(1, ROWS + 1)), ROWS)]
+    assert (seen["keys"], seen["rows"], seen["statements"]) == ([None], ROWS, 1)
+
+
+def test_without_keys_a_large_table_is_read_by_several_connections(
+    divided: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql = "SELECT sum(w.v), count(*) FROM late.grown AS k JOIN pg.wide AS w ON w.id = k.id"
+    assert "without keys 12 statements" in divided.explain(sql)
+    expected = (sum(i % 100 for i in range(1, ROWS + 1)), ROWS)
+    for least in (0.1, 10.0):
+        monkeypatch.setattr(worth, "PATIENCE_LEAST", least)
+        divided.catalog.refresh()
+        rows, seen, _ = asked(divided, sql)
+        assert rows == [expected]
+        assert (seen["keys"], seen["rows"], seen["statements"]) == ([None], ROWS, 12)
+    rows, seen, _ = asked(divided, f"{sql} WHERE k.id < 50")
+    assert rows == [(sum(range(50)), 49)]
+    assert (seen["rows"], seen["statements"]) == (49, 1)
+
+
+def test_a_few_more_keys_than_statistics_say_are_sent(engine: Engine) -> None:
+    rows, seen, _ = asked(
+        engine, "SELECT sum(w.v), count(*) FROM late.grown AS k JOIN pg.wide AS w ON w.id = k.id WHERE k.id < 50"
+    )
+    assert rows == [(sum(range(50)), 49)]
+    assert (seen["rows"], seen["bytes_left"]) == (49, 0)
+
+
+def test_unexpected_keys_end_the_scan_that_they_began(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worth, "SURPRISE", 0.0)
+    monkeypatch.setattr(worth, "NOMINAL", 1e5)
+    sql = "SELECT sum(w.v), count(*) FROM late.grown AS k JOIN pg.drowsy AS w ON w.id = k.id WHERE k.id < 500"
+    rows, seen, seconds = asked(engine, sql)
+    assert rows == [(sum(i % 100 for i in range(500)), 499)]
+    assert seen["rows"] == 499
+    assert seconds < 15, "the whole view takes 150 s"
 
 
 def test_late_keys_end_a_scan_that_would_take_longer(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

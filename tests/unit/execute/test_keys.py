@@ -2,6 +2,7 @@
 
 import datetime as dt
 import threading
+from dataclasses import replace
 from decimal import Decimal
 
 import pyarrow as pa
@@ -54,6 +55,33 @@ def test_too_many_integers_become_their_range() -> None:
     assert not keys.decided
     keys.finish()
     assert found(keys) == KeyRange(1, 30)
+
+
+@pytest.mark.parametrize(
+    ("span", "is_given_up"), [((0, 24), True), ((0, 100), False), (("a", "b"), False), (None, False)]
+)
+def test_too_many_integers_are_given_up_when_their_range_leaves_out_little(span: object, is_given_up: bool) -> None:
+    keys = ShippedKeys(replace(hole(), spans=(span,)), [t.INT32], CancelScope())
+    keys.add([pa.array([5, 9, 7], pa.int32())])
+    keys.add([pa.array([1, 20], pa.int32())])
+    assert not keys.decided, "counted when as many wait as there are"
+    keys.add([pa.array([2, 3], pa.int32())])
+    assert keys.decided == is_given_up
+    keys.finish()
+    assert found(keys) == (None if is_given_up else KeyRange(1, 20))
+
+
+def test_keys_cost_their_part_or_that_of_their_range() -> None:
+    few = ShippedKeys(replace(hole(), spans=((0, 100),)), [t.INT32], CancelScope())
+    few.add([pa.array([5, 9], pa.int32())])
+    few.finish()
+    assert (few.found, few.part(10)) == (2, 0.2)
+    many = ShippedKeys(replace(hole(), spans=((0, 100),)), [t.INT32], CancelScope())
+    many.add([pa.array([5, 9, 7, 25], pa.int32())])
+    many.finish()
+    assert many.part(10) == 0.2
+    many.give_up()
+    assert many.part(10) == 0.2, "they are decided"
 
 
 def test_too_many_texts_are_given_up_at_once() -> None:

@@ -22,7 +22,7 @@ from hanse.ir.request import KeyHole, KeyOperand, Request, SqlText
 from hanse.ir.tables import Collation
 
 WAIT_S = 20.0
-NONE = Patience(0.0, 3.0, 10)
+NONE = Patience(0.0, 3.0, 10, 100)
 """No patience; three rows are expected, and ten keys are worth reading them all."""
 OPERAND = KeyOperand("x", t.INT64, Collation())
 REQUEST = Request(
@@ -93,6 +93,10 @@ class Asking:
         except HanseError as failure:
             self._failure = failure
 
+    @property
+    def is_over(self) -> bool:
+        return not self._thread.is_alive()
+
     def found(self) -> Probe | None:
         self._thread.join(WAIT_S)
         assert not self._thread.is_alive()
@@ -112,7 +116,7 @@ def rows(probe: Probe) -> list[int]:
 @pytest.mark.parametrize("seconds", [WAIT_S, 1e15])
 def test_keys_in_time_begin_nothing(seconds: float) -> None:
     scan = Scan()
-    asking = Asking(scan, Patience(seconds, 3.0, 10))
+    asking = Asking(scan, Patience(seconds, 3.0, 10, 100))
     asking.deliver(1)
     assert asking.found() is None
     assert scan.texts == []
@@ -168,12 +172,12 @@ def test_a_scan_that_is_nearly_over_is_not_ended_for_few_keys() -> None:
     keys = awaited(scope)
     keys.add([pa.array([1, 2, 5], pa.int64())])
     keys.finish()
-    assert probe.is_worse(keys.wait())
+    assert probe.is_worse(keys)
     probe.start()
     scan.steps.release(3)
     while probe.rows < 3:
         threading.Event().wait(0.001)
-    assert not probe.is_worse(keys.wait())
+    assert not probe.is_worse(keys)
     scan.steps.release(1)
     assert probe.take()
     assert rows(probe) == [0, 1, 2, 3]
@@ -214,14 +218,73 @@ def test_a_scan_that_fails_when_it_is_the_answer_fails_the_query() -> None:
         rows(probe)
 
 
-def test_a_scan_that_grows_too_large_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_keys_than_expected_begin_a_scan_whatever_time_is_left() -> None:
+    scan = Scan()
+    asking = Asking(scan, Patience(None, 3.0, 10, 2))
+    asking.keys.add([pa.array([1, 5], pa.int64())])
+    threading.Event().wait(0.05)
+    assert scan.texts == []
+    asking.keys.add([pa.array([9, 13], pa.int64())])
+    scan.steps.release(3)
+    probe = asking.found()
+    assert probe is not None
+    assert probe.take()
+    assert rows(probe) == [0, 1, 2]
+
+
+def test_keys_that_are_few_hold_back_a_scan_while_others_are_late() -> None:
+    scope, scan = CancelScope(), Scan()
+    few, late = awaited(scope, Patience(0.0, 3.0, 10, 2)), awaited(scope)
+    few.add([pa.array([1], pa.int64())])
+    few.finish()
+    thread = threading.Thread(target=probed, args=(REQUEST, [few, late], scan.way, scope))
+    thread.start()
+    threading.Event().wait(0.05)
+    late.finish()
+    thread.join(WAIT_S)
+    assert not thread.is_alive()
+    assert scan.texts == []
+
+
+def test_a_range_that_leaves_out_much_ends_a_scan() -> None:
+    scope, scan = CancelScope(), Scan()
+    probe = Probe(scan.way, REQUEST, scope, lambda: None)
+    near, far = (Hole(0, (KeyOrigin(0, (1,)),), 1, (2,), 3, patience=NONE, spans=((0, end),)) for end in (100, 8))
+    for hole, is_worse in ((near, True), (far, False)):
+        keys = ShippedKeys(hole, [t.INT64], scope)
+        keys.add([pa.array([0, 1, 2, 3, 5], pa.int64())])
+        keys.finish()
+        probe.rows = 0 if is_worse else 2
+        assert probe.is_worse(keys) == is_worse
+
+
+def test_a_scan_that_grows_too_large_waits_for_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probing, "KEPT_BYTES_MAX", 10)
     scan = Scan()
     asking = Asking(scan)
     scan.steps.release(3)
+    while len(scan.texts) < 1:
+        threading.Event().wait(0.001)
+    threading.Event().wait(0.05)
+    assert not asking.is_over
+    asking.deliver(*range(0, 30, 3))
     probe = asking.found()
     assert probe is not None
-    assert not probe.take()
+    assert probe.take()
+    assert rows(probe) == [0, 1, 2]
+
+
+def test_a_scan_that_grows_too_large_is_the_answer_where_keys_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "KEPT_BYTES_MAX", 10)
+    scan = Scan()
+    asking = Asking(scan, Patience(None, 3.0, 10, 2))
+    asking.keys.add([pa.array(range(0, 18, 3), pa.int64())])
+    scan.steps.release(3)
+    probe = asking.found()
+    assert probe is not None
+    assert not asking.keys.decided
+    assert probe.take()
+    assert rows(probe) == [0, 1, 2]
 
 
 def test_the_end_of_the_query_ends_the_scan() -> None:

@@ -6,10 +6,13 @@ import pytest
 
 from hanse.ir import expr as e
 from hanse.ir import plan as p
-from hanse.ir.fragment import FragmentGraph, KeyCaps
+from hanse.ir.fragment import FragmentGraph, KeyCaps, Patience
 from hanse.ir.tables import ColumnStatistics
+from hanse.ir.types import INT32
 from hanse.optimize.estimate import Estimator
+from hanse.spi.pace import Pace
 from hanse.split import split
+from hanse.split.worth import PATIENCE_LEAST
 from tests.unit.plans import ALL, COUNT, SOURCES, Plans, call, eq, join, lit, ref, source
 
 
@@ -160,3 +163,58 @@ def test_keys_are_relayed_by_a_small_fragment_into_one_that_waits_anyway(make: P
 
 def test_no_relay_into_a_fragment_that_waits_for_nobody(make: Plans) -> None:
     assert edges(relay(make, 3_000_000)) == []
+
+
+# -- how long keys are awaited
+
+
+def patience(plan: p.Plan, sizes: Estimator | None = None, **sources: object) -> Patience | None:
+    """That of the only hole."""
+    (hole,) = split(plan, {**SOURCES, **sources}, sizes=sizes or Estimator()).holes
+    return hole.patience
+
+
+def test_counted_keys_are_awaited_until_they_are_more_than_expected(make: Plans) -> None:
+    orders, people = make.counted("crm.orders", 1_000_000, WIDE, x=100_000), make.counted("sales.people", 1000)
+    found = patience(on(people, "id", orders, "id"))
+    assert found is not None
+    assert found.seconds is None
+    assert (found.rows, found.keys) == (1_000_000, found.worth // 10)
+    many = patience(on(make.counted("sales.many", 70_000), "id", orders, "id"))
+    assert many is not None
+    assert many.keys == 91_000, "no surprise, for about as many are expected"
+    force = split(on(people, "id", orders, "id"), SOURCES, key_shipping="force", sizes=Estimator())
+    assert force.holes[0].patience is None
+
+
+def test_guessed_keys_are_awaited_for_a_part_of_the_time_of_a_scan(make: Plans) -> None:
+    class Far(Estimator):
+        def pace(self, source: str) -> Pace:
+            return Pace(scan=1.0)
+
+    orders, people = make.counted("crm.orders", 1_000_000, WIDE, x=100_000), make.counted("sales.people", 10_000)
+    few = p.Filter(people, call(">", call("+", ref(people, "y"), ref(people, "x"), type=INT32), 3))
+    found, far = patience(on(few, "id", orders, "id")), patience(on(few, "id", orders, "id"), Far())
+    assert found is not None
+    assert far is not None
+    assert found.seconds is not None
+    assert found.seconds >= PATIENCE_LEAST
+    assert far.seconds is not None
+    assert far.seconds > 1000 * found.seconds
+
+
+def test_a_cap_that_refuses_and_a_small_target_leave_no_choice_but_to_wait(make: Plans) -> None:
+    orders, people = make.counted("crm.orders", 1_000_000, WIDE, x=100_000), make.counted("sales.people", 1000)
+    plan = on(people, "id", orders, "id")
+    caps = replace(source("crm"), key_caps=KeyCaps(keys_max=5000, fails=True))
+    assert patience(plan, crm=caps) is None
+    small = make.counted("crm.small", 5000, WIDE)
+    assert patience(on(make.counted("sales.few", 10), "id", small, "id")) is None
+
+
+def test_the_hole_knows_the_ends_of_the_column(make: Plans) -> None:
+    people = make.counted("sales.people", 10)
+    for low, high in ((3, 70), (None, 70)):
+        orders = make.counted("crm.orders", 1_000_000, x=replace(ColumnStatistics(1000.0), minimum=low, maximum=high))
+        (hole,) = graph_of(on(people, "id", orders, "x")).holes
+        assert hole.spans == ((None if low is None else (3, 70)),)

@@ -218,3 +218,17 @@ def test_the_hole_knows_the_ends_of_the_column(make: Plans) -> None:
         orders = make.counted("crm.orders", 1_000_000, x=replace(ColumnStatistics(1000.0), minimum=low, maximum=high))
         (hole,) = graph_of(on(people, "id", orders, "x")).holes
         assert hole.spans == ((None if low is None else (3, 70)),)
+
+
+def test_a_slow_network_makes_keys_worth_more_and_a_server_as_slow_as_it_was_measured_does_not(make: Plans) -> None:
+    def keys_max(bandwidth: float | None) -> int:
+        class Paced(Estimator):
+            def pace(self, source: str) -> Pace:
+                return Pace(bandwidth=bandwidth)
+
+        plan = on(make.counted("sales.few", 10), "id", make.counted("crm.many", 1_000_000, "id x"), "id")
+        (hole,) = split(plan, SOURCES, sizes=Paced()).holes
+        return hole.keys_max
+
+    assert keys_max(None) == keys_max(200e6) == pytest.approx(keys_max(50e6), rel=0.01)
+    assert keys_max(5e6) > 1.2 * keys_max(50e6)

@@ -1,5 +1,6 @@
-"""Time, sleep, ids: the only place that they come from, so that tests can supply their own."""
+"""Time, sleep, ids, chance: the only place that they come from, so that tests can supply their own."""
 
+import random
 import time
 import uuid
 from typing import Protocol
@@ -20,6 +21,9 @@ class Clock(Protocol):
     def new_id(self) -> str:
         """A fresh query id: 32 hexadecimal digits."""
 
+    def random(self) -> float:
+        """A number between 0 and 1, by which many who wait are spread over time."""
+
 
 class SystemClock:
     """The machine's own time."""
@@ -39,3 +43,7 @@ class SystemClock:
     def new_id(self) -> str:
         """A fresh query id: 32 hexadecimal digits, ordered by nothing."""
         return uuid.uuid4().hex
+
+    def random(self) -> float:
+        """A number between 0 and 1, by which many who wait are spread over time."""
+        return random.random()  # noqa: S311  # nothing is secret about when to wait

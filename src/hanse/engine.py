@@ -15,6 +15,7 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from hanse import parameters
+from hanse.admission.connector import Admission
 from hanse.asking import RemoteEstimates
 from hanse.bind.binder import BindContext
 from hanse.cache import ObservedRuns, PlanCache, PlanHistory, Samples
@@ -68,14 +69,17 @@ class Engine:
         self._kinds = {name: str(block["kind"]) for name, block in settings.sources.items()}
         self._parts = _parts(self._connectors)
         self._part_kinds = dict(self._kinds)
+        self._admission = Admission({**self._connectors, **self._parts}, self._clock)
+        protected = self._admission.connectors()
         for connector in self._connectors.values():
             if isinstance(connector, Composite):
                 self._part_kinds |= connector.kinds
-                connector.meet(self._parts)
+                connector.meet({name: protected[name] for name in self._parts})
         state = folder / settings.engine.state if settings.engine.state else None
         self._samples = Samples(state) if state else None
         self._rules = Rules(settings.engine.guardrails, settings.guardrails(), settings.engine.timezone)
-        self._store = CatalogStore(self._connectors, self._clock, settings.engine.catalog_ttl, self._completed)
+        sources = {name: protected[name] for name in self._connectors}
+        self._store = CatalogStore(sources, self._clock, settings.engine.catalog_ttl, self._completed)
         embedded = [connector for connector in self._parts.values() if isinstance(connector, Embedded)]
         self._pool = InstancePool(settings.engine, embedded)
         self._running = RunningQueries()
@@ -84,7 +88,7 @@ class Engine:
             self._store,
             PlanCache(settings.engine.plan_cache, settings.engine.plan_cache_bytes),
             ObservedRuns(state),
-            RemoteEstimates(self._parts, self._clock),
+            RemoteEstimates(protected, self._clock),
             PlanHistory(state) if state else None,
             self._rules,
         )
@@ -169,8 +173,10 @@ class Engine:
         snapshot, use = planned.snapshot, PlanUse(planned.fingerprint, cached, planned.pinned)
         report = Report(self._clock.new_id(), zone, stages_ms=query.watch.stages_ms, plan=use)
         report.notices += [planned.notice] if planned.notice else []
+        profile = query.settings.profile
+        self._admission.check(planned.requests.asked, profile)
         run = Run(
-            connectors=self._parts,
+            connectors=self._admission.connectors(profile),
             kinds=self._part_kinds,
             dialects={name: source.dialect for name, source in snapshot.physical().items()},
             fan_out={name: source.fan_out_max for name, source in snapshot.sources.items() if source.fan_out_max},
@@ -230,7 +236,7 @@ class Engine:
         name, arguments = query.statement.options["name"], tuple(query.statement.options["arguments"])
         match name, arguments:
             case "sources", ():
-                answer = show.sources(snapshot, self._kinds)
+                answer = show.sources(snapshot, self._kinds, self.breakers())
             case "guardrails", ():
                 answer = show.guardrails(self._rules)
             case "tables", ():
@@ -283,10 +289,14 @@ class Engine:
         """How fast a source has been answering, as far as queries have shown it."""
         return self._planner.observed.pace(source)
 
+    def breakers(self) -> dict[str, str]:
+        """How each source's breaker stands: closed, or open since when, until when and why."""
+        return self._admission.states()
+
     def _ask(self, version: int, requests: RequestGraph, seconds: float) -> ResultStream:
         """Run requests that no statement of a user's stands behind."""
         run = Run(
-            connectors=self._parts,
+            connectors=self._admission.connectors(),
             kinds=self._part_kinds,
             snapshot_version=version,
             dialect=self._planner.dialect,

@@ -176,6 +176,13 @@ class SourceResting(SourceUnreachable):
     """The source failed too often and is not asked for a while; the message says since when and until when."""
 
     sqlstate = "57P03"
+    seconds = 0.0
+    """When asking again may help."""
+
+    def after(self, seconds: float) -> Self:
+        """The same error, which says that asking again may help after so long."""
+        self.seconds = seconds
+        return self
 
 
 class SourceRefused(SourceError):

@@ -53,6 +53,7 @@ RUN_ONLY = frozenset(
         "batch_rows",
         "plan_cache",
         "timezone",
+        "profile",
         "max_rows",
         "max_bytes",
         "result_rows",
@@ -169,9 +170,10 @@ class Planner:
         cause = self.store.failure(failure.source) if failure.source else None
         if cause is None:
             return failure
-        return type(cause)(
+        again = type(cause)(
             cause.message, sqlstate=cause.code, source=failure.source, position=failure.position, hint=cause.hint
         )
+        return again.with_fault(cause.fault)
 
     def _planned(self, query: Query, snapshot: Snapshot) -> tuple[Planned, explain.Stages]:
         watch, tables, context, statement = query.watch, self._tables_of(snapshot), query.context, query.statement

@@ -28,6 +28,8 @@ from hanse.guardrails import Bytes, EngineGuardrails, Rows, SourceGuardrails
 REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 GUARDRAILS = "guardrails"
 """The key of every source's block that is no business of its connector."""
+Profile = Literal["interactive", "batch"]
+"""How a query takes failures of sources."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$-]*")
 
 
@@ -86,6 +88,11 @@ class QuerySettings(BaseModel):
     plan_cache: Literal["on", "off"] = Field("on", description="off: plan every query anew.")
     remote_estimates: Literal["on", "off"] = Field(
         "off", description="on: where an estimate would be a guess, ask the source's own planner first."
+    )
+    profile: Profile = Field(
+        "interactive",
+        description="batch: what a source failed to answer is asked again, and a source that is left alone is waited for;"
+        " interactive: a failure is told at once.",
     )
     timezone: str | None = Field(None, description="The zone of the session; None: the engine's.")
     statement_timeout: float = Field(0, ge=0, description="Seconds until the query is cancelled; 0: never.")

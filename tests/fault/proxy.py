@@ -18,6 +18,7 @@ class Proxy:
     def __init__(self, url: str) -> None:
         self._parts = urlsplit(url)
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._port: int = self._listener.getsockname()[1]
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -31,12 +32,16 @@ class Proxy:
         """Bytes that clients have sent."""
         self.answered = 0
         """Bytes that the server has sent."""
-        self._start(self._accept)
+        self.accepted = 0
+        """Connections so far."""
+        self.cut_next = 0
+        """As many connections are cut as soon as they are made."""
+        self._start(self._accept, self._listener)
 
     @property
     def url(self) -> str:
         """The server's URL with the proxy's port."""
-        parts, port = self._parts, self._listener.getsockname()[1]
+        parts, port = self._parts, self._port
         return urlunsplit(parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{port}"))
 
     def _start(self, work, *args) -> None:
@@ -44,10 +49,15 @@ class Proxy:
         self._threads.append(thread)
         thread.start()
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                client, _ = self._listener.accept()
+                client, _ = listener.accept()
+                self.accepted += 1
+                if self.cut_next:
+                    self.cut_next -= 1
+                    client.close()
+                    continue
                 server = socket.create_connection((self._parts.hostname, self._parts.port))
             except OSError:
                 return
@@ -90,6 +100,11 @@ class Proxy:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.cut()
+
+    def resume(self) -> None:
+        """Accept connections again, at the same port."""
+        self._listener = socket.create_server(("127.0.0.1", self._port))
+        self._start(self._accept, self._listener)
 
     def __enter__(self) -> Self:
         return self

@@ -34,7 +34,7 @@ def _warn_of_lost(engine: Engine) -> None:
 def sources(config: str, format_: str) -> None:
     """List the sources: kind, server, number of tables, and what is wrong with them."""
     with opened(config) as engine:
-        _write(show.sources(engine.catalog.snapshot(), engine.catalog.kinds), format_)
+        _write(show.sources(engine.catalog.snapshot(), engine.catalog.kinds, engine.breakers()), format_)
 
 
 @click.command()

@@ -142,7 +142,7 @@ class Shell:
         snapshot = self._engine.catalog.snapshot()
         match name:
             case "\\s":
-                self._show(show.sources(snapshot, self._engine.catalog.kinds))
+                self._show(show.sources(snapshot, self._engine.catalog.kinds, self._engine.breakers()))
             case "\\d":
                 self._show(show.describe(self._engine.catalog.table(argument)) if argument else show.tables(snapshot))
             case "\\r":

@@ -196,6 +196,7 @@ def _request(request: Request, kinds: Mapping[str, str], fragment: Fragment, see
             rows = f"rows {seen.rows}{_expected(fragment.estimate)}"
             size = "" if fragment.estimate is None else f" (expected ~{fragment.estimate.bytes:,.0f})"
             lines.append(f"    {rows}, bytes {seen.bytes}{size}, first row {first}, last row {last}{sent}")
+        lines += [f"    sent again after {failure}" for failure in seen.retried_after]
         if seen.keys:
             shipped = ", ".join("a range or none" if keys is None else str(keys) for keys in seen.keys)
             lines.append(f"    keys shipped: {shipped}")

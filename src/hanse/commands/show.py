@@ -4,7 +4,7 @@
 ``SHOW <setting>``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from hanse.policy import Rules
 from hanse.settings import QuerySettings, nearest
 from hanse.spi.snapshot import Snapshot
 
+CLOSED = "closed"
 Rows = tuple[tuple[Column, ...], list[tuple[Any, ...]]]
 
 
@@ -25,15 +26,26 @@ def _columns(*named: tuple[str, Type]) -> tuple[Column, ...]:
     return tuple(Column(place, name, type) for place, (name, type) in enumerate(named))
 
 
-def sources(snapshot: Snapshot, kinds: dict[str, str]) -> Rows:
-    """Every source: kind, server, number of tables, and why its catalog cannot be read, if so."""
-    columns = _columns(("source", TEXT), ("kind", TEXT), ("server", TEXT), ("tables", INT64), ("problem", TEXT))
+def sources(snapshot: Snapshot, kinds: dict[str, str], states: Mapping[str, str]) -> Rows:
+    """Every source: kind, server, number of tables, why its catalog cannot be read, if so, and how its breaker stands (of a
+    sharded source, those of its shards that are not closed)."""
+    columns = _columns(
+        ("source", TEXT), ("kind", TEXT), ("server", TEXT), ("tables", INT64), ("problem", TEXT), ("breaker", TEXT)
+    )
     rows: list[tuple[Any, ...]] = []
     for name, kind in kinds.items():
         catalog = snapshot.sources.get(name)
         known = (catalog.server, len(catalog.tables)) if catalog else (None, None)
-        rows.append((name, kind, *known, snapshot.unavailable.get(name)))
+        rows.append((name, kind, *known, snapshot.unavailable.get(name), _breaker(name, states)))
     return columns, rows
+
+
+def _breaker(source: str, states: Mapping[str, str]) -> str | None:
+    if source in states:
+        return states[source]
+    shards = {name: state for name, state in states.items() if name.startswith(f"{source}/")}
+    open_ = [f"{name} {state}" for name, state in shards.items() if state != CLOSED]
+    return "; ".join(open_) or (CLOSED if shards else None)
 
 
 def tables(snapshot: Snapshot, source: str | None = None) -> Rows:

@@ -64,6 +64,16 @@ class Run:
     ended: Callable[[], object] = lambda: None
     """Called once, when everything has been given back and the report is final."""
 
+    def retried(self, request: Request, failure: HanseError) -> None:
+        """Note that a request is sent again."""
+        for report in self.report.sources:
+            if report.fragment == request.fragment:
+                report.retried_after.append(str(failure))
+
+    def seconds_left(self) -> float:
+        """Until the deadline."""
+        return self.timeout_s - self.elapsed() / 1000 if self.timeout_s else float("inf")
+
 
 class _Held:
     """Everything a running query holds, released once, on every path."""
@@ -235,6 +245,8 @@ def _context(source: str, pool: InstancePool, run: Run, is_ended: Callable[[], b
         spill_folder=pool.folder,
         spill_bytes=pool.spill_bytes,
         batch_bytes=run.limits.batch_bytes(source),
+        retried=run.retried,
+        seconds_left=run.seconds_left,
     )
 
 

@@ -38,6 +38,8 @@ class SourceReport:
     """What arrived with the first row: a driver may have kept it until it had that much, so nobody knows how long it took."""
     waited_ms: float = 0.0
     """How long the request's reader made it wait, until its last row."""
+    retried_after: list[str] = field(default_factory=list)
+    """The failures after each of which the request was sent again."""
     finished: bool = False
     snapshot: str | None = None
     keys: list[int | None] = field(default_factory=list)
@@ -85,6 +87,11 @@ class Report:
         """Rows that all sources sent."""
         return sum(source.rows for source in self.sources)
 
+    @property
+    def retries(self) -> int:
+        """How often requests were sent again."""
+        return sum(len(source.retried_after) for source in self.sources)
+
     def read_in_place(self, rows: Mapping[int, int]) -> None:
         """Note how many rows each embedded request read, by fragment."""
         for source in self.sources:
@@ -94,4 +101,4 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain values, for JSON."""
-        return {**asdict(self), "rows_moved": self.rows_moved, "bytes_moved": self.bytes_moved}
+        return {**asdict(self), "rows_moved": self.rows_moved, "bytes_moved": self.bytes_moved, "retries": self.retries}

@@ -152,6 +152,11 @@ class RequestGraph:
     as_written: bool = False
     """Whether the coordinator takes joins as its statement has them, the right side into a hash table."""
 
+    @property
+    def asked(self) -> frozenset[str]:
+        """The sources that the query will ask, as far as that is known before it runs."""
+        return frozenset(one.source for one in self.requests if not (one.embedded or one.idle))
+
     def size(self) -> int:
         """About how many bytes the graph takes, without the tables that it shares with its snapshot."""
         texts = [sql for request in self.requests for sql in (*request.statements, *request.divided)]

@@ -9,9 +9,11 @@ from typing import Literal as OneOf
 import pyarrow as pa
 from pydantic import BaseModel, Field
 
+from hanse.errors import HanseError
 from hanse.ir.expr import Literal
 from hanse.ir.fragment import KeyCaps
 from hanse.ir.request import Request
+from hanse.spi.protection import BreakerOptions, Protection, RetryOptions
 from hanse.spi.snapshot import SourceCatalog
 
 
@@ -22,6 +24,19 @@ def never() -> bool:
 
 def uncounted(batch: pa.RecordBatch) -> None:  # it looks like what counts
     """For a query without limits."""
+
+
+def nobody() -> None:
+    """For a query of which nobody wants to be told."""
+
+
+def ignored(request: Request, failure: HanseError) -> None:
+    """For a query of which nobody wants to know what happened to its requests."""
+
+
+def endless() -> float:
+    """For a query that may take as long as it likes."""
+    return float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +51,12 @@ class ReadContext:
     """The zone in which expressions over timestamptz are cut (``date_trunc``); values always travel as instants."""
     is_ended: Callable[[], bool] = never
     """Whether nobody wants the answer any more: what ``begin`` asks while it waits."""
+    answered: Callable[[], object] = nobody
+    """To be called, if a session can, as soon as the source has answered anything: a greeting, the begin of a transaction."""
+    retried: Callable[[Request, HanseError], object] = ignored
+    """Called when a request is to be sent again, with what ended it."""
+    seconds_left: Callable[[], float] = endless
+    """How long somebody will want the answer: nobody need begin what takes longer."""
     spill_folder: Path | None = None
     """Where answers are kept that must wait for one another; None is the system's folder for temporary files."""
     spill_bytes: int | None = None
@@ -186,3 +207,12 @@ class ServerOptions(TableFilter):
 
     key_shipping: KeyShipping = KeyShipping()
     """Caps on the keys that joins send to the source."""
+    breaker: BreakerOptions = BreakerOptions()
+    """When the source is left alone because it fails."""
+    retry: RetryOptions = RetryOptions()
+    """How queries of the profile ``batch`` ask again."""
+
+    @property
+    def protection(self) -> Protection:
+        """How the source is spared."""
+        return Protection(self.breaker, self.retry)

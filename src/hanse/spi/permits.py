@@ -82,6 +82,13 @@ class Permits:
             self._free += count
             self._changed.notify_all()
 
+    def resize(self, size: int) -> None:
+        """Let there be more or fewer. What is taken stays so; where that is too much now, nobody gets any for a while."""
+        with self._changed:
+            self._free += size - self.size
+            self.size = size
+            self._changed.notify_all()
+
     def close(self) -> None:
         """Give no more, and tell those who wait."""
         with self._changed:

@@ -69,8 +69,10 @@ class ShardedConnector:
         )
 
     def meet(self, sources: Mapping[str, Connector]) -> None:
-        """Learn of all sources that have tables of their own, by name: lookup tables are theirs."""
+        """Learn of all sources that have tables of their own, by name: lookup tables are theirs. The shards are among them,
+        in the form in which they are to be asked."""
         self._others = sources
+        self.shards = {name: sources.get(name, shard) for name, shard in self.shards.items()}
 
     def _lookup(self, options: LookupOptions, kind: Kind, places: Places) -> LookupTable:
         """The lookup table, which is one for all tables that say the same of it: it is read once for all of them."""
@@ -88,7 +90,8 @@ class ShardedConnector:
             if known is not None and isinstance(failure, SourceUnreachable):
                 return known
             message = f"shard {shard.source}: {failure.message}"
-            raise type(failure)(message, sqlstate=failure.code, source=self._source, hint=failure.hint) from None
+            again = type(failure)(message, sqlstate=failure.code, source=self._source, hint=failure.hint)
+            raise again.with_fault(failure.fault) from None
         with self._lock:
             self._known[shard.source] = found
         return found

@@ -21,6 +21,7 @@ from hanse.connectors.shared.pool import Pool
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
 from hanse.spi.connector import Plugin, ReadContext
+from hanse.spi.protection import Protection
 from hanse.spi.snapshot import SourceCatalog
 
 
@@ -40,6 +41,11 @@ class MysqlConnector:
     def source(self) -> str:
         """The name under which users know it."""
         return self._source
+
+    @property
+    def protection(self) -> Protection:
+        """As configured."""
+        return self._options.protection
 
     def load_catalog(self) -> SourceCatalog:
         """Read tables, keys and facts of comparison from the server."""

@@ -154,6 +154,8 @@ class MysqlSession:
         if ended:
             self._drop(running)
             raise Cancelled("the statement was cancelled", source=self._door.source)
+        if not used:
+            self._context.answered()
         return running, used
 
     def _batches(self, running: Running, rows: Rows, decoder: Decoder) -> Iterator[pa.RecordBatch]:

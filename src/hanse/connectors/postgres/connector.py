@@ -23,6 +23,7 @@ from hanse.errors import HanseError, Unsupported
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
 from hanse.spi.connector import Plugin, ReadContext
+from hanse.spi.protection import Protection
 from hanse.spi.snapshot import SourceCatalog
 
 VERSION_MIN = 140000
@@ -48,6 +49,11 @@ class PostgresConnector:
     def source(self) -> str:
         """The name under which users know it."""
         return self._source
+
+    @property
+    def protection(self) -> Protection:
+        """As configured."""
+        return self._options.protection
 
     def load_catalog(self) -> SourceCatalog:
         """Read tables, keys and facts of comparison from the server."""
@@ -127,9 +133,12 @@ class PostgresConnector:
         try:
             return psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None)
         except FAILURES as failure:
-            left = self._options.connect_timeout - (time.monotonic() - before)
-            code = refusal(self._conninfo, left) if left > 0 else None
+            code = refusal(self._conninfo, self._options.connect_timeout) if self._is_early(before) else None
             raise translate(failure, self._source, refusal=code) from None
+
+    def _is_early(self, before: float) -> bool:
+        """Whether connecting failed long before it took too long: a silent server is not asked again, for as long, why."""
+        return time.monotonic() - before < self._options.connect_timeout / 2
 
     def _connect_reader(self) -> Any:
         """A connection of ADBC. All share one handle, which has read the server's types once."""
@@ -137,8 +146,7 @@ class PostgresConnector:
         try:
             return adbc_driver_manager.AdbcConnection(self._database or self._opened())
         except FAILURES as failure:
-            in_time = time.monotonic() - before < self._options.connect_timeout  # a silent server is not asked again
-            raise (self._diagnosis() if in_time else None) or translate(failure, self._source) from None
+            raise (self._diagnosis() if self._is_early(before) else None) or translate(failure, self._source) from None
 
     def _opened(self) -> Any:
         """The handle. Who finds another opening it waits for that, but not for longer than connecting may take."""

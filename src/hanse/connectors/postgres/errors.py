@@ -65,6 +65,11 @@ def sqlstate(failure: BaseException) -> str | None:
     return code if isinstance(code, str) and len(code) == 5 and code != "00000" else None
 
 
+def is_lost(failure: BaseException) -> bool:
+    """Whether the connection is gone, rather than the statement wrong: libpq has no code for that, servers have."""
+    return sqlstate(failure) in (None, "57P01", "57P05")
+
+
 def translate(failure: BaseException, source: str, cancelled: bool = False, refusal: str | None = None) -> HanseError:
     """Our error for a driver's; one without a SQLSTATE is a connection that failed, by the server's ``refusal`` if that is
     known.

@@ -16,6 +16,8 @@ from adbc_driver_manager._reader import AdbcRecordBatchReader
 from adbc_driver_postgresql import StatementOptions
 
 RETRY_SECONDS = 0.05
+LOST_SECONDS = 0.5
+"""How long anybody waits for the end of a statement whose connection has failed."""
 OPTION = StatementOptions.BATCH_SIZE_HINT_BYTES.value
 
 
@@ -32,6 +34,9 @@ class Running:
         self._handle = threading.Lock()
         self.cancelled = False
         self.is_open = True
+        self.is_lost = False
+        """Whether the connection itself has failed: cancelling needs another one, and may wait as long as TCP does."""
+        self._has_run = False
 
     def script(self, sql: str) -> None:
         """Run statements without results."""
@@ -44,6 +49,7 @@ class Running:
         with self._inside:
             self._close_reader()
             self._statement.set_sql_query(sql)
+            self._has_run = True
             handle, _ = self._statement.execute_query()
             self._reader = AdbcRecordBatchReader._import_from_c(handle.address)  # it keeps the SQLSTATE of late errors
         while True:
@@ -71,9 +77,18 @@ class Running:
             if not self.is_open:
                 return
             self.is_open = False
-            for close in (self._cancel, self._close_reader, self._statement.close, self._connection.close):
-                with contextlib.suppress(Exception):
-                    close()
+        if not self.is_lost:
+            self._close()
+            return
+        closing = threading.Thread(target=self._close, name="hanse-postgres-close", daemon=True)
+        closing.start()
+        closing.join(LOST_SECONDS)
+
+    def _close(self) -> None:
+        cancel = (self._cancel,) if self._has_run else ()
+        for close in (*cancel, self._close_reader, self._statement.close, self._connection.close):
+            with contextlib.suppress(Exception):
+                close()
 
     def _close_reader(self) -> None:
         if self._reader is not None:

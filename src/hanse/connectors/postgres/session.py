@@ -13,7 +13,7 @@ import psycopg
 import pyarrow as pa
 
 from hanse.connectors.postgres.dialect import PostgresDialect
-from hanse.connectors.postgres.errors import FAILURES, sqlstate, translate
+from hanse.connectors.postgres.errors import FAILURES, is_lost, sqlstate, translate
 from hanse.connectors.postgres.running import Running
 from hanse.connectors.postgres.wire import Decoder, label, statement
 from hanse.connectors.postgres.work import AT_ONCE_MS, Work
@@ -118,6 +118,7 @@ class PostgresSession:
             self._give_back(running)
             finished = True
         except FAILURES as failure:
+            running.is_lost = is_lost(failure)
             raise translate(failure, self._server.source, running.cancelled) from None
         finally:
             if not finished:
@@ -220,11 +221,13 @@ class PostgresSession:
                 before = time.monotonic()
                 running.script(begin)
                 took = time.monotonic() - before
+                self._context.answered()
                 self._round_trip = took if self._round_trip is None else min(took, self._round_trip)
                 return running
             except FAILURES as failure:
+                running.is_lost = is_lost(failure)
                 self._drop(running)
-                if used and sqlstate(failure) in (None, "57P01"):
+                if used and running.is_lost:
                     continue
                 raise self._of_begin(failure, running.cancelled) from None
             except HanseError:

@@ -11,6 +11,7 @@ from hanse.connectors.sqlite.dialect import DIALECT
 from hanse.connectors.sqlite.options import SQLiteOptions
 from hanse.connectors.sqlite.session import SQLiteSession
 from hanse.spi.connector import Plugin, ReadContext, Session
+from hanse.spi.protection import Protection
 from hanse.spi.snapshot import SourceCatalog
 
 
@@ -30,6 +31,11 @@ class SQLiteConnector:
     def source(self) -> str:
         """The name under which users know it."""
         return self._source
+
+    @property
+    def protection(self) -> Protection:
+        """As configured."""
+        return self._options.protection
 
     def load_catalog(self) -> SourceCatalog:
         """Read the catalog and test the tables' values against it."""

@@ -1,0 +1,37 @@
+"""How often a source may be asked again, and after how long: so that repetitions never become a load of their own."""
+
+import threading
+
+from hanse.spi.protection import RetryOptions
+
+FREE = 10.0
+"""Repetitions that nothing has earned yet; no more are ever saved up."""
+
+
+class RetryBudget:
+    """Tokens, one for each repetition: successes earn parts of them, failures cost them. Thread-safe."""
+
+    def __init__(self, share: float) -> None:
+        """``share``: the part of a token that one success earns."""
+        self._share = share
+        self._lock = threading.Lock()
+        self._tokens = FREE
+
+    def earn(self) -> None:
+        """A call succeeded."""
+        with self._lock:
+            self._tokens = min(FREE, self._tokens + self._share)
+
+    def spend(self) -> bool:
+        """Whether one repetition may be made; then it counts as made."""
+        with self._lock:
+            if self._tokens < 1:
+                return False
+            self._tokens -= 1
+            return True
+
+
+def backoff(options: RetryOptions, attempt: int, chance: float) -> float:
+    """Seconds to wait after so many attempts: anything up to a limit that doubles (full jitter)."""
+    limit: float = min(options.wait_max, options.wait * 2.0 ** min(attempt - 1, 30))
+    return limit * chance

@@ -1,0 +1,272 @@
+"""A session that its source's breaker and limit have let in, and that is begun again where a failure may have passed.
+
+What is begun again is the whole session, for all requests of its query, since they share its snapshot; and only while none of
+them has handed on anything that the snapshot showed: else two snapshots would meet in one answer.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TypeVar
+
+import pyarrow as pa
+
+from hanse.admission.budget import backoff
+from hanse.admission.stay import Door, Stay
+from hanse.errors import Cancelled, Fault, HanseError, SourceResting
+from hanse.ir.expr import Literal
+from hanse.ir.request import Request
+from hanse.spi.connector import ReadContext
+
+T = TypeVar("T")
+AGAIN = frozenset({Fault.TRANSIENT, Fault.DOWN, Fault.THROTTLED})
+"""After which a request may be sent again; a stale snapshot is planned anew instead, by the engine."""
+LEASE_SECONDS = 1.0
+"""How long a session that is begun again waits for connections: its query holds others, and so must not wait for long."""
+SPREAD_SECONDS = 0.25
+"""Those who wait for a source that is left alone come back within so many seconds of its first try."""
+
+
+class _Superseded(Exception):
+    """The session ended under a request that had handed on nothing: it is asked again in the next one."""
+
+
+class _Waiting:
+    """Whether to wait no longer for a session to begin: the query has ended, or what waits has had enough."""
+
+    def __init__(self, is_ended: Callable[[], bool], is_enough: Callable[[], bool]) -> None:
+        self.had_enough = False
+        self.is_over = False
+        """Afterwards only the query's end counts."""
+        self._is_ended = is_ended
+        self._is_enough = is_enough
+
+    def __call__(self) -> bool:
+        if self._is_ended():
+            return True
+        if not self.is_over and self._is_enough():
+            self.had_enough = True
+        return self.had_enough and not self.is_over
+
+
+class ProtectedSession:
+    """The session of ``spi.connector`` around another. Where it does not repeat, every failure is final."""
+
+    def __init__(self, door: Door, context: ReadContext, repeats: bool) -> None:
+        """Come in and begin; raises what beginning raises, SourceResting, ResourceLimit where the source refuses more."""
+        self._door = door
+        self._context = context
+        self._repeats = repeats
+        self._changed = threading.Condition()
+        self._ended = self._has_left = self._delivered = False
+        self._reads_left = context.requests
+        self._attempts = 1
+        self._latest: float | None = None
+        """When to ask no more, once something has failed."""
+        self._cause: HanseError | None = None
+        """Why the session was begun again, or could not be."""
+        self._is_lost = False
+        self._entered = self._unless_resting(door.limit.enter)
+        self._stay: Stay | None = None
+        try:
+            self._stay = self._unless_resting(self._begun)
+        except BaseException:
+            self._leave()
+            raise
+
+    def _unless_resting(self, work: Callable[[_Waiting], T]) -> T:
+        """What may have to wait, as long as the source is not left alone meanwhile; who repeats waits for that, too."""
+        while True:
+            waiting = _Waiting(self._context.is_ended, lambda: not self._repeats and self._door.breaker.refuses)
+            try:
+                return work(waiting)
+            except Cancelled:
+                if not waiting.had_enough:
+                    raise
+                self._door.breaker.check()
+            finally:
+                waiting.is_over = True
+
+    def _begun(self, waiting: _Waiting) -> Stay:
+        stay = Stay(self._door, self._entered)
+        context = replace(self._context, is_ended=waiting, answered=stay.answered)
+        stay.session = self._door.connector.begin(context)
+        return stay
+
+    @property
+    def snapshot(self) -> str | None:
+        """The session's."""
+        stay = self._stay
+        return None if stay is None else stay.session.snapshot
+
+    @property
+    def round_trip(self) -> float | None:
+        """The session's, if it knows it."""
+        found: float | None = getattr(self._stay and self._stay.session, "round_trip", None)
+        return found
+
+    def read(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
+        """The request's batches, asked for again if that is possible and of use."""
+        before: Stay | None = None
+        try:
+            while True:
+                stay = self._current()
+                if before not in (None, stay) and self._cause is not None:
+                    self._context.retried(request, self._cause)
+                before = stay
+                try:
+                    yield from self._asked(stay, request, parameters)
+                    return
+                except _Superseded:
+                    continue
+                except HanseError as failure:
+                    self._recover(stay, failure)
+        finally:
+            self._count_read()
+
+    def _current(self) -> Stay:
+        """The session to ask, waiting while it is begun again."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stay is not None or self._ended or self._is_lost)
+            if self._stay is None:
+                ended = Cancelled("the statement was cancelled", source=self._door.connector.source)
+                raise self._cause if self._is_lost and self._cause is not None else ended
+            return self._stay
+
+    def _asked(self, stay: Stay, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
+        stay.ask()
+        batches = stay.session.read(request, parameters)
+        try:
+            for batch in batches:
+                self._deliver(stay)
+                yield batch
+        finally:
+            if close := getattr(batches, "close", None):
+                close()
+        self._deliver(stay)  # that there is nothing is something that the snapshot shows
+
+    def _deliver(self, stay: Stay) -> None:
+        """Hand something on; from then on the session cannot be begun again."""
+        with self._changed:
+            if stay is not self._stay and not self._ended:
+                raise _Superseded
+            self._delivered = True
+        stay.answered()
+
+    # asking again
+
+    def _recover(self, stay: Stay, failure: HanseError) -> None:
+        """After a failure: return when there is a session to ask again, or raise it."""
+        is_resting = isinstance(failure, SourceResting)
+        if not is_resting:
+            stay.failed(failure, self._ended)
+        with self._changed:
+            if not self._ended and stay is not self._stay:
+                return  # another request's failure has ended the session, and so this one
+            if self._ended or not self._repeats or self._delivered or failure.fault not in AGAIN:
+                raise failure
+            if not is_resting:
+                self._stay, self._cause = None, failure
+        if isinstance(failure, SourceResting):
+            self._wait(failure.seconds + SPREAD_SECONDS * self._door.clock.random(), failure)
+        else:
+            self._begin_again(stay, failure)
+
+    def _begin_again(self, stay: Stay, failure: HanseError) -> None:
+        """Replace the session; all requests that asked it go to the new one, or end if there is none."""
+        try:
+            stay.session.cancel()
+            stay.session.close()
+            stay.over()
+            retry = self._door.retry
+            if self._attempts >= retry.attempts or not self._door.budget.spend():
+                raise self._exhausted(failure)
+            self._wait(backoff(retry, self._attempts, self._door.clock.random()), failure)
+            self._attempts += 1
+            self._put(self._begun_soon(failure))
+        except HanseError:
+            with self._changed:
+                self._is_lost = True
+                self._changed.notify_all()
+            raise
+
+    def _begun_soon(self, failure: HanseError) -> Stay:
+        latest = self._door.clock.monotonic() + LEASE_SECONDS
+        waiting = _Waiting(
+            lambda: self._ended or self._context.is_ended(), lambda: self._door.clock.monotonic() > latest
+        )
+        try:
+            return self._begun(waiting)
+        except Cancelled:
+            raise (self._exhausted(failure) if waiting.had_enough else self._cancelled()) from None
+        finally:
+            waiting.is_over = True
+
+    def _put(self, stay: Stay) -> None:
+        with self._changed:
+            if not self._ended:
+                self._stay = stay
+                self._changed.notify_all()
+                return
+        stay.session.close()
+        raise self._cancelled()
+
+    def _wait(self, seconds: float, failure: HanseError) -> None:
+        """Wait, if somebody will still want the answer then; raises the failure, or Cancelled."""
+        now = self._door.clock.monotonic()
+        self._latest = self._latest or now + self._door.retry.patience
+        if now + seconds > self._latest or seconds >= self._context.seconds_left():
+            raise self._exhausted(failure)
+        with self._changed:
+            if self._changed.wait_for(lambda: self._ended, seconds):
+                raise self._cancelled()
+
+    def _exhausted(self, failure: HanseError) -> HanseError:
+        """The failure, which says that it was not the first."""
+        if self._attempts > 1:
+            asked = f"asked {self._attempts} times"
+            failure.hint = f"{failure.hint}; {asked}" if failure.hint else asked
+        return failure
+
+    def _cancelled(self) -> Cancelled:
+        return Cancelled("cancelled while waiting to ask again", source=self._door.connector.source)
+
+    # the end
+
+    def cancel(self) -> None:
+        """End every running statement, and every wait."""
+        stay = self._end()
+        if stay is not None:
+            stay.session.cancel()
+
+    def close(self) -> None:
+        """End what still runs and give everything back."""
+        stay = self._end()
+        if stay is not None:
+            stay.session.close()
+            stay.over()
+        self._leave()
+
+    def _end(self) -> Stay | None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+            return self._stay
+
+    def _count_read(self) -> None:
+        """After the last answer others may ask the source, however long the query goes on."""
+        with self._changed:
+            self._reads_left -= 1
+            stay = self._stay
+            is_last = self._reads_left <= 0
+        if is_last:
+            if stay is not None:
+                stay.over()
+            self._leave()
+
+    def _leave(self) -> None:
+        with self._changed:
+            if self._has_left:
+                return
+            self._has_left = True
+        self._door.limit.leave()

@@ -163,6 +163,31 @@ def test_a_silent_source(world: World, small_queues: None, source: str) -> None:
 
 
 @SOURCES
+def test_a_silent_source_holds_up_nobody_else(world: World, small_queues: None, source: str) -> None:
+    """Its catalog is old and cannot be read again: what is known of it will do, and who asks others does not wait for it."""
+    other = "crm" if source == "shop" else "shop"
+    with Proxy(getattr(world, source).url) as proxy:
+        config = world.config(**{source: proxy.url}, catalog_ttl=0.2)
+        config["sources"][source] |= {"connect_timeout": 3, "breaker": {**QUICK, "wait": 5, "wait_max": 5}}
+        with Engine(config) as engine:
+            for name in (source, other):
+                assert engine.query(POINT.format(name)).fetchall() == [(7,)]
+            proxy.cut()
+            time.sleep(0.3)
+            proxy.swallow()
+            took = []
+            for _ in range(8):
+                before = time.monotonic()
+                assert engine.query(POINT.format(other)).fetchall() == [(7,)]
+                took.append(time.monotonic() - before)
+            assert sum(took) < 2.5, took
+            proxy.refuse()
+            open_breaker(engine, source)
+            with pytest.raises(SourceResting):  # it is planned, by what was known of it
+                engine.query(POINT.format(source))
+
+
+@SOURCES
 def test_deadlines_shorter_than_connecting_open_it_too(world: World, small_queues: None, source: str) -> None:
     """A network that swallows everything: no query waits for the end of its attempt to connect, which says what is wrong."""
     options = {"connect_timeout": 2, "connections": 8, "breaker": {**QUICK, "wait": 5, "wait_max": 5}}

@@ -1,18 +1,25 @@
-"""Keeps the current snapshot; replaces it whole when sources are read again. A reader never waits for a source it has."""
+"""Keeps the current snapshot; replaces it whole when sources are read again.
+
+A reader waits for a source that he has no catalog of. One whose catalog is merely old he gives a moment; then he goes on with
+what is known, and the source, which may be silent, is read behind him. A catalog outlives an outage of its source: what the
+source says is told by whoever asks it.
+"""
 
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from hanse.clock import Clock
-from hanse.errors import HanseError, SourceError
-from hanse.spi.connector import Connector
+from hanse.errors import Fault, HanseError, SourceError
+from hanse.spi.connector import Connector, Embedded
 from hanse.spi.snapshot import Snapshot, SourceCatalog
 
 Loaded = SourceCatalog | HanseError
-
-
 Completion = Callable[[SourceCatalog], SourceCatalog]
+OLD_SECONDS = 1.0
+"""How long reading an old catalog again is waited for, by all together."""
+AWAY = frozenset({Fault.DOWN, Fault.THROTTLED, Fault.TRANSIENT})
+"""Failures after which a source's tables are what they were, as far as anybody knows."""
 
 
 def _as_it_is(catalog: SourceCatalog) -> SourceCatalog:
@@ -39,34 +46,56 @@ class CatalogStore:
         self._clock = clock
         self._ttl_s = ttl_s
         self._complete = complete
-        self._lock = threading.Lock()
+        self._turn = threading.Lock()
+        """Held by whoever reads sources."""
+        self._behind: threading.Thread | None = None
+        """Reads what is old, while others go on."""
+        self._behind_since = 0.0
+        self._starting = threading.Lock()
         self._snapshot = Snapshot(0, {})
         self._failures: dict[str, HanseError] = {}
         self._read_at: dict[str, float] = {}
 
     def snapshot(self) -> Snapshot:
-        """The current picture; sources that are too old are read first. One that failed is not tried again here, so that
-        it delays nobody but those who name it (the engine then calls ``refresh``)."""
-        with self._lock:
-            stale = [name for name in self._connectors if self._is_stale(name)]
-            if stale:
-                self._reload(stale)
+        """The current picture; sources that are too old are read first, if that does not take long. One that failed is not
+        tried again here, so that it delays nobody but those who name it (the engine then calls ``refresh``)."""
+        stale = self._stale()
+        if not stale:
             return self._snapshot
+        if all(name in self._snapshot.sources for name in stale):
+            behind = self._read_behind()
+            behind.join(max(0.0, OLD_SECONDS - (self._clock.monotonic() - self._behind_since)))
+            return self._snapshot
+        with self._turn:
+            self._reload(self._stale())
+            return self._snapshot
+
+    def _read_behind(self) -> threading.Thread:
+        """The thread that reads what is old: one for all who wait."""
+        with self._starting:
+            if self._behind is None or not self._behind.is_alive():
+                self._behind_since = self._clock.monotonic()
+                self._behind = threading.Thread(target=self._read_stale, name="hanse-catalogs", daemon=True)
+                self._behind.start()
+            return self._behind
+
+    def _read_stale(self) -> None:
+        with self._turn:
+            self._reload(self._stale())
 
     def refresh(self, source: str | None = None) -> Snapshot:
         """Read one source, or all, again now."""
-        with self._lock:
+        with self._turn:
             self._reload([source] if source else list(self._connectors))
             return self._snapshot
 
     def refresh_older(self, seconds: float, source: str | None = None) -> bool:
         """Read again the source, or all, where the catalog is older than that; whether there were any."""
-        with self._lock:
+        with self._turn:
             now = self._clock.monotonic()
             names = self._connectors if source is None else [source]
             old = [name for name in names if now - self._read_at.get(name, float("-inf")) > seconds]
-            if old:
-                self._reload(old)
+            self._reload(old)
             return bool(old)
 
     def failure(self, source: str) -> HanseError | None:
@@ -76,6 +105,9 @@ class CatalogStore:
             failure.source = source
         return failure
 
+    def _stale(self) -> list[str]:
+        return [name for name in self._connectors if self._is_stale(name)]
+
     def _is_stale(self, name: str) -> bool:
         read_at = self._read_at.get(name)
         if read_at is None or name in self._failures:
@@ -83,18 +115,28 @@ class CatalogStore:
         return self._clock.monotonic() - read_at > self._ttl_s
 
     def _reload(self, names: list[str]) -> None:
-        sources = dict(self._snapshot.sources)
+        """Read these, all at once, and then change the snapshot. Call with ``_turn`` held."""
+        if not names:
+            return
         with ThreadPoolExecutor(max_workers=min(16, len(names)), thread_name_prefix="hanse-catalog") as pool:
             loaded = dict(
                 zip(names, pool.map(lambda name: _load(self._connectors[name], self._complete), names), strict=True)
             )
+        sources = dict(self._snapshot.sources)
         for name, result in loaded.items():
             self._read_at[name] = self._clock.monotonic()
-            if isinstance(result, HanseError):
-                self._failures[name] = result
-                sources.pop(name, None)
-            else:
+            if not isinstance(result, HanseError):
                 self._failures.pop(name, None)
                 sources[name] = result
+            elif not self._is_kept(name, result):
+                self._failures[name] = result
+                sources.pop(name, None)
+        if all(isinstance(result, HanseError) and self._is_kept(name, result) for name, result in loaded.items()):
+            return  # nothing is known that was not, and plans need not be made anew
         unavailable = {name: failure.message for name, failure in self._failures.items()}
         self._snapshot = Snapshot(self._snapshot.version + 1, sources, unavailable)
+
+    def _is_kept(self, name: str, failure: HanseError) -> bool:
+        """Whether what is known of a source is still told: it is away, and a file that is away is none to plan with."""
+        is_known = name in self._snapshot.sources
+        return is_known and failure.fault in AWAY and not isinstance(self._connectors[name], Embedded)

@@ -252,11 +252,13 @@ def _context(source: str, pool: InstancePool, run: Run, is_ended: Callable[[], b
 
 def _probe(graph: RequestGraph, fetches: Mapping[int, Fetch], pool: InstancePool, run: Run, held: "_Held") -> None:
     """Let requests that wait for keys begin without them where these are late (``probing``). Only such as are alone at their
-    source: others would have to see the same snapshot."""
+    source: others would have to see the same snapshot. What is read in vain counts where a query may only read so much: there
+    nothing is begun because of the number of keys."""
     counts = Counter(request.source for request in graph.requests if not request.idle)
     for hole in graph.holes:
         source = fetches[hole.target].request.source
-        if hole.patience is not None and counts[source] == 1:
+        is_limited = bool(run.limits.reading(source))
+        if hole.patience is not None and counts[source] == 1 and not (is_limited and hole.patience.seconds is None):
             begin = _opener(source, pool, run, held.scope)
             fetches[hole.target].probe(Way(begin, run.dialects[source], run.parameters, held.meter))
 

@@ -57,9 +57,13 @@ class Limits:
         names = dict.fromkeys((*map(_owner, sources), ALL))
         return [limit for name in names for limit in self.sources.get(name, ())] + list(self.answer)
 
+    def reading(self, source: str) -> tuple[Limit, ...]:
+        """Those on what a query may read from a source."""
+        return (*self.sources.get(_owner(source), ()), *self.sources.get(ALL, ()))
+
     def batch_bytes(self, source: str) -> int | None:
         """How large batches from a source should be, so that its limits bite soon; None: they may be as they are."""
-        found = (*self.sources.get(_owner(source), ()), *self.sources.get(ALL, ()))
+        found = self.reading(source)
         most = min((limit.most for limit in found if limit.what == "bytes"), default=None)
         return None if most is None else max(LEAST_BYTES, most // PART)
 

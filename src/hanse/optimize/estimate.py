@@ -110,6 +110,11 @@ class Estimator:
         found = _distinct(self.origin(column), profile.rows, profile.at_most.get(column))
         return max(1.0, min(found, self._fewest(plan, column)))
 
+    def is_counted(self, plan: p.Plan, column: int) -> bool:
+        """Whether anything is known of how many values a column of the plan has."""
+        self.profile(plan)
+        return distinct_of(self.origin(column)) is not None
+
     def combinations(self, plan: p.Plan, columns: Sequence[int]) -> float:
         """Different rows of values (none of them NULL) of columns of the plan."""
         groups = self.groups(plan, [column for column in plan.columns if column.id in columns])

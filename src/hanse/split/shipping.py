@@ -99,7 +99,9 @@ class _Shipping:
 
         def order(edge: Edge) -> tuple[float, tuple[int, ...], int, float]:
             is_contested = (edge.fragments, edge.target.fragment) in contested
-            cost = -len(edge.target.columns) if self.worth.force else self.worth.cost(edge) if is_contested else 0.0
+            cost = self.worth.cost(edge) if is_contested else 0.0
+            if self.worth.force or self.worth.prefers_rows(edge):
+                cost = -float(len(edge.target.columns))
             return self.worth.rows(edge), edge.fragments, edge.target.fragment, cost
 
         return sorted(map(self.worth.homeward, found), key=order)

@@ -21,6 +21,9 @@ class Sizes(Protocol):
     def distinct(self, plan: p.Plan, column: int) -> float:
         """Different values of one of its columns."""
 
+    def is_counted(self, plan: p.Plan, column: int) -> bool:
+        """Whether anything is known of how many values one of its columns has."""
+
     def combinations(self, plan: p.Plan, columns: Sequence[int]) -> float:
         """Different rows of values of several of its columns."""
 

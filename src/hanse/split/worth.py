@@ -13,7 +13,7 @@ from hanse.ir.fragment import FragmentGraph, Patience, Weighed
 from hanse.ir.sharding import Home
 from hanse.ir.tables import Table
 from hanse.ir.types import INTEGERS, Type
-from hanse.ir.walk import plans
+from hanse.ir.walk import plans, unkeyed
 from hanse.spi.dialect import Dialect
 from hanse.spi.pace import NOMINAL, Pace
 from hanse.spi.snapshot import SourceCatalog
@@ -121,7 +121,7 @@ class Worth:
         is_slower = self.is_in_place(edge) and rows > WORTH_IN_PLACE * self._rows[edge.target.fragment]
         if self.keys(edge) > self.keys_max(edge.target) or is_slower:
             return False
-        whole = self.expense(edge.target)
+        whole = self.effort(edge.target)
         return self.wait(edge) + self.cost(edge) * whole <= whole
 
     def is_useless(self, edge: Edge) -> bool:
@@ -171,7 +171,7 @@ class Worth:
 
     def weighed(self, edge: Edge) -> Weighed:
         """What keys along an edge are expected to come to."""
-        whole = self.expense(edge.target)
+        whole = self.effort(edge.target)
         return Weighed(self.keys(edge), self.wait(edge) + min(1.0, self.cost(edge)) * whole, whole)
 
     def objection(self, edge: Edge) -> str:
@@ -195,7 +195,7 @@ class Worth:
         """How long the keys of an edge that pays are awaited: where their number is a guess, for some time; where it is not,
         until it shows that it was wrong. For ever where a cap refuses to read all, where their number does not matter, and
         where reading all takes so little that waiting for it afterwards is no loss."""
-        whole = self.expense(edge.target) / NOMINAL
+        whole = self.effort(edge.target) / NOMINAL
         seconds = max(PATIENCE_LEAST, PATIENCE * whole)
         is_guess = not self._guessed.isdisjoint(edge.fragments)
         if whole < PATIENCE * seconds or (self.force and not is_guess):
@@ -227,6 +227,15 @@ class Worth:
         """What reading a whole fragment costs, in bytes from a source at the nominal pace."""
         return self.pace(place).whole(self._rows[place.fragment], self.volume(place))
 
+    def effort(self, target: Place) -> float:
+        """What reading a whole target costs, in the same bytes: what it groups is read there, however little it yields."""
+        return max(self.expense(target), ROW_BYTES * self._grouped(target))
+
+    def _grouped(self, target: Place) -> float:
+        """As many rows as the source groups, to yield fewer."""
+        plan = self.fragments[target.fragment].plan
+        return max((self.sizes.rows(unkeyed(x.input)) for x in plans(plan) if isinstance(x, p.Aggregate)), default=0.0)
+
     def wait(self, edge: Edge) -> float:
         """What waiting for the origins costs, in the same bytes: all of them are read at once."""
         return max(self.expense(origin) + self.pace(origin).wait for origin in edge.origins)
@@ -254,6 +263,16 @@ class Worth:
         keyed = self.fragments[origin.fragment].plan, origin.columns[part]
         return self.sizes.kept(keyed, (plan, edge.target.columns[part]))
 
+    def prefers_rows(self, edge: Edge) -> bool:
+        """Whether rows of values are to be sent rather than single columns, whatever these seem to cost: it is not known how
+        many values each of them has, at both ends, and the source finds rows of values as well."""
+        places = (*edge.origins, edge.target)
+        plans_of = ((self.fragments[place.fragment].plan, column) for place in places for column in place.columns)
+        if not edge.is_composite or all(self.sizes.is_counted(plan, column) for plan, column in plans_of):
+            return False
+        table, names = self._table(edge.target)
+        return table is None or _is_indexed(table, names) or not any(_is_indexed(table, (name,)) for name in names)
+
     def share(self, target: Place) -> float:
         """The part of all keys that will go there: the others live on other shards."""
         home = self.home(target)
@@ -265,7 +284,8 @@ class Worth:
         """With how many keys reading the target by keys would take as long as reading all of it."""
         costs = self.dialect(target).key_costs
         key = costs.key(not self.is_scattered(target), len(target.columns)) + self._on_the_way(target)
-        return costs.worth(self._rows[target.fragment], self._distinct(target), key, self._weight(target))
+        rows = max(self._rows[target.fragment], self._grouped(target))
+        return costs.worth(rows, self._distinct(target), key, self._weight(target))
 
     def _weight(self, target: Place) -> float:
         """What a row costs in a scan, in rows as they were measured: by its bytes, or by the time which these take where the

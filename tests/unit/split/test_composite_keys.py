@@ -145,3 +145,19 @@ def test_statements_share_rows_only_where_an_index_finds_them(make: Plans) -> No
     for indexes, divisible in (((("y", "x", "id"),), True), ((("x", "id"), ("id", "y")), False)):
         graph = graph_of(on(offers, items(make, indexes), "x", "y"), "on")
         assert [hole.divisible for hole in graph.holes if len(hole.target_columns) == 2] in ([divisible], [])
+
+
+def test_rows_are_sent_where_nobody_knows_how_many_values_a_column_has(make: Plans) -> None:
+    offers = table(make, "crm.offers", 4000, x=200, y=10)
+    known = table(make, "sales.items", 400_000, (("x", "y"),), x=300_000, y=10)
+    assert holes(on(offers, known, "x", "y"), "on")[0] == "crm.x -> sales.x"
+    unknown = table(make, "sales.items", 400_000, (("x", "y"),), x=300_000)
+    assert holes(on(offers, unknown, "x", "y"), "on") == ["crm.x y -> sales.x y"]
+    uncounted = table(make, "crm.offers", 4000, x=200)
+    assert holes(on(uncounted, known, "x", "y"), "on") == ["crm.x y -> sales.x y"]
+
+
+def test_columns_are_sent_where_only_one_of_them_has_an_index(make: Plans) -> None:
+    offers = table(make, "crm.offers", 4000, x=200)
+    alone = table(make, "sales.items", 400_000, (("x",),), x=300_000)
+    assert "crm.x -> sales.x" in holes(on(offers, alone, "x", "y"), "on")

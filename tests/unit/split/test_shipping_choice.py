@@ -232,3 +232,14 @@ def test_a_slow_network_makes_keys_worth_more_and_a_server_as_slow_as_it_was_mea
 
     assert keys_max(None) == keys_max(200e6) == pytest.approx(keys_max(50e6), rel=0.01)
     assert keys_max(5e6) > 1.2 * keys_max(50e6)
+
+
+def test_what_a_source_groups_is_read_there_however_few_groups_it_yields(make: Plans) -> None:
+    def sent(buyers: int) -> list[str]:
+        orders = make.counted("crm.orders", 1_000_000, "id x y", x=100_000)
+        orders = replace(orders, table=replace(orders.table, indexes=(("x",),)))
+        groups = make.groups(orders, "x", n=COUNT)
+        return edges(on(make.counted("sales.buyers", buyers), "id", groups, "x"))
+
+    assert sent(30_000) == ["sales.id -> crm.x"], "more than a third of the groups, but a third of the rows to group"
+    assert sent(99_000) == []

@@ -166,6 +166,7 @@ CODES = {
     "HG002": "a guardrail: a join without an equality of too many rows",
     "HG003": "a guardrail: ORDER BY of too many rows without LIMIT",
     "HG004": "a guardrail: not at this time of day",
+    "HG005": "a guardrail: more than the source's EXPLAIN may say",
     "XX000": "a bug in Hanse",
 }
 

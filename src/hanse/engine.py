@@ -49,7 +49,7 @@ from hanse.observing import seen
 from hanse.parse.parser import parse
 from hanse.parse.statements import QUERY, Statement, query_text
 from hanse.planning import Planned, Planner, Query, Watch, case, configured
-from hanse.policy import Rules, enforce, refuse_sampling
+from hanse.policy import Rules, enforce, refuse_sampling, require_explaining
 from hanse.settings import QuerySettings, load
 from hanse.spi.connector import Composite, Connector, Embedded
 from hanse.spi.pace import Pace
@@ -80,6 +80,7 @@ class Engine:
         self._rules = Rules(settings.engine.guardrails, settings.guardrails(), settings.engine.timezone)
         sources = {name: protected[name] for name in self._connectors}
         self._store = CatalogStore(sources, self._clock, settings.engine.catalog_ttl, self._completed)
+        require_explaining(self._rules, self._connectors)
         embedded = [connector for connector in self._parts.values() if isinstance(connector, Embedded)]
         self._pool = InstancePool(settings.engine, embedded)
         self._running = RunningQueries()

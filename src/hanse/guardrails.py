@@ -143,6 +143,12 @@ class SourceGuardrails(BaseModel):
     model_config = FROZEN
     max_rows: Rows | None = Field(None, description="As many rows as one query may read from the source.")
     max_bytes: Bytes | None = Field(None, description="As many bytes as one query may read from the source: `1 GB`.")
+    explain_rows: Rows | None = Field(
+        None, description="As many rows as the source's own EXPLAIN may expect at any step of its plan."
+    )
+    explain_cost: float | None = Field(
+        None, gt=0, description="As much as the plan may cost, by the source's own EXPLAIN."
+    )
     cross_join_rows: Rows | None = Field(
         None,
         description="As many pairs of rows as a join without an equality may make of the source's rows, as estimated.",

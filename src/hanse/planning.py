@@ -239,7 +239,7 @@ class Planner:
         steps, orders = tuple(recording.steps), tuple(recording.orders)
         limits = limits_of(self.rules.engine, self.rules.sources, query.settings)
         counted = limits.over(fragment.source for fragment in graph.fragments)
-        guardrails = checked(demands, case(query, bound), map(str, counted))
+        guardrails = checked(demands, case(query, bound), counted)
         return planned, explain.Stages(bound.plan, steps, plan, graph, requests, orders=orders, guardrails=guardrails)
 
     def _asked(self, observed: Observed, plan: Plan, sources: _Known, query: Query, bound: BoundQuery) -> Observed:

@@ -109,6 +109,8 @@ def world(pg_database: DatabaseFactory, mysql_database: DatabaseFactory) -> Worl
     many = "SELECT a.i AS id, a.i::bigint AS n, repeat('x', 100) AS pad FROM generate_series(1, 3000) AS a(i)"
     shop.run(
         f"CREATE VIEW endless AS {many}, generate_series(1, 100000)",
+        "CREATE TABLE small AS SELECT i AS id FROM generate_series(0, 99) AS g(i)",
+        "ANALYZE small",
         "CREATE VIEW slow AS SELECT i AS id, pg_sleep(30) IS NULL AS v FROM generate_series(1, 10) AS g(i)",
     )
     crm.run(

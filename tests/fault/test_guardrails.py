@@ -154,3 +154,53 @@ def test_what_is_kept_aside_counts_when_it_arrives(world: World) -> None:
             guarded.engine.query(sql, settings={"pushdown": "off"}).fetchall()
         assert guarded.wire()["crm"][1] - before < MB + BEYOND
         assert_nothing_is_left(guarded.engine, world)
+
+
+@pytest.fixture
+def ceilings(world: World) -> Iterator[Guarded]:
+    with Guarded(world, {"explain_rows": 1000}, connections=1) as found:
+        yield found
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM {0}.endless",
+        "SELECT max(n) FROM {0}.endless",
+        "SELECT a.id FROM {0}.endless AS a JOIN {1}.t1 AS b ON a.id = b.id WHERE b.n < 0 OR a.n > b.n",
+        "SELECT * FROM {0}.endless AS a JOIN {0}.endless AS b ON a.id = b.id UNION ALL SELECT * FROM {1}.t1 AS c, {1}.t1 AS d",
+    ],
+)
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_the_source_expects_to_be_too_much_does_not_run(ceilings: Guarded, sql: str, source: str) -> None:
+    other = next(name for name in SOURCES if name != source)
+    before = ceilings.wire()[source][1]
+    with pytest.raises(GuardrailRefused, match="guardrail explain_rows") as caught:
+        ceilings.engine.query(sql.format(source, other), settings={"key_shipping": "off"}).fetchall()
+    assert caught.value.code == "HG005"
+    assert ceilings.wire()[source][1] - before < 100_000
+    assert_nothing_is_left(ceilings.engine, ceilings.world)
+    assert ceilings.engine.query("SELECT n FROM crm.t1 WHERE id = 7").fetchall() == [(7,)]
+
+
+def test_what_the_source_expects_to_be_little_runs(ceilings: Guarded) -> None:
+    ask = ceilings.engine.query
+    assert ask("SELECT n FROM crm.t1 WHERE id BETWEEN 7 AND 8").fetchall() == [(7,), (8,)]
+    assert ask("SELECT id FROM shop.small ORDER BY id LIMIT 2").fetchall() == [(0,), (1,)]
+    both = "SELECT s.id, c.n, d.n FROM shop.small AS s JOIN crm.t1 AS c ON s.id = c.id JOIN crm.t2 AS d ON d.id = c.id WHERE c.id < 3"
+    assert sorted(ask(both).fetchall()) == [(0, 0, 0), (1, 1, 2), (2, 2, 4)]
+    assert "guardrail explain_rows of crm: 1,000 rows: tested as it runs" in ceilings.engine.explain(both)
+    assert_nothing_is_left(ceilings.engine, ceilings.world)
+
+
+def test_costs_are_the_servers_own_and_no_cost_is_too_much(world: World) -> None:
+    config = world.config()
+    for block in config["sources"].values():
+        block["guardrails"] = {"explain_cost": 1000}
+    with Engine(config) as engine:
+        with pytest.raises(GuardrailRefused, match=r"explain_cost of shop: .* says [\d,]+ for .*1,000 is allowed"):
+            engine.query("SELECT count(*) FROM shop.endless").fetchall()
+        assert engine.query("SELECT id FROM shop.small WHERE id = 3").fetchall() == [(3,)]
+        with pytest.raises(GuardrailRefused, match="guardrail explain_cost of crm"):
+            engine.query("SELECT count(*) FROM crm.endless").fetchall()
+        assert_nothing_is_left(engine, world)

@@ -241,7 +241,7 @@ def test_explain_shows_every_rule_and_what_came_of_it(folder: Path) -> None:
     with opened(folder, engine=limits, pay=REQUIRE, crm={"max_bytes": "1 GB"}) as engine:
         kept = engine.explain(f"SELECT * FROM pay.payments WHERE {RANGE}")
         assert "pay.main.payments requires created_at: created_at >= timestamp '2026-06-01 00:00:00' and" in kept
-        assert "guardrail max_rows of engine: a query may read 5,000 rows: counted" in kept
+        assert "guardrail max_rows of engine: a query may read 5,000 rows: tested as it runs" in kept
         assert "max_bytes of crm" not in kept
         shown = engine.explain("SELECT * FROM pay.payments")
         assert "requires created_at: refused: guardrail require of pay.main.payments" in shown
@@ -349,6 +349,7 @@ def test_what_would_protect_nothing_closes_the_source(folder: Path, guardrails: 
         ({"tables": {"t": {"require": [{"column": "a", "within": "soon"}]}}}, "no span such as 31 days"),
         ({"tables": {"t": {"requires": ["a"]}}}, "did you mean require"),
         (5, "must be a mapping"),
+        ({"explain_cost": 5.5}, "explain_cost are for PostgreSQL, MySQL"),
     ],
 )
 def test_wrong_guardrails_are_an_error_at_once(folder: Path, guardrails: Any, message: str) -> None:

@@ -247,6 +247,7 @@ def _context(source: str, pool: InstancePool, run: Run, is_ended: Callable[[], b
         batch_bytes=run.limits.batch_bytes(source),
         retried=run.retried,
         seconds_left=run.seconds_left,
+        ceiling=run.limits.ceiling(source),
     )
 
 

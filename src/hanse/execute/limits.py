@@ -14,6 +14,7 @@ import pyarrow as pa
 from hanse.errors import ResourceLimit
 from hanse.guardrails import EngineGuardrails, SourceGuardrails
 from hanse.settings import QuerySettings
+from hanse.spi.ceiling import Ceiling
 
 REACHED = "53400"
 ALL = ""
@@ -51,11 +52,19 @@ class Limits:
     sources: Mapping[str, tuple[Limit, ...]] = field(default_factory=dict)
     """By the name in the configuration; ``ALL`` for all together."""
     answer: tuple[Limit, ...] = ()
+    ceilings: Mapping[str, Ceiling] = field(default_factory=dict)
+    """What sources' own planners may expect, by the name in the configuration."""
 
-    def over(self, sources: Iterable[str]) -> list[Limit]:
-        """All that concern a query of these sources."""
+    def ceiling(self, source: str) -> Ceiling | None:
+        """That of a source, or of what it is a shard of."""
+        return self.ceilings.get(_owner(source))
+
+    def over(self, sources: Iterable[str]) -> list[str]:
+        """All that concern a query of these sources, for people."""
         names = dict.fromkeys((*map(_owner, sources), ALL))
-        return [limit for name in names for limit in self.sources.get(name, ())] + list(self.answer)
+        limits = [limit for name in names for limit in self.sources.get(name, ())]
+        ceilings = [self.ceilings[name] for name in names if name in self.ceilings]
+        return [*map(str, ceilings), *map(str, limits), *map(str, self.answer)]
 
     def reading(self, source: str) -> tuple[Limit, ...]:
         """Those on what a query may read from a source."""
@@ -81,7 +90,12 @@ def limits_of(engine: EngineGuardrails, sources: Mapping[str, SourceGuardrails],
     answer = _limits((engine.result_rows, engine.result_bytes), "of engine", having, "result") + _limits(
         (settings.result_rows, settings.result_bytes), None, having, "result"
     )
-    return Limits({name: limits for name, limits in found.items() if limits}, answer)
+    ceilings = {
+        name: Ceiling(name, block.explain_rows, block.explain_cost)
+        for name, block in sources.items()
+        if block.explain_rows is not None or block.explain_cost is not None
+    }
+    return Limits({name: limits for name, limits in found.items() if limits}, answer, ceilings)
 
 
 def _limits(most: tuple[int | None, int | None], whose: str | None, of: str, prefix: str = "max") -> tuple[Limit, ...]:

@@ -2,6 +2,17 @@
 
 from hanse.policy.constants import Case
 from hanse.policy.demands import Checked, Demand, checked, enforce
-from hanse.policy.guardrails import Rules, Sizes, demanded, refuse_sampling
+from hanse.policy.guardrails import Rules, Sizes, demanded, refuse_sampling, require_explaining
 
-__all__ = ["Case", "Checked", "Demand", "Rules", "Sizes", "checked", "demanded", "enforce", "refuse_sampling"]
+__all__ = [
+    "Case",
+    "Checked",
+    "Demand",
+    "Rules",
+    "Sizes",
+    "checked",
+    "demanded",
+    "enforce",
+    "refuse_sampling",
+    "require_explaining",
+]

@@ -183,7 +183,7 @@ class Checked:
     def __str__(self) -> str:
         if self.refused:
             return f"{self.rule}: refused: {self.refused}"
-        return f"{self.rule}: {'counted' if self.counted else 'kept'}"
+        return f"{self.rule}: {'tested as it runs' if self.counted else 'kept'}"
 
 
 def checked(demands: Iterable[Demand], case: Case, counted: Iterable[str] = ()) -> tuple[Checked, ...]:

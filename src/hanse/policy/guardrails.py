@@ -17,6 +17,7 @@ from hanse.policy.constants import Case
 from hanse.policy.demands import CrossJoined, Demand, Open, Restricted, Sorted, enforce
 from hanse.policy.restrictions import Tests, scans
 from hanse.settings import GUARDRAILS
+from hanse.spi.connector import Composite, Connector, Explaining
 from hanse.spi.snapshot import SourceCatalog
 
 SAME = frozenset({"=", "is_not_distinct"})
@@ -79,6 +80,17 @@ def _fits(table: Table, pattern: str) -> bool:
     """Whether a table is meant; the case of names makes no difference, so that nothing slips through by it."""
     names = (table.name.casefold(), f"{table.schema}.{table.name}".casefold())
     return any(fnmatchcase(name, pattern.casefold()) for name in names)
+
+
+def require_explaining(rules: Rules, connectors: Mapping[str, Connector]) -> None:
+    """Refuse limits on what EXPLAIN says where nobody would ask; raises ConfigError."""
+    for name, block in rules.sources.items():
+        connector = connectors[name]
+        parts = connector.shards.values() if isinstance(connector, Composite) else [connector]
+        asks = all(isinstance(part, Explaining) and part.explains for part in parts)
+        if (block.explain_rows or block.explain_cost) and not asks:
+            where = f"sources.{name}.{GUARDRAILS}"
+            raise ConfigError(f"{where}: explain_rows and explain_cost are for PostgreSQL, MySQL and MariaDB")
 
 
 def owner(source: str) -> str:

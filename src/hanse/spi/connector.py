@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 from typing import Literal as OneOf
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from hanse.errors import HanseError
 from hanse.ir.expr import Literal
 from hanse.ir.fragment import KeyCaps
 from hanse.ir.request import Request
+from hanse.spi.ceiling import Ceiling
 from hanse.spi.protection import BreakerOptions, Protection, RetryOptions
 from hanse.spi.snapshot import SourceCatalog
 
@@ -63,6 +64,8 @@ class ReadContext:
     """How many bytes of such answers a session may keep there; None is no limit."""
     batch_bytes: int | None = None
     """How large a batch should be at most, so that limits on what is read bite soon; None: as the source likes."""
+    ceiling: Ceiling | None = None
+    """What the source's own EXPLAIN may say of a request; only for connectors that are ``Explaining``."""
     arrived: Callable[[pa.RecordBatch], None] = uncounted
     """Called with every batch that a session keeps aside until its reader comes; raises what must end the query then."""
 
@@ -128,6 +131,15 @@ class Estimating(Protocol):
 
         Raises what asking raises: planning goes on without.
         """
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """A connector whose sessions heed ``ReadContext.ceiling``: optional. Before they run a request they ask the source for
+    the plans of its statements, with ``Ceiling.check``."""
+
+    explains: ClassVar[bool]
+    """Whether they do."""
 
 
 @runtime_checkable

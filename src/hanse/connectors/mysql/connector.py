@@ -28,6 +28,8 @@ from hanse.spi.snapshot import SourceCatalog
 class MysqlConnector:
     """The connector of ``spi.connector`` for MySQL 8.0.17 and later and MariaDB 10.3 and later."""
 
+    explains = True
+
     def __init__(self, source: str, options: Options, folder: Path) -> None:
         """Connect to nothing yet."""
         self._source = source

@@ -1,6 +1,7 @@
 """One query's stay at a server: read-only statements under one snapshot, streamed, and ended on demand."""
 
 import contextlib
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ import pyarrow as pa
 from hanse.connectors.mysql.decode import Decoder, Policy
 from hanse.connectors.mysql.dialect import MysqlDialect
 from hanse.connectors.mysql.errors import FAILURES, INTERRUPTED, is_lost, number, translate
+from hanse.connectors.mysql.expected import planned
 from hanse.connectors.mysql.wire import Connection, Rows, check_warnings
 from hanse.connectors.shared.lanes import Lanes
 from hanse.connectors.shared.pool import Pool
@@ -139,11 +141,27 @@ class MysqlSession:
         while True:
             running, used = self._connected()
             try:
+                self._explain(running, [sql])
                 return running, Rows(running.connection, sql, self._context.batch_rows, self._context.batch_bytes)
             except FAILURES as failure:
                 self._drop(running)
                 if not (used and is_lost(failure)) or self._ended:
                     raise
+            except HanseError:
+                self._drop(running)
+                raise
+
+    def _explain(self, running: Running, texts: Sequence[str]) -> None:
+        """Raise where the server's own plans are above what may be."""
+        ceiling = self._context.ceiling
+        if ceiling is None:
+            return
+        plans = []
+        with running.connection.cursor() as cursor:
+            for text in texts:
+                cursor.execute(f"EXPLAIN FORMAT=JSON {text}")
+                plans.append(planned(json.loads(cursor.fetchone()[0])))
+        ceiling.check(plans, self._door.source)
 
     def _connected(self) -> tuple[Running, bool]:
         connection, used = self._lease.connection()
@@ -175,6 +193,7 @@ class MysqlSession:
         """One answer, in its turn. Leaving it early ends its statement and keeps the transaction."""
         try:
             running = self._transaction()
+            self._explain(running, texts)
             for sql in texts:
                 yield from self._answer(running, sql, decoder)
         except FAILURES as raised:

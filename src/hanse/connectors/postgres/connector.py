@@ -32,6 +32,8 @@ VERSION_MIN = 140000
 class PostgresConnector:
     """The connector of ``spi.connector`` for PostgreSQL 14 and later."""
 
+    explains = True
+
     def __init__(self, source: str, options: Options, folder: Path) -> None:
         """Connect to nothing yet."""
         self._source = source

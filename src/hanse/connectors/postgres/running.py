@@ -19,6 +19,7 @@ RETRY_SECONDS = 0.05
 LOST_SECONDS = 0.5
 """How long anybody waits for the end of a statement whose connection has failed."""
 OPTION = StatementOptions.BATCH_SIZE_HINT_BYTES.value
+COPY = StatementOptions.USE_COPY.value
 
 
 class Running:
@@ -61,6 +62,18 @@ class Running:
                 except StopIteration:
                     return
             yield batch
+
+    def plan(self, sql: str) -> str:
+        """What EXPLAIN says of one query, as JSON."""
+        with self._inside:
+            self._statement.set_options(**{COPY: "false"})  # there is no COPY of a plan
+            self._statement.set_sql_query(f"EXPLAIN (FORMAT JSON) {sql}")
+            handle, _ = self._statement.execute_query()
+            reader = AdbcRecordBatchReader._import_from_c(handle.address)
+            text = "".join(map(str, reader.read_next_batch().column(0).to_pylist()))
+            reader.close()
+            self._statement.set_options(**{COPY: "true"})
+            return text
 
     def finish(self) -> Any:
         """End the transaction of a statement that was read to its end; returns the connection, clean."""

@@ -1,11 +1,12 @@
 """One query's stay at a server: read-only transactions that all see one snapshot, streamed, and ended on demand."""
 
 import contextlib
+import json
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from hanse.connectors.postgres.dialect import PostgresDialect
 from hanse.connectors.postgres.errors import FAILURES, is_lost, sqlstate, translate
+from hanse.connectors.postgres.expected import planned
 from hanse.connectors.postgres.running import Running
 from hanse.connectors.postgres.wire import Decoder, label, statement
 from hanse.connectors.postgres.work import AT_ONCE_MS, Work
@@ -98,11 +100,19 @@ class PostgresSession:
         spelt = [statement(self._spelled(sql, parameters), request.columns, labels) for sql in request.statements]
         decoder = Decoder(self._server.source, request.columns, labels)
         large = [table.relation for table in request.tables if table.ranges]
-        more = self._spare(len(spelt) - 1) if large else 0
+        more = self._spare(len(spelt) - 1) if large and self._context.ceiling is None else 0
         if more:
             yield from self._at_once(Work(spelt, large), decoder, more)
         else:
-            yield from self._one_by_one(self._start(), iter(spelt), decoder)
+            running = self._start()
+            yield from self._one_by_one(running, self._allowed(running, spelt), decoder)
+
+    def _allowed(self, running: Running, statements: Sequence[str]) -> Iterator[str]:
+        """The statements, if the server's own plans of them are below the ceiling."""
+        ceiling = self._context.ceiling
+        if ceiling is not None:
+            ceiling.check([planned(json.loads(running.plan(sql))) for sql in statements], self._server.source)
+        yield from statements
 
     def _one_by_one(
         self, running: Running, statements: Iterator[str], decoder: Decoder, last: Callable[[], object] = lambda: None

@@ -26,9 +26,11 @@ ROW_HERE = 3.0
 """What working on a row here costs, in bytes that could have moved instead (at about 1 Gbit/s)."""
 ROW_THERE = 1.0
 """What a row of a join at a source costs it, in the same bytes."""
-KEYS_MAX, KEYS_SHARE = 10_000.0, 0.5
+KEYS_MAX, KEYS_SHARE = 50_000.0, 0.5
 """Keys are sent from a side with at most so many rows, and at most this part of the other side's."""
 KEY_BYTES = 12.0
+KEY_THERE = 290.0
+"""What a source does with a key: it looks up its rows, one by one (as measured: ``spi.keys``), in the same bytes."""
 REQUEST = 2_000.0
 """What a request costs besides its bytes."""
 SWAP = 1.2
@@ -234,7 +236,9 @@ def _reduced(whole: float, here: float, there: float, rows: float, pace: Pace) -
     side is small, its keys are sent first, and only rows with partners come."""
     if there > min(KEYS_MAX, KEYS_SHARE * here):
         return whole
-    return min(whole, whole * min(1.0, rows / here) + there * KEY_BYTES * pace.price + REQUEST + pace.wait)
+    return min(
+        whole, whole * min(1.0, rows / here) + there * (KEY_BYTES * pace.price + KEY_THERE) + REQUEST + pace.wait
+    )
 
 
 def moved(graph: Graph, tree: Tree) -> float:

@@ -8,7 +8,7 @@ from itertools import combinations
 import pytest
 
 from hanse.optimize import ordering
-from hanse.optimize.ordering import HERE, Attached, Graph, Tree, as_written, bits, joined, moved, order
+from hanse.optimize.ordering import HERE, Attached, Graph, Key, Tree, as_written, bits, joined, moved, order
 
 
 def graph(seed: int, size: int, extra: float) -> Graph:
@@ -170,6 +170,20 @@ def test_a_small_side_sends_its_keys_first() -> None:
     assert order(known).cost > 1.6e7
     known = Graph([1e6, 10.0], [8.0, 8.0], [0, 1], [2, 1], factors=[(3, 1e-6)])
     assert order(known).cost < 4e6
+
+
+def test_tens_of_thousands_of_keys_narrow_what_one_source_joins() -> None:
+    """Customers of one source, orders and items of another: by their customers' keys few of the joined rows move."""
+
+    def best(customers: float) -> Tree:
+        rows, widths, keys = [customers, 700_000.0, 3_000_000.0], [0.0, 16.0, 32.0], [Key(0, 3, 8.0)]
+        return order(
+            Graph(rows, widths, [0, 1, 1], [2, 5, 2], factors=[(3, 1 / 150_000), (6, 1 / 1_500_000)], keys=keys)
+        )
+
+    found = best(30_000)
+    assert {side.subset for side in (found.left, found.right) if side} == {1, 6}
+    assert found.cost < 0.5 * best(60_000).cost
 
 
 def test_bits() -> None:

@@ -228,12 +228,12 @@ def test_a_server_that_refuses_more_is_asked_less(world: World, small_queues: No
             for client in clients:
                 client.start()
             while any(client.is_alive() for client in clients):
-                limit = engine._admission._doors["shop"].limit.limit
+                limit = engine._admission._doors["shop"].hosts[0].limit.limit
                 lowest = min(lowest, limit or lowest)
                 time.sleep(0.01)
             for client in clients:
                 client.join()
-            assert engine._admission._doors["shop"].limit.taken == 0
+            assert engine._admission._doors["shop"].hosts[0].limit.taken == 0
     finally:
         deadline = time.monotonic() + 5
         while world.shop.rows(f"SELECT 1 FROM pg_stat_activity WHERE usename = '{name}'"):

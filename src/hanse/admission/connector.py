@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from hanse.admission.breaker import Breaker, Standing
+from hanse.admission.breaker import State
 from hanse.admission.session import ProtectedSession
-from hanse.admission.stay import Door
+from hanse.admission.stay import Door, Host
 from hanse.clock import Clock
 from hanse.errors import HanseError
 from hanse.ir.expr import Literal
@@ -30,7 +30,7 @@ class ProtectedConnector:
 
     def load_catalog(self) -> SourceCatalog:
         """The source's catalog; raises SourceResting where it is left alone."""
-        ticket = self._door.breaker.admit()
+        ticket = self._door.hosts[0].breaker.admit()
         try:
             found = self._door.connector.load_catalog()
             ticket.succeeded()
@@ -44,7 +44,7 @@ class ProtectedConnector:
     def begin(self, context: ReadContext) -> Session:
         """Open a session for one query; raises SourceResting where the source is left alone."""
         if not self._repeats:
-            self._door.breaker.check()
+            self._door.check()
         return ProtectedSession(self._door, context, self._repeats)
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class ProtectedEstimating(ProtectedConnector):
         connector = self._door.connector
         if not isinstance(connector, Estimating):
             return None
-        self._door.breaker.check()
+        self._door.hosts[0].breaker.check()
         return connector.expected(request, parameters, seconds)
 
 
@@ -96,19 +96,23 @@ class Admission:
         wait for it."""
         for name in sources:
             if profile == "interactive" and name in self._doors:
-                self._doors[name].breaker.check()
-
-    def standings(self) -> dict[str, Standing]:
-        """How each source's breaker stands."""
-        return {name: door.breaker.standing() for name, door in self._doors.items()}
+                self._doors[name].check()
 
     def states(self) -> dict[str, str]:
-        """The same in words, with the limit that a source has shown."""
-        limits = {name: door.limit.limit for name, door in self._doors.items()}
-        few = {name: f", {limit} queries at a time" for name, limit in limits.items() if limit is not None}
-        return {name: f"{standing}{few.get(name, '')}" for name, standing in self.standings().items()}
+        """How each source's breaker stands, and the limit that it has shown; of replicas, where there is something to tell."""
+        return {name: _told(door) for name, door in self._doors.items()}
+
+
+def _told(door: Door) -> str:
+    first, *others = map(_state, door.hosts)
+    replicas = [f"replica {number} {state}" for number, state in enumerate(others, 1) if state != State.CLOSED]
+    return "; ".join((first, *replicas))
+
+
+def _state(host: Host) -> str:
+    limit = host.limit.limit
+    return str(host.breaker.standing()) + ("" if limit is None else f", {limit} queries at a time")
 
 
 def _door(connector: Connector, clock: Clock) -> Door:
-    protection = connector.protection if isinstance(connector, Protected) else Protection()
-    return Door(connector, Breaker(connector.source, protection.breaker, clock), protection.retry, clock)
+    return Door(connector, connector.protection if isinstance(connector, Protected) else Protection(), clock)

@@ -12,7 +12,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from hanse.admission.budget import backoff
-from hanse.admission.stay import Door, Stay
+from hanse.admission.stay import Door, Host, Stay
 from hanse.errors import Cancelled, Fault, HanseError, SourceResting
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
@@ -21,6 +21,8 @@ from hanse.spi.connector import ReadContext
 T = TypeVar("T")
 AGAIN = frozenset({Fault.TRANSIENT, Fault.DOWN, Fault.THROTTLED})
 """After which a request may be sent again; a stale snapshot is planned anew instead, by the engine."""
+ELSEWHERE = frozenset({Fault.DOWN, Fault.THROTTLED})
+"""After which another server may have the answer at once."""
 LEASE_SECONDS = 1.0
 """How long a session that is begun again waits for connections: its query holds others, and so must not wait for long."""
 SPREAD_SECONDS = 0.25
@@ -58,7 +60,7 @@ class ProtectedSession:
         self._context = context
         self._repeats = repeats
         self._changed = threading.Condition()
-        self._ended = self._has_left = self._delivered = False
+        self._ended = self._delivered = False
         self._reads_left = context.requests
         self._attempts = 1
         self._latest: float | None = None
@@ -66,31 +68,29 @@ class ProtectedSession:
         self._cause: HanseError | None = None
         """Why the session was begun again, or could not be."""
         self._is_lost = False
-        self._entered = self._unless_resting(door.limit.enter)
-        self._stay: Stay | None = None
-        try:
-            self._stay = self._unless_resting(self._begun)
-        except BaseException:
-            self._leave()
-            raise
+        self._stay: Stay | None = self._unless_resting(self._begun)
 
     def _unless_resting(self, work: Callable[[_Waiting], T]) -> T:
         """What may have to wait, as long as the source is not left alone meanwhile; who repeats waits for that, too."""
         while True:
-            waiting = _Waiting(self._context.is_ended, lambda: not self._repeats and self._door.breaker.refuses)
+            waiting = _Waiting(self._context.is_ended, lambda: not self._repeats and self._door.refuses)
             try:
                 return work(waiting)
             except Cancelled:
                 if not waiting.had_enough:
                     raise
-                self._door.breaker.check()
+                self._door.check()
             finally:
                 waiting.is_over = True
 
-    def _begun(self, waiting: _Waiting) -> Stay:
-        stay = Stay(self._door, self._entered)
+    def _begun(self, waiting: _Waiting, failed: Host | None = None) -> Stay:
+        stay = Stay(self._door, self._door.host(failed), waiting)
         context = replace(self._context, is_ended=waiting, answered=stay.answered)
-        stay.session = self._door.connector.begin(context)
+        try:
+            stay.session = stay.host.connector.begin(context)
+        except BaseException:
+            stay.over()
+            raise
         return stay
 
     @property
@@ -150,8 +150,10 @@ class ProtectedSession:
         with self._changed:
             if stay is not self._stay and not self._ended:
                 raise _Superseded
-            self._delivered = True
+            is_first, self._delivered = not self._delivered, True
         stay.answered()
+        if is_first and (place := self._door.place(stay.host)):
+            self._context.notice(place)
 
     # asking again
 
@@ -160,43 +162,52 @@ class ProtectedSession:
         is_resting = isinstance(failure, SourceResting)
         if not is_resting:
             stay.failed(failure, self._ended)
+        can_move = self._can_move(stay, failure)
         with self._changed:
             if not self._ended and stay is not self._stay:
                 return  # another request's failure has ended the session, and so this one
-            if self._ended or not self._repeats or self._delivered or failure.fault not in AGAIN:
+            may_repeat = can_move or (self._repeats and failure.fault in AGAIN)
+            if self._ended or self._delivered or not may_repeat:
                 raise failure
-            if not is_resting:
+            if can_move or not is_resting:
                 self._stay, self._cause = None, failure
-        if isinstance(failure, SourceResting):
+        if isinstance(failure, SourceResting) and not can_move:
             self._wait(failure.seconds + SPREAD_SECONDS * self._door.clock.random(), failure)
         else:
-            self._begin_again(stay, failure)
+            self._begin_again(stay, failure, can_move)
 
-    def _begin_again(self, stay: Stay, failure: HanseError) -> None:
-        """Replace the session; all requests that asked it go to the new one, or end if there is none."""
+    def _can_move(self, stay: Stay, failure: HanseError) -> bool:
+        """Whether another server has what this one cannot give: each is asked once, whatever the query's profile."""
+        is_left = self._attempts < len(self._door.hosts)
+        return is_left and failure.fault in ELSEWHERE and self._door.host(stay.host) is not stay.host
+
+    def _begin_again(self, stay: Stay, failure: HanseError, elsewhere: bool) -> None:
+        """Replace the session, at once if it is begun ``elsewhere``; all requests that asked it go to the new one, or end if
+        there is none."""
         try:
             stay.session.cancel()
             stay.session.close()
             stay.over()
             retry = self._door.retry
-            if self._attempts >= retry.attempts or not self._door.budget.spend():
-                raise self._exhausted(failure)
-            self._wait(backoff(retry, self._attempts, self._door.clock.random()), failure)
+            if not elsewhere:
+                if self._attempts >= retry.attempts or not self._door.budget.spend():
+                    raise self._exhausted(failure)
+                self._wait(backoff(retry, self._attempts, self._door.clock.random()), failure)
             self._attempts += 1
-            self._put(self._begun_soon(failure))
+            self._put(self._begun_soon(stay.host, failure))
         except HanseError:
             with self._changed:
                 self._is_lost = True
                 self._changed.notify_all()
             raise
 
-    def _begun_soon(self, failure: HanseError) -> Stay:
+    def _begun_soon(self, failed: Host, failure: HanseError) -> Stay:
         latest = self._door.clock.monotonic() + LEASE_SECONDS
         waiting = _Waiting(
             lambda: self._ended or self._context.is_ended(), lambda: self._door.clock.monotonic() > latest
         )
         try:
-            return self._begun(waiting)
+            return self._begun(waiting, failed)
         except Cancelled:
             raise (self._exhausted(failure) if waiting.had_enough else self._cancelled()) from None
         finally:
@@ -209,6 +220,7 @@ class ProtectedSession:
                 self._changed.notify_all()
                 return
         stay.session.close()
+        stay.over()
         raise self._cancelled()
 
     def _wait(self, seconds: float, failure: HanseError) -> None:
@@ -245,7 +257,6 @@ class ProtectedSession:
         if stay is not None:
             stay.session.close()
             stay.over()
-        self._leave()
 
     def _end(self) -> Stay | None:
         with self._changed:
@@ -259,14 +270,5 @@ class ProtectedSession:
             self._reads_left -= 1
             stay = self._stay
             is_last = self._reads_left <= 0
-        if is_last:
-            if stay is not None:
-                stay.over()
-            self._leave()
-
-    def _leave(self) -> None:
-        with self._changed:
-            if self._has_left:
-                return
-            self._has_left = True
-        self._door.limit.leave()
+        if is_last and stay is not None:
+            stay.over()

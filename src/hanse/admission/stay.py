@@ -5,30 +5,62 @@ all of them, and only as long as none of them has handed on anything that the ol
 """
 
 import threading
+from collections.abc import Callable
 
 from hanse.admission.breaker import Breaker, Ticket
 from hanse.admission.budget import RetryBudget
 from hanse.admission.limit import AdaptiveLimit
 from hanse.clock import Clock
 from hanse.errors import Fault, HanseError
-from hanse.spi.connector import Connector, Session
-from hanse.spi.protection import RetryOptions
+from hanse.spi.connector import Connector, Replicated, Session
+from hanse.spi.protection import BreakerOptions, Protection
 
 SILENT_SECONDS = 1.0
 """A connection that failed after a query's end, and was answered nothing for so long before, failed for its own reasons."""
 
 
-class Door:
-    """One source, with all that protects it; its sessions share it."""
+class Host:
+    """One server of a source, with what spares it."""
 
-    def __init__(self, connector: Connector, breaker: Breaker, retry: RetryOptions, clock: Clock) -> None:
+    def __init__(self, connector: Connector, options: BreakerOptions, clock: Clock) -> None:
         """Nobody asks it yet."""
         self.connector = connector
-        self.breaker = breaker
-        self.retry = retry
-        self.clock = clock
+        self.breaker = Breaker(connector.source, options, clock)
         self.limit = AdaptiveLimit(connector.source)
-        self.budget = RetryBudget(retry.budget)
+
+
+class Door:
+    """One source: its server, and those that hold copies of it. All its sessions share it."""
+
+    def __init__(self, connector: Connector, protection: Protection, clock: Clock) -> None:
+        """Nobody asks it yet."""
+        replicas = connector.replicas if isinstance(connector, Replicated) else ()
+        self.connector = connector
+        self.hosts = tuple(Host(one, protection.breaker, clock) for one in (connector, *replicas))
+        self.retry = protection.retry
+        self.budget = RetryBudget(protection.retry.budget)
+        self.clock = clock
+
+    def host(self, failed: Host | None = None) -> Host:
+        """Whom to ask: the source's own server, or the first replica where that is left alone, or has just ``failed``."""
+        ready = [host for host in self.hosts if not host.breaker.refuses]
+        others = [host for host in ready if host is not failed]
+        return (others or ready or self.hosts)[0]
+
+    @property
+    def refuses(self) -> bool:
+        """Whether none of its servers may be asked now."""
+        return all(host.breaker.refuses for host in self.hosts)
+
+    def check(self) -> None:
+        """Raise SourceResting if none of its servers may be asked now."""
+        if self.refuses:
+            self.hosts[0].breaker.check()
+
+    def place(self, host: Host) -> str:
+        """What to tell of an answer that is not the source's own server's; nothing of one that is."""
+        number = self.hosts.index(host)
+        return f"source {self.connector.source} was read from its replica {number}" if number else ""
 
 
 class Stay:
@@ -37,21 +69,23 @@ class Stay:
     session: Session
     """What is asked; given as soon as it has begun."""
 
-    def __init__(self, door: Door, entered: int) -> None:
-        """Nothing is asked yet; ``entered`` is when it was let in, as the limit counts."""
-        self._entered = entered
-        self._door = door
+    def __init__(self, door: Door, host: Host, is_ended: Callable[[], bool]) -> None:
+        """Wait to be let in by the server's limit; raises ResourceLimit, Cancelled. Nothing is asked yet."""
+        self.host = host
+        self._clock = door.clock
+        self._budget = door.budget
         self._lock = threading.Lock()
         self._ticket: Ticket | None = None
         self._asked_at = 0.0
-        self._answered = False
+        self._answered = self._is_over = False
+        self._entered = host.limit.enter(is_ended)
 
     def ask(self) -> None:
         """Before the first request of the session; raises SourceResting."""
         with self._lock:
             if self._ticket is None:
-                self._ticket = self._door.breaker.admit()
-                self._asked_at = self._door.clock.monotonic()
+                self._ticket = self.host.breaker.admit()
+                self._asked_at = self._clock.monotonic()
 
     def answered(self) -> None:
         """The source has answered something."""
@@ -60,24 +94,27 @@ class Stay:
             ticket = self._ticket
         if first and ticket is not None:
             ticket.succeeded()
-            self._door.budget.earn()
-            self._door.limit.succeeded()
+            self._budget.earn()
+            self.host.limit.succeeded()
 
     def failed(self, failure: HanseError, is_ended: bool) -> None:
         """A request failed; ``is_ended``: after nobody wanted it any more, which cuts connections that work."""
         with self._lock:
             ticket = self._ticket
-            waited = self._door.clock.monotonic() - self._asked_at
+            waited = self._clock.monotonic() - self._asked_at
         if ticket is None or (is_ended and (self._answered or waited < SILENT_SECONDS)):
             return
         if failure.fault is Fault.THROTTLED:
-            self._door.limit.refused(self._entered)
+            self.host.limit.refused(self._entered)
         if failure.fault in (Fault.DOWN, Fault.THROTTLED):
             ticket.failed(failure)
 
     def over(self) -> None:
-        """Nothing more is asked: a probe that says nothing makes room for the next."""
+        """Nothing more is asked: others may come in, and a probe that says nothing makes room for the next. Idempotent."""
         with self._lock:
             ticket = self._ticket
+            was_over, self._is_over = self._is_over, True
         if ticket is not None:
             ticket.released()
+        if not was_over:
+            self.host.limit.leave()

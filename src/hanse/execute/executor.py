@@ -246,6 +246,7 @@ def _context(source: str, pool: InstancePool, run: Run, is_ended: Callable[[], b
         spill_bytes=pool.spill_bytes,
         batch_bytes=run.limits.batch_bytes(source),
         retried=run.retried,
+        notice=run.report.notices.append,
         seconds_left=run.seconds_left,
         ceiling=run.limits.ceiling(source),
     )

@@ -35,6 +35,10 @@ def ignored(request: Request, failure: HanseError) -> None:
     """For a query of which nobody wants to know what happened to its requests."""
 
 
+def untold(message: str) -> None:
+    """For a query whose user is told nothing but its answer."""
+
+
 def endless() -> float:
     """For a query that may take as long as it likes."""
     return float("inf")
@@ -56,6 +60,8 @@ class ReadContext:
     """To be called, if a session can, as soon as the source has answered anything: a greeting, the begin of a transaction."""
     retried: Callable[[Request, HanseError], object] = ignored
     """Called when a request is to be sent again, with what ended it."""
+    notice: Callable[[str], object] = untold
+    """What the user should know though the answer is right."""
     seconds_left: Callable[[], float] = endless
     """How long somebody will want the answer: nobody need begin what takes longer."""
     spill_folder: Path | None = None
@@ -120,6 +126,16 @@ class Connector(Protocol):
 
     def close(self) -> None:
         """Drop every connection. Idempotent."""
+
+
+@runtime_checkable
+class Replicated(Protocol):
+    """A connector whose source has copies elsewhere, which may be read in its place: optional."""
+
+    @property
+    def replicas(self) -> "tuple[Connector, ...]":
+        """Connectors of the same name, each to a server that has a copy, in the order in which to try them. They are asked
+        with the source's own catalog and dialect; the connector closes them."""
 
 
 @runtime_checkable

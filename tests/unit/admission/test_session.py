@@ -144,7 +144,7 @@ def test_what_passes_is_asked_again(failure: Callable[[], HanseError]) -> None:
     assert all(one.closed == 1 for one in source.sessions)
     assert told.retried == [(0, failure().code)] * 3
     assert session.snapshot == "snapshot 3"
-    assert admission._doors["shop"].limit.taken == 0
+    assert admission._doors["shop"].hosts[0].limit.taken == 0
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_interactive_queries_fail_at_once() -> None:
     with pytest.raises(SourceUnreachable):
         values(session)
     session.close()
-    assert (len(source.sessions), told.retried, admission._doors["shop"].limit.taken) == (1, [], 0)
+    assert (len(source.sessions), told.retried, admission._doors["shop"].hosts[0].limit.taken) == (1, [], 0)
 
 
 def test_not_after_a_row_has_left() -> None:
@@ -376,7 +376,7 @@ def test_a_probe_that_is_closed_makes_room() -> None:
     source.sessions[0].script = lambda session, _: iter(range(int(not session.cancelled.wait(5))))
     ask.start()
     deadline = time.monotonic() + 5
-    while admission._doors["shop"].breaker._probe is None:
+    while admission._doors["shop"].hosts[0].breaker._probe is None:
         assert time.monotonic() < deadline
         time.sleep(0.001)
     with pytest.raises(SourceResting, match="one query is trying it"):
@@ -421,4 +421,4 @@ def test_a_source_that_refuses_more_is_asked_less() -> None:
             values(session)
         session.close()
     assert admission.states() == {"shop": "closed, 6 queries at a time"}
-    assert admission._doors["shop"].limit.taken == 0
+    assert admission._doors["shop"].hosts[0].limit.taken == 0

@@ -20,7 +20,7 @@ from hanse.connectors.mysql.wire import Connection
 from hanse.connectors.shared.pool import Pool
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
-from hanse.spi.connector import Plugin, ReadContext
+from hanse.spi.connector import Connector, Plugin, ReadContext
 from hanse.spi.protection import Protection
 from hanse.spi.snapshot import SourceCatalog
 
@@ -37,12 +37,19 @@ class MysqlConnector:
         self._login = login(options, folder)
         self._pool: Pool[Connection] = Pool(source, options.connections, options.connection_wait, self._connect)
         self._dialect = MysqlDialect()
+        copies = [options.model_copy(update={"url": url, "replicas": []}) for url in options.replicas]
+        self._replicas = tuple(MysqlConnector(source, copy, folder) for copy in copies)
         self._round_trip: float | None = None
 
     @property
     def source(self) -> str:
         """The name under which users know it."""
         return self._source
+
+    @property
+    def replicas(self) -> tuple[Connector, ...]:
+        """The servers that have copies."""
+        return self._replicas
 
     @property
     def protection(self) -> Protection:
@@ -60,7 +67,8 @@ class MysqlConnector:
             raise translate(failure, self._source) from None
         finally:
             connection.close()
-        self._dialect = MysqlDialect(server.is_mariadb, packet)
+        for connector in (self, *self._replicas):
+            connector._dialect = MysqlDialect(server.is_mariadb, packet)
         facts = capabilities(server.is_mariadb, server.version)
         home = database(self._options)
         caps = self._options.key_shipping.caps
@@ -92,6 +100,8 @@ class MysqlConnector:
 
     def close(self) -> None:
         """Drop every connection."""
+        for replica in self._replicas:
+            replica.close()
         for connection in self._pool.close():
             with contextlib.suppress(*FAILURES):
                 connection.close()

@@ -33,6 +33,8 @@ class Options(ServerOptions):
 
     url: SecretStr
     """``mysql://user:password@host:port/database``, special characters percent-encoded."""
+    replicas: list[SecretStr] = []
+    """The same of servers that have copies, to be read where the source's own is left alone because it fails."""
     user: str | None = None
     """Instead of the user in the URL."""
     password: SecretStr | None = None
@@ -54,6 +56,11 @@ class Options(ServerOptions):
     ``foreign_key_checks = 0``, as a restored dump's rows were."""
     zero_dates: Literal["error", "null"] = "error"
     """What dates with a year, month or day of zero become."""
+
+    @field_validator("replicas")
+    @classmethod
+    def _are_urls(cls, urls: list[SecretStr]) -> list[SecretStr]:
+        return [cls._is_url(url) for url in urls]
 
     @field_validator("url")
     @classmethod

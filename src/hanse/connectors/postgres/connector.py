@@ -22,7 +22,7 @@ from hanse.connectors.shared.pool import Pool
 from hanse.errors import HanseError, Unsupported
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
-from hanse.spi.connector import Plugin, ReadContext
+from hanse.spi.connector import Connector, Plugin, ReadContext
 from hanse.spi.protection import Protection
 from hanse.spi.snapshot import SourceCatalog
 
@@ -44,6 +44,8 @@ class PostgresConnector:
         self._readers: Pool[Any] = Pool(source, size, wait, self._connect_reader)
         self._controls = Pool(source, size, wait, self._connect)
         self._dialect = PostgresDialect()
+        copies = [options.model_copy(update={"url": url, "replicas": []}) for url in options.replicas]
+        self._replicas = tuple(PostgresConnector(source, copy, folder) for copy in copies)
         self._opening = threading.Lock()
         self._database: Any = None
 
@@ -51,6 +53,11 @@ class PostgresConnector:
     def source(self) -> str:
         """The name under which users know it."""
         return self._source
+
+    @property
+    def replicas(self) -> tuple[Connector, ...]:
+        """The servers that have copies."""
+        return self._replicas
 
     @property
     def protection(self) -> Protection:
@@ -71,7 +78,8 @@ class PostgresConnector:
         if server.version < VERSION_MIN:
             message = f"PostgreSQL {server.version_text} is older than version 14, whose extract() first was exact"
             raise Unsupported(message, source=self._source)
-        self._dialect = PostgresDialect(server.encoding == "UTF8")
+        for connector in (self, *self._replicas):
+            connector._dialect = PostgresDialect(server.encoding == "UTF8")
         policy = Policy(unbounded(self._options.numeric), self._options.infinity)
         tables = catalog.tables(self._source, facts, policy, self._options)
         return SourceCatalog(
@@ -123,6 +131,8 @@ class PostgresConnector:
 
     def close(self) -> None:
         """Drop every connection."""
+        for replica in self._replicas:
+            replica.close()
         for connection in [*self._readers.close(), *self._controls.close()]:
             with contextlib.suppress(Exception):
                 connection.close()

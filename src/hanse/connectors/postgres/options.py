@@ -37,6 +37,8 @@ class Options(ServerOptions):
     model_config = {"extra": "forbid", "hide_input_in_errors": True}
     url: SecretStr
     """``postgresql://user:password@host:port/database``, with any setting of libpq after a question mark."""
+    replicas: list[SecretStr] = []
+    """The same of servers that have copies, to be read where the source's own is left alone because it fails."""
     user: str | None = None
     """Instead of the user in the URL."""
     password: SecretStr | None = None
@@ -68,6 +70,11 @@ class Options(ServerOptions):
     triggers were disabled, or with ``session_replication_role = replica``."""
     application_name: str = Field(default="hanse", max_length=24, pattern=r"^[\w.-]+$")
     """What ``pg_stat_activity`` shows, followed by ``/`` and the query's id."""
+
+    @field_validator("replicas")
+    @classmethod
+    def _are_urls(cls, urls: list[SecretStr]) -> list[SecretStr]:
+        return [cls._is_url(url) for url in urls]
 
     @field_validator("url")
     @classmethod

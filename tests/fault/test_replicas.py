@@ -8,7 +8,7 @@ import time
 import pytest
 
 from hanse.engine import Engine
-from hanse.errors import HanseError, SourceResting, SourceUnreachable
+from hanse.errors import Cancelled, HanseError, SourceResting, SourceUnreachable
 from tests.fault.conftest import World, assert_nothing_is_left
 from tests.fault.proxy import Proxy
 from tests.fault.test_breaker import POINT, QUICK, SOURCES, state
@@ -120,6 +120,60 @@ def test_one_answer_is_one_servers(world: World, small_queues: None, source: str
             timer.join()
         assert places
         assert lost <= {source}
+        assert_nothing_is_left(engine, world)
+
+
+@SOURCES
+def test_a_second_server_is_asked_when_the_first_is_late(world: World, small_queues: None, source: str) -> None:
+    """Of 150 queries every fifteenth meets a server that takes 0.4 s: most of these are answered by the other one."""
+    own = getattr(world, source)
+    with Proxy(own.url) as proxy, opened(world, source, proxy, own.url, hedge=True, connections=4) as engine:
+        door = engine._admission._doors[source]
+        for _ in range(40):
+            assert engine.query(POINT.format(source)).fetchall() == [(7,)]
+        slow: list[float] = []
+        elsewhere = 0
+        for turn in range(150):
+            proxy.pause = 0.4 if turn % 15 == 14 else 0
+            before = time.monotonic()
+            result = engine.query(POINT.format(source))
+            assert result.fetchall() == [(7,)]
+            assert result.report.notices in ([], [NOTICE.format(source)])
+            elsewhere += len(result.report.notices)
+            if proxy.pause:
+                slow.append(time.monotonic() - before)
+                proxy.pause = 0
+                world.wait_until_idle(2)  # who lost is ended there
+        quick = [took for took in slow if took < 0.3]
+        print(
+            f"\n{source}: {len(quick)} of {len(slow)} late answers came from the replica, {elsewhere} of 150 answers in all"
+        )
+        assert len(quick) >= len(slow) / 2
+        assert elsewhere <= 2 + 0.05 * 190
+        deadline = time.monotonic() + 3
+        while any(host.limit.taken for host in door.hosts):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert state(engine, source) == "closed"
+        assert_nothing_is_left(engine, world)
+
+
+@SOURCES
+def test_a_cancel_ends_both(world: World, small_queues: None, source: str) -> None:
+    own = getattr(world, source)
+    with Proxy(own.url) as proxy, opened(world, source, proxy, own.url, hedge=True, connections=4) as engine:
+        for _ in range(30):
+            engine.query(POINT.format(source)).fetchall()
+        for turn in range(12):
+            result = engine.query(f"SELECT id, v FROM {source}.slow")
+            timer = threading.Timer(0.02 * turn, result.cancel)
+            timer.start()
+            with pytest.raises(Cancelled):
+                result.fetchall()
+            timer.join()
+        world.wait_until_idle(2)
+        assert all(host.limit.taken == 0 for host in engine._admission._doors[source].hosts)
+        assert state(engine, source) == "closed"
         assert_nothing_is_left(engine, world)
 
 

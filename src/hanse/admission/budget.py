@@ -11,16 +11,17 @@ FREE = 10.0
 class RetryBudget:
     """Tokens, one for each repetition: successes earn parts of them, failures cost them. Thread-safe."""
 
-    def __init__(self, share: float) -> None:
-        """``share``: the part of a token that one success earns."""
+    def __init__(self, share: float, most: float = FREE) -> None:
+        """``share``: the part of a token that one success earns; ``most``: what is there at first, and ever."""
         self._share = share
+        self._most = most
         self._lock = threading.Lock()
-        self._tokens = FREE
+        self._tokens = most
 
     def earn(self) -> None:
         """A call succeeded."""
         with self._lock:
-            self._tokens = min(FREE, self._tokens + self._share)
+            self._tokens = min(self._most, self._tokens + self._share)
 
     def spend(self) -> bool:
         """Whether one repetition may be made; then it counts as made."""

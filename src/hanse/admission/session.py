@@ -12,6 +12,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from hanse.admission.budget import backoff
+from hanse.admission.hedge import Read, Runner, raced
 from hanse.admission.stay import Door, Host, Stay
 from hanse.errors import Cancelled, Fault, HanseError, SourceResting
 from hanse.ir.expr import Literal
@@ -25,6 +26,8 @@ ELSEWHERE = frozenset({Fault.DOWN, Fault.THROTTLED})
 """After which another server may have the answer at once."""
 LEASE_SECONDS = 1.0
 """How long a session that is begun again waits for connections: its query holds others, and so must not wait for long."""
+RIVAL_SECONDS = 0.05
+"""How long a second server's connection is waited for."""
 SPREAD_SECONDS = 0.25
 """Those who wait for a source that is left alone come back within so many seconds of its first try."""
 
@@ -63,6 +66,8 @@ class ProtectedSession:
         self._ended = self._delivered = False
         self._reads_left = context.requests
         self._attempts = 1
+        self._rivals: list[Stay] = []
+        """Sessions on other servers, while it is not decided whose answer it is."""
         self._latest: float | None = None
         """When to ask no more, once something has failed."""
         self._cause: HanseError | None = None
@@ -84,7 +89,10 @@ class ProtectedSession:
                 waiting.is_over = True
 
     def _begun(self, waiting: _Waiting, failed: Host | None = None) -> Stay:
-        stay = Stay(self._door, self._door.host(failed), waiting)
+        return self._begun_at(self._door.host(failed), waiting)
+
+    def _begun_at(self, host: Host, waiting: _Waiting) -> Stay:
+        stay = Stay(self._door, host, waiting)
         context = replace(self._context, is_ended=waiting, answered=stay.answered)
         try:
             stay.session = stay.host.connector.begin(context)
@@ -113,14 +121,15 @@ class ProtectedSession:
                 stay = self._current()
                 if before not in (None, stay) and self._cause is not None:
                     self._context.retried(request, self._cause)
-                before = stay
                 try:
-                    yield from self._asked(stay, request, parameters)
+                    stay, batches = self._asked(stay, request, parameters)
+                    yield from self._handed_on(stay, batches)
                     return
                 except _Superseded:
                     continue
                 except HanseError as failure:
                     self._recover(stay, failure)
+                before = stay
         finally:
             self._count_read()
 
@@ -133,9 +142,62 @@ class ProtectedSession:
                 raise self._cause if self._is_lost and self._cause is not None else ended
             return self._stay
 
-    def _asked(self, stay: Stay, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
-        stay.ask()
-        batches = stay.session.read(request, parameters)
+    def _asked(
+        self, stay: Stay, request: Request, parameters: tuple[Literal, ...]
+    ) -> tuple[Stay, Iterator[pa.RecordBatch]]:
+        """The request's batches, and the session that they are of: where another server was faster, its."""
+
+        def read(one: Stay) -> Iterator[pa.RecordBatch]:
+            one.ask()
+            return iter(one.session.read(request, parameters))
+
+        hedge = self._door.hedge
+        patience = hedge.answers.patience() if hedge and self._context.requests == 1 else None
+        if patience is None:
+            return stay, read(stay)
+        winner, others = raced(Runner(stay, read, self._changed), patience, lambda: self._rival(stay, read))
+        for other in others:
+            if isinstance(other.failure, HanseError):
+                other.stay.failed(other.failure, self._ended)
+        with self._changed:
+            self._rivals.clear()
+            has_ended = self._ended and winner.stay is not stay
+            if not self._ended:
+                self._stay = winner.stay
+        for other in (*others, winner) if has_ended else others:
+            if other.stay is not self._stay:
+                other.leave()
+        if has_ended:
+            raise self._cancelled()
+        if winner.failure is not None:
+            raise winner.failure
+        return winner.stay, winner.batches()
+
+    def _rival(self, stay: Stay, read: Read) -> Runner | None:
+        """Another server that is asked the same, if one is well, has a connection, and it is not too often so."""
+        host, hedge = self._door.rival(stay.host), self._door.hedge
+        if host is None or hedge is None or not hedge.budget.spend():
+            return None
+        latest = self._door.clock.monotonic() + RIVAL_SECONDS
+        waiting = _Waiting(
+            lambda: self._ended or self._context.is_ended(), lambda: self._door.clock.monotonic() > latest
+        )
+        try:
+            rival = self._begun_at(host, waiting)
+        except HanseError:
+            return None
+        finally:
+            waiting.is_over = True
+        runner = Runner(rival, read, self._changed)
+        with self._changed:
+            if not self._ended:
+                self._rivals.append(rival)
+                return runner
+        rival.session.close()
+        rival.over()
+        return None
+
+    def _handed_on(self, stay: Stay, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         try:
             for batch in batches:
                 self._deliver(stay)
@@ -152,6 +214,8 @@ class ProtectedSession:
                 raise _Superseded
             is_first, self._delivered = not self._delivered, True
         stay.answered()
+        if is_first and self._door.hedge:
+            self._door.hedge.answers.note(self._door.clock.monotonic() - stay.asked_at)
         if is_first and (place := self._door.place(stay.host)):
             self._context.notice(place)
 
@@ -248,15 +312,21 @@ class ProtectedSession:
     def cancel(self) -> None:
         """End every running statement, and every wait."""
         stay = self._end()
+        with self._changed:
+            rivals = list(self._rivals)
+        for rival in rivals:
+            threading.Thread(target=rival.session.cancel, name="hanse-hedge-left", daemon=True).start()
         if stay is not None:
             stay.session.cancel()
 
     def close(self) -> None:
         """End what still runs and give everything back."""
         stay = self._end()
-        if stay is not None:
-            stay.session.close()
-            stay.over()
+        with self._changed:
+            stays = [*self._rivals, *([] if stay is None else [stay])]
+        for one in stays:
+            one.session.close()
+            one.over()
 
     def _end(self) -> Stay | None:
         with self._changed:

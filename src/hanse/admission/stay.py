@@ -7,7 +7,8 @@ all of them, and only as long as none of them has handed on anything that the ol
 import threading
 from collections.abc import Callable
 
-from hanse.admission.breaker import Breaker, Ticket
+from hanse.admission.answers import AnswerTimes
+from hanse.admission.breaker import Breaker, State, Ticket
 from hanse.admission.budget import RetryBudget
 from hanse.admission.limit import AdaptiveLimit
 from hanse.clock import Clock
@@ -15,8 +16,21 @@ from hanse.errors import Fault, HanseError
 from hanse.spi.connector import Connector, Replicated, Session
 from hanse.spi.protection import BreakerOptions, Protection
 
+HEDGED_SHARE = 0.05
+"""Of all calls, those that may be made to a second server, too."""
+HEDGED_FIRST = 2.0
+"""Such calls that nothing has earned yet."""
 SILENT_SECONDS = 1.0
 """A connection that failed after a query's end, and was answered nothing for so long before, failed for its own reasons."""
+
+
+class Hedge:
+    """What decides about asking two servers of one source."""
+
+    def __init__(self) -> None:
+        """Nothing is known."""
+        self.answers = AnswerTimes()
+        self.budget = RetryBudget(HEDGED_SHARE, HEDGED_FIRST)
 
 
 class Host:
@@ -39,6 +53,7 @@ class Door:
         self.hosts = tuple(Host(one, protection.breaker, clock) for one in (connector, *replicas))
         self.retry = protection.retry
         self.budget = RetryBudget(protection.retry.budget)
+        self.hedge = Hedge() if isinstance(connector, Replicated) and connector.hedges else None
         self.clock = clock
 
     def host(self, failed: Host | None = None) -> Host:
@@ -46,6 +61,11 @@ class Door:
         ready = [host for host in self.hosts if not host.breaker.refuses]
         others = [host for host in ready if host is not failed]
         return (others or ready or self.hosts)[0]
+
+    def rival(self, host: Host) -> Host | None:
+        """A server that may be asked beside another one: that is well, and has never refused work lately."""
+        well = (one for one in self.hosts if one is not host and one.limit.limit is None)
+        return next((one for one in well if one.breaker.standing().state is State.CLOSED), None)
 
     @property
     def refuses(self) -> bool:
@@ -73,10 +93,10 @@ class Stay:
         """Wait to be let in by the server's limit; raises ResourceLimit, Cancelled. Nothing is asked yet."""
         self.host = host
         self._clock = door.clock
-        self._budget = door.budget
+        self._budgets = (door.budget, door.hedge.budget) if door.hedge else (door.budget,)
         self._lock = threading.Lock()
         self._ticket: Ticket | None = None
-        self._asked_at = 0.0
+        self.asked_at = 0.0
         self._answered = self._is_over = False
         self._entered = host.limit.enter(is_ended)
 
@@ -85,7 +105,7 @@ class Stay:
         with self._lock:
             if self._ticket is None:
                 self._ticket = self.host.breaker.admit()
-                self._asked_at = self._clock.monotonic()
+                self.asked_at = self._clock.monotonic()
 
     def answered(self) -> None:
         """The source has answered something."""
@@ -94,14 +114,15 @@ class Stay:
             ticket = self._ticket
         if first and ticket is not None:
             ticket.succeeded()
-            self._budget.earn()
+            for budget in self._budgets:
+                budget.earn()
             self.host.limit.succeeded()
 
     def failed(self, failure: HanseError, is_ended: bool) -> None:
         """A request failed; ``is_ended``: after nobody wanted it any more, which cuts connections that work."""
         with self._lock:
             ticket = self._ticket
-            waited = self._clock.monotonic() - self._asked_at
+            waited = self._clock.monotonic() - self.asked_at
         if ticket is None or (is_ended and (self._answered or waited < SILENT_SECONDS)):
             return
         if failure.fault is Fault.THROTTLED:

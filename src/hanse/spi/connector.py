@@ -137,6 +137,10 @@ class Replicated(Protocol):
         """Connectors of the same name, each to a server that has a copy, in the order in which to try them. They are asked
         with the source's own catalog and dialect; the connector closes them."""
 
+    @property
+    def hedges(self) -> bool:
+        """Whether one of them may be asked too, where the source's own server takes longer than nearly always."""
+
 
 @runtime_checkable
 class Estimating(Protocol):

@@ -52,6 +52,11 @@ class MysqlConnector:
         return self._replicas
 
     @property
+    def hedges(self) -> bool:
+        """As configured."""
+        return self._options.hedge and bool(self._replicas)
+
+    @property
     def protection(self) -> Protection:
         """As configured."""
         return self._options.protection

@@ -35,6 +35,9 @@ class Options(ServerOptions):
     """``mysql://user:password@host:port/database``, special characters percent-encoded."""
     replicas: list[SecretStr] = []
     """The same of servers that have copies, to be read where the source's own is left alone because it fails."""
+    hedge: bool = False
+    """Whether a replica is asked, too, where the source's own server takes longer to answer than it nearly always does; whoever
+    answers first wins. One query in twenty at most."""
     user: str | None = None
     """Instead of the user in the URL."""
     password: SecretStr | None = None

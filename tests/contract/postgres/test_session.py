@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +11,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from adbc_driver_manager import AdbcStatement
 
+from hanse.connectors.postgres.connector import PostgresConnector
 from hanse.errors import Cancelled, InvalidValue, ResourceLimit, SourceRefused, StaleSnapshot
 from hanse.ir.expr import Column, Literal, Parameter
 from hanse.ir.request import Request, SqlText
@@ -279,3 +283,22 @@ def test_batches_are_small(make: Make) -> None:
     session.close()
     assert sum(sizes) == 10_000
     assert max(sizes) <= 1000
+
+
+def test_what_is_cancelled_at_its_end_is_nobody_elses(
+    connect_to: Callable[..., PostgresConnector], database: Database
+) -> None:
+    """A connection is either given back or closed, whoever comes first: no other query gets a closed one."""
+    connector = connect_to(database.url, connections=2, tls={"mode": "disable"})
+    column = Column(1, "a", INT32)
+    chance = random.Random(7)
+    for turn in range(400):
+        session = connector.begin(ReadContext(f"ce{turn:04x}", 1))
+        timer = threading.Timer(chance.random() * 0.004, session.cancel)
+        timer.start()
+        with contextlib.suppress(Cancelled):
+            list(session.read(Request(0, "shop", SqlText(("SELECT 1",)), (column,), ()), ()))
+        timer.join()
+        session.close()
+        for idle in connector._readers._idle:
+            AdbcStatement(idle).close()

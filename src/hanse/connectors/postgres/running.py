@@ -15,6 +15,8 @@ from adbc_driver_manager import AdbcStatement
 from adbc_driver_manager._reader import AdbcRecordBatchReader
 from adbc_driver_postgresql import StatementOptions
 
+from hanse.errors import Cancelled
+
 RETRY_SECONDS = 0.05
 LOST_SECONDS = 0.5
 """How long anybody waits for the end of a statement whose connection has failed."""
@@ -76,10 +78,14 @@ class Running:
             return text
 
     def finish(self) -> Any:
-        """End the transaction of a statement that was read to its end; returns the connection, clean."""
-        self._close_reader()
+        """End the transaction of a statement that was read to its end; returns the connection, clean. Raises Cancelled if it
+        was dropped meanwhile: it is closed then, and must be nobody's."""
+        with self._inside:
+            self._close_reader()
         self.script("ROLLBACK")
         with self._handle:
+            if not self.is_open:
+                raise Cancelled("the statement was cancelled")
             self._statement.close()
             self.is_open = False
         return self._connection

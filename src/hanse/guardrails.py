@@ -113,8 +113,13 @@ class Requirement(BaseModel):
         None, description="Both ends of the range must be given, at most so far apart: `31 days`, or a number."
     )
 
+    keys: bool = Field(
+        False, description="Whether keys that a join sends from another source count, too, if all are sent."
+    )
+
     def __str__(self) -> str:
-        return self.column if self.within is None else f"{self.column} within {span_text(self.within)}"
+        keys = " or keys of it" if self.keys else ""
+        return f"{self.column}{'' if self.within is None else f' within {span_text(self.within)}'}{keys}"
 
 
 def _requirement(value: Any) -> Any:

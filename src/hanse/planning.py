@@ -35,7 +35,7 @@ from hanse.optimize.sides import are_ordered
 from hanse.parse.normal import normalized
 from hanse.parse.parser import parse
 from hanse.parse.statements import Statement
-from hanse.policy import Case, Demand, Rules, checked, demanded
+from hanse.policy import Case, Demand, Rules, checked, demanded, with_required_keys
 from hanse.render import render
 from hanse.settings import QuerySettings
 from hanse.spi.capabilities import Capabilities
@@ -229,10 +229,11 @@ class Planner:
         cut = partial(split, pushdown=pushdown, key_shipping=shipping, sizes=sizes)
         graph = watch("split", lambda: cut(plan, sources))
         graph = watch("optimize", lambda: estimated(graph, observed, plan)) if recording else graph
+        demands = watch("split", lambda: demanded(graph, plan, self.rules, sizes))
+        graph = with_required_keys(graph, demands)
         requests = watch("render", lambda: render(graph, dialects, capabilities, self.dialect, bound.columns))
         local = {request.fragment for request in requests.requests if request.embedded}
         requests = replace(requests, as_written=requests.sql is not None and are_ordered(graph, local, sizes))
-        demands = watch("split", lambda: demanded(graph, plan, self.rules, sizes))
         planned = Planned(bound, requests, snapshot, fingerprint(shape(graph)), known_fragments(graph), demands=demands)
         if recording is None:
             return planned, explain.Stages(bound.plan, (), plan, graph, requests)

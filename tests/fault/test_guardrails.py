@@ -204,3 +204,41 @@ def test_costs_are_the_servers_own_and_no_cost_is_too_much(world: World) -> None
         with pytest.raises(GuardrailRefused, match="guardrail explain_cost of crm"):
             engine.query("SELECT count(*) FROM crm.endless").fetchall()
         assert_nothing_is_left(engine, world)
+
+
+KEYS = {"tables": {"t1": {"require": [{"column": "id", "keys": True}]}}}
+
+
+@pytest.mark.parametrize(("source", "other"), [("shop", "crm"), ("crm", "shop")])
+def test_keys_of_another_source_can_be_what_restricts(world: World, source: str, other: str) -> None:
+    with Guarded(world, KEYS) as guarded:
+        sql = f"SELECT a.id, b.n FROM {other}.t3 AS a JOIN {source}.t1 AS b ON a.id = b.id"
+        few = f"{sql} WHERE a.n IN (3, 6, 9)"
+        forced = {"key_shipping": "force"}
+        result = guarded.engine.query(few, settings=forced)
+        assert sorted(result.fetchall()) == [(1, 1), (2, 2), (3, 3)]
+        assert [report.keys for report in result.report.sources if report.source == source] == [[3]]
+        shown = guarded.engine.explain(few, settings=forced)
+        assert f"{source}." in shown
+        assert "requires id or keys of it: all of the keys k0, or an error: kept" in shown
+        assert guarded.engine.query(f"{sql} WHERE a.n < 0", settings=forced).fetchall() == []
+        assert guarded.engine.query(f"{sql} WHERE b.id = 5", settings=forced).fetchall() == [(5, 5)]
+        for settings in ({"key_shipping": "off"}, {"pushdown": "off"}):
+            with pytest.raises(GuardrailRefused, match="a query must restrict id"):
+                guarded.engine.query(few, settings=settings)
+        assert_nothing_is_left(guarded.engine, world)
+
+
+@pytest.mark.parametrize(("source", "other"), [("shop", "crm"), ("crm", "shop")])
+def test_keys_that_cannot_all_be_sent_are_an_error_and_no_scan(world: World, source: str, other: str) -> None:
+    config = world.config()
+    config["sources"][source] |= {"guardrails": KEYS, "key_shipping": {"keys_max": 10}}
+    with Engine(config) as engine:
+        sql = f"SELECT a.id, b.n FROM {other}.t3 AS a JOIN {source}.t1 AS b ON a.id = b.id WHERE a.pad >= $1"
+        settings = {"key_shipping": "force"}
+        result = engine.query(sql, [""], settings=settings)
+        with pytest.raises(GuardrailRefused, match="more keys than are sent one by one"):
+            result.fetchall()
+        assert [report.rows for report in result.report.sources if report.source == source] == [0]
+        assert engine.query(sql, ["z"], settings=settings).fetchall() == []
+        assert_nothing_is_left(engine, world)

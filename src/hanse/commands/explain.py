@@ -142,7 +142,7 @@ def _refused(keys: RefusedKeys, graph: FragmentGraph) -> str:
 def _hole(hole: Hole, graph: FragmentGraph) -> str:
     """Where the keys of a hole come from: ``keys k0 <- f0.id, at most 50,000, then their range or none``; of several columns
     ``f0.(a, b)``."""
-    more = "an error" if hole.caps.fails else "their range or none"
+    more = "an error" if hole.caps.fails or hole.required else "their range or none"
     whose = " that live on this shard" if hole.home else ""
     late = ""
     if hole.patience is not None:

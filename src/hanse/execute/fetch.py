@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from hanse.errors import HanseError, InternalError, SourceError
+from hanse.errors import GuardrailRefused, HanseError, InternalError, SourceError
 from hanse.execute.batches import filled, refusal
 from hanse.execute.cancel import CancelScope
 from hanse.execute.keys import ShippedKeys
@@ -165,6 +165,9 @@ class Fetch:
         else:
             _, dialect = next(iter(self._awaits.values()))
             request = filled(request, found, dialect)
+            for filling in found.values():
+                if filling.hole.required and filling.count is None:
+                    raise _unrestricted(self.request)
         self._report.keys = [filling.count for filling in found.values()]
         return request
 
@@ -215,3 +218,13 @@ class Fetch:
         Not an object that has such a stream: DuckDB would have pyarrow filter that one, by pyarrow's rules for NaN.
         """
         return pa.RecordBatchReader.from_batches(self.schema, self.batches()).__arrow_c_stream__()
+
+
+def _unrestricted(request: Request) -> GuardrailRefused:
+    """What a query is told whose keys are too many, where a guardrail allows no other way to read their target."""
+    tables = ", ".join(map(str, request.tables))
+    message = (
+        f"guardrail require of {tables}: a join has more keys than are sent one by one, and nothing else restricts it"
+    )
+    hint = "restrict the other side of the join, or the required column by constants"
+    return GuardrailRefused(message, sqlstate="HG001", source=request.source, hint=hint)

@@ -22,6 +22,8 @@ ALL = ""
 PART = 8
 """A batch is to have no more than that part of the bytes that may come."""
 LEAST_BYTES = 65_536
+LEAST_WIDTH = 64
+"""Bytes of a row, where nobody knows better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,8 @@ class Limits:
     def batch_bytes(self, source: str) -> int | None:
         """How large batches from a source should be, so that its limits bite soon; None: they may be as they are."""
         found = self.reading(source)
-        most = min((limit.most for limit in found if limit.what == "bytes"), default=None)
-        return None if most is None else max(LEAST_BYTES, most // PART)
+        sizes = [limit.most // PART if limit.what == "bytes" else limit.most * LEAST_WIDTH for limit in found]
+        return max(LEAST_BYTES, min(sizes)) if sizes else None
 
 
 def limits_of(engine: EngineGuardrails, sources: Mapping[str, SourceGuardrails], settings: QuerySettings) -> Limits:

@@ -109,6 +109,8 @@ class Hole:
     spans: tuple[tuple[Any, Any] | None, ...] = ()
     """The least and the greatest value of each of the target's columns, as far as statistics know: a range of keys that
     covers them leaves out nothing. Empty: nothing is known."""
+    required: bool = False
+    """Whether a guardrail allows the target to be read by these keys alone: without all of them one by one, nothing is sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from hanse.policy.constants import Case
 from hanse.policy.demands import Checked, Demand, checked, enforce
-from hanse.policy.guardrails import Rules, Sizes, demanded, refuse_sampling, require_explaining
+from hanse.policy.guardrails import Rules, Sizes, demanded, refuse_sampling, require_explaining, with_required_keys
 
 __all__ = [
     "Case",
@@ -15,4 +15,5 @@ __all__ = [
     "enforce",
     "refuse_sampling",
     "require_explaining",
+    "with_required_keys",
 ]

@@ -51,6 +51,8 @@ class Restricted:
     """Its id where the scan reads it; it does not where no condition names it."""
     tests: tuple[e.Expr, ...]
     """The conditions that are sent and name it."""
+    hole: int | None = None
+    """Keys of another source that restrict it, where no constant does and they may; run time sees to it that they do."""
     code: str = NO_PREDICATE
 
     @property
@@ -61,11 +63,17 @@ class Restricted:
     @property
     def rule(self) -> str:
         """The rule, and what is sent."""
-        sent = " and ".join(map(expression, self.tests))
+        sent = (
+            " and ".join(map(expression, self.tests))
+            if self.hole is None
+            else f"all of the keys k{self.hole}, or an error"
+        )
         return f"{self.table} requires {self.requirement}{': ' + sent if sent else ''}"
 
     def broken(self, case: Case) -> Broken | None:
         """Unless constants bound the column, as far apart as they may be."""
+        if self.hole is not None:
+            return None
         name, within = self.requirement.column, self.requirement.within
         found = bounds(self.tests, -1 if self.column is None else self.column, case)
         if not found.restrict:

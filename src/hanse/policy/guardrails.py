@@ -1,8 +1,8 @@
 """Finds what guardrails demand of a plan: in its fragments, as they would be sent, and in the joins and sorts of the whole."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Protocol
 
@@ -143,9 +143,28 @@ def _of_scan(scan: p.Scan, tests: Tests, rules: Rules) -> Iterator[Demand]:
         for requirement in guardrails.require:
             wanted = requirement.column.casefold()
             id = next((column.id for column, name in scan.outputs if name.casefold() == wanted), None)
-            yield Restricted(
-                table, requirement, id, tuple(test for test in tests if id in (reads := used([test])) or not reads)
-            )
+            naming = tuple(test for test in tests if id in (reads := used([test])) or not reads)
+            yield Restricted(table, requirement, id, naming, _keys(naming, id) if requirement.keys else None)
+
+
+def _keys(tests: Tests, column: int | None) -> int | None:
+    """The hole whose keys alone restrict a column; constants that do are better."""
+    others = [test for test in tests if not isinstance(test, e.InKeys)]
+    found = [test.hole for test in tests if isinstance(test, e.InKeys) and any(_is(arg, column) for arg in test.args)]
+    return found[0] if found and not others else None
+
+
+def _is(arg: e.Expr, column: int | None) -> bool:
+    return isinstance(arg, e.Ref) and arg.id == column
+
+
+def with_required_keys(graph: FragmentGraph, demands: Sequence[Demand]) -> FragmentGraph:
+    """The graph in which keys are awaited, and sent one by one or not at all, where they are what a rule is kept by."""
+    required = {demand.hole for demand in demands if isinstance(demand, Restricted) and demand.hole is not None}
+    if not required:
+        return graph
+    holes = (replace(hole, required=True, patience=None) if hole.id in required else hole for hole in graph.holes)
+    return replace(graph, holes=tuple(holes))
 
 
 def _open(tables: tuple[str, ...], whose: str, hours: Hours, rules: Rules) -> Open:

@@ -100,12 +100,22 @@ class PostgresSession:
         spelt = [statement(self._spelled(sql, parameters), request.columns, labels) for sql in request.statements]
         decoder = Decoder(self._server.source, request.columns, labels)
         large = [table.relation for table in request.tables if table.ranges]
-        more = self._spare(len(spelt) - 1) if large and self._context.ceiling is None else 0
+        more = self._spare(len(spelt) - 1) if large and not self._is_watched else 0
         if more:
             yield from self._at_once(Work(spelt, large), decoder, more)
         else:
             running = self._start()
             yield from self._one_by_one(running, self._allowed(running, spelt), decoder)
+
+    @property
+    def _is_watched(self) -> bool:
+        """Whether one connection has to do: its plan is looked at first, or what it sends is soon too much."""
+        return self._context.ceiling is not None or self._fetch_bytes < self._server.fetch_bytes
+
+    @property
+    def _fetch_bytes(self) -> int:
+        most = self._context.batch_bytes
+        return self._server.fetch_bytes if most is None else min(most, self._server.fetch_bytes)
 
     def _allowed(self, running: Running, statements: Sequence[str]) -> Iterator[str]:
         """The statements, if the server's own plans of them are below the ceiling."""
@@ -220,9 +230,7 @@ class PostgresSession:
         begin = self._begin() + lock
         while True:
             connection, used = self._lease.connection()
-            running = Running(
-                connection, min(self._server.fetch_bytes, self._context.batch_bytes or self._server.fetch_bytes)
-            )
+            running = Running(connection, self._fetch_bytes)
             with self._lock:
                 self._running.add(running)
                 running.cancelled = self._ended

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +12,7 @@ import pytest
 from adbc_driver_manager import AdbcStatement
 
 from hanse.connectors.postgres.connector import PostgresConnector
+from hanse.connectors.postgres.running import Running
 from hanse.errors import Cancelled, InvalidValue, ResourceLimit, SourceRefused, StaleSnapshot
 from hanse.ir.expr import Column, Literal, Parameter
 from hanse.ir.request import Request, SqlText
@@ -286,19 +285,32 @@ def test_batches_are_small(make: Make) -> None:
 
 
 def test_what_is_cancelled_at_its_end_is_nobody_elses(
-    connect_to: Callable[..., PostgresConnector], database: Database
+    connect_to: Callable[..., PostgresConnector], database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection is either given back or closed, whoever comes first: no other query gets a closed one."""
     connector = connect_to(database.url, connections=2, tls={"mode": "disable"})
-    column = Column(1, "a", INT32)
-    chance = random.Random(7)
-    for turn in range(400):
+    script, outcomes = Running.script, set()
+
+    def cancelled_before_its_end(running: Running, sql: str) -> None:
+        if sql == "ROLLBACK":
+            cancellers.append(threading.Thread(target=session.cancel))
+            cancellers[-1].start()
+            time.sleep(0.005)
+        script(running, sql)
+
+    monkeypatch.setattr(Running, "_cancel", lambda _: time.sleep(0.02))  # a server far away
+    monkeypatch.setattr(Running, "script", cancelled_before_its_end)
+    for turn in range(20):
+        cancellers: list[threading.Thread] = []
         session = connector.begin(ReadContext(f"ce{turn:04x}", 1))
-        timer = threading.Timer(chance.random() * 0.004, session.cancel)
-        timer.start()
-        with contextlib.suppress(Cancelled):
-            list(session.read(Request(0, "shop", SqlText(("SELECT 1",)), (column,), ()), ()))
-        timer.join()
+        try:
+            list(session.read(asking("SELECT 1", INT32), ()))
+            outcomes.add("read")
+        except Cancelled:
+            outcomes.add("cancelled")
+        for canceller in cancellers:
+            canceller.join()
         session.close()
         for idle in connector._readers._idle:
             AdbcStatement(idle).close()
+    assert outcomes

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from hanse.ir.copies import copied
 from hanse.ir.plan import Plan
-from hanse.ir.walk import expressions, map_expressions, map_subqueries, subqueries, with_inputs
+from hanse.ir.walk import map_expressions, map_subqueries, nested, with_inputs
 
 
 def apart(plan: Plan, fresh: Callable[[], int]) -> Plan:
@@ -17,7 +17,7 @@ def apart(plan: Plan, fresh: Callable[[], int]) -> Plan:
 
     def visit(node: Plan) -> Plan:
         node = with_inputs(node, tuple(map(visit, node.inputs)))
-        if any(map(subqueries, expressions(node))):
+        if nested(node):
             return map_expressions(node, lambda x: map_subqueries(x, once))
         return node
 

@@ -46,8 +46,12 @@ class SetKind(StrEnum):
 class _Remembering:
     """Room for what an operator derives from its fields; no field itself: neither compared nor shown nor copied."""
 
-    __slots__ = ("_columns",)
+    __slots__ = ("_columns", "_nested", "_signature")
     _columns: tuple[Column, ...]
+    _nested: tuple["Plan", ...]
+    """See ``walk.nested``."""
+    _signature: str | None
+    """See ``signature.signature``."""
 
 
 @dataclass(frozen=True, slots=True)

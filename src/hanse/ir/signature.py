@@ -26,7 +26,16 @@ class _NoSignature(Exception):
 
 
 def signature(plan: p.Plan) -> str | None:
-    """The text, or None."""
+    """The text, or None; remembered, for the plan that is estimated is the one that is run."""
+    try:
+        return plan._signature
+    except AttributeError:
+        found = _signature(plan)
+        object.__setattr__(plan, "_signature", found)
+        return found
+
+
+def _signature(plan: p.Plan) -> str | None:
     try:
         return _Reader().text(plan)
     except _NoSignature:

@@ -231,8 +231,8 @@ def map_plans(plan: p.Plan, change: Callable[[p.Plan], p.Plan]) -> p.Plan:
     def below(node: p.Plan) -> p.Plan:
         return map_plans(node, change)
 
-    plan = with_inputs(plan, tuple(below(child) for child in plan.inputs))
-    if any(map(subqueries, expressions(plan))):
+    plan = with_inputs(plan, tuple([below(child) for child in plan.inputs]))
+    if nested(plan):
         plan = map_expressions(plan, lambda x: map_subqueries(x, below))
     return change(plan)
 
@@ -251,16 +251,26 @@ def unkeyed(plan: p.Plan) -> p.Plan:
 
 def plans(plan: p.Plan) -> Iterator[p.Plan]:
     """The plan and every operator below it, also inside subqueries, top first."""
-    yield plan
-    for child in children(plan):
-        yield from plans(child)
+    stack = [plan]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack += children(node)[::-1]
 
 
-def children(plan: p.Plan) -> Iterator[p.Plan]:
+def children(plan: p.Plan) -> tuple[p.Plan, ...]:
     """Inputs, then the plans of subqueries in the operator's expressions."""
-    yield from plan.inputs
-    for node in expressions(plan):
-        yield from subqueries(node)
+    return plan.inputs + nested(plan)
+
+
+def nested(plan: p.Plan) -> tuple[p.Plan, ...]:
+    """The plans of the subqueries in the operator's own expressions; looked for once, since every walk asks."""
+    try:
+        return plan._nested
+    except AttributeError:
+        found = tuple([inner for node in expressions(plan) for inner in subqueries(node)])
+        object.__setattr__(plan, "_nested", found)
+        return found
 
 
 def used(nodes: Iterable[e.Expr]) -> set[int]:

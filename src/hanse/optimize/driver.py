@@ -78,6 +78,8 @@ class _Run:
             for rule in phase.rules:
                 self.root = self.try_rule(rule, self.root) or self.root
             return
+        if phase.index.keys().isdisjoint(map(type, plans(self.root))):
+            return
         self.rules = phase.index
         self.root = self.down(self.root) if phase.walk is Walk.DOWN else self.up(self.root)
 
@@ -92,9 +94,9 @@ class _Run:
     def rewrite(self, node: Plan) -> Plan:
         """Apply the operator's rules, in order, until none of them fires."""
         fired = True
-        while fired:
+        while fired and (rules := self.rules.get(type(node))):
             fired = False
-            for rule in self.rules.get(type(node), ()):
+            for rule in rules:
                 new = self.try_rule(rule, node)
                 if new is not None:
                     node, fired = new, True
@@ -105,8 +107,6 @@ class _Run:
         """Walk the plans of subqueries in the operator, then its inputs."""
         if self.context.holds_subquery(node):
             node = map_expressions(node, lambda x: self.within(node, x, walk))
-        if not node.inputs:
-            return node
         inputs = list(node.inputs)
         for place, child in enumerate(inputs):
             if self.recorder:
@@ -114,7 +114,7 @@ class _Run:
             inputs[place] = walk(child)
             if self.recorder:
                 self.around.pop()
-        return with_inputs(node, tuple(inputs))
+        return with_inputs(node, tuple(inputs)) if inputs else node
 
     def within(self, node: Plan, value: Expr, walk: Callable[[Plan], Plan]) -> Expr:
         """Walk the plans of the subqueries of one expression."""

@@ -67,6 +67,7 @@ class Estimator:
         self.choices = choices
         self.observed = observed
         self._looks = observed.any
+        self._paces: dict[str, Pace] = {}
         self._tables: dict[int, frozenset[str]] = {}
         self._fragments = fragments or {}
         self._kept: list[p.Plan] = []
@@ -143,7 +144,10 @@ class Estimator:
 
     def pace(self, source: str) -> Pace:
         """How fast a source answers, as far as it was observed."""
-        return self.observed.pace(source)
+        found = self._paces.get(source)
+        if found is None:
+            found = self._paces[source] = self.observed.pace(source)
+        return found
 
     def width_of(self, column: e.Column) -> float:
         """Bytes of one value of a column in Arrow's layout."""

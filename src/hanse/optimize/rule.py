@@ -23,7 +23,7 @@ from hanse.ir.expr import Call, Column, Expr, Literal, conjunction, conjuncts
 from hanse.ir.plan import Filter, Guard, Limit, Plan, Project
 from hanse.ir.properties import is_volatile
 from hanse.ir.types import INT64, Type
-from hanse.ir.walk import children, expressions, plans, subqueries, used
+from hanse.ir.walk import children, nested, plans, subqueries, used
 from hanse.optimize.estimate import Estimator
 
 RunsThere = Callable[[Plan], bool]
@@ -68,7 +68,6 @@ class Context:
         self._ids: dict[int, frozenset[int]] = {}
         self._movable: dict[int, bool] = {}
         self._nested: dict[int, bool] = {}
-        self._holding: dict[int, bool] = {}
         self._obligations: dict[int, frozenset[str]] = {}
 
     def column(self, name: str, type: Type, nullable: bool = True) -> Column:
@@ -120,11 +119,7 @@ class Context:
 
     def holds_subquery(self, plan: Plan) -> bool:
         """Whether an expression of the operator itself holds a subquery."""
-        found = self._holding.get(id(plan))
-        if found is None:
-            self._kept.append(plan)
-            found = self._holding[id(plan)] = any(map(self.has_subquery, expressions(plan)))
-        return found
+        return bool(nested(plan))
 
     def obligations(self, plan: Plan) -> frozenset[str]:
         """Obligations of the guards in the plan, also inside subqueries."""
@@ -132,7 +127,7 @@ class Context:
         if found is None:
             self._kept.append(plan)
             found = frozenset((plan.obligation,)) if isinstance(plan, Guard) else _NONE
-            for child in children(plan) if self.holds_subquery(plan) else plan.inputs:
+            for child in children(plan):
                 below = self.obligations(child)
                 if below:
                     found |= below

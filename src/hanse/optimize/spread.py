@@ -12,7 +12,7 @@ from hanse.ir import plan as p
 from hanse.ir.properties import is_volatile_operator, rejects_null
 from hanse.ir.routing import column, concerned, family, literal, parameter
 from hanse.ir.sharding import Scheme, Shards
-from hanse.ir.walk import expressions, subqueries, walk_expr
+from hanse.ir.walk import nested, walk_expr
 
 J = p.JoinKind
 
@@ -51,7 +51,7 @@ Look = Callable[[p.Plan], Spread | None]
 
 def spread(node: p.Plan, below: Look) -> Spread | None:
     """Where the plan's rows are, if every shard can answer it for itself; ``below`` says so of the inputs."""
-    if any(map(subqueries, expressions(node))) or is_volatile_operator(node):
+    if nested(node) or is_volatile_operator(node):
         return None
     match node:
         case p.Scan():

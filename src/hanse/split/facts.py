@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hanse.ir import plan as p
 from hanse.ir.expr import Column, Expr, Literal, Ref
 from hanse.ir.tables import Collation
-from hanse.ir.walk import expressions, subqueries
+from hanse.ir.walk import nested
 from hanse.spi.dialect import BYTEWISE
 
 
@@ -38,9 +38,8 @@ def _collect(plan: p.Plan, found: Facts, ctes: dict[str, tuple[Column, ...]]) ->
         return
     for child in plan.inputs:
         _collect(child, found, ctes)
-    for node in expressions(plan):
-        for nested in subqueries(node):
-            _collect(nested, found, ctes)
+    for inner in nested(plan):
+        _collect(inner, found, ctes)
     match plan:
         case p.Scan():
             _of_scan(plan, found)

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from hanse.ir import plan as p
 from hanse.ir.fragment import Fragment, FragmentGraph
-from hanse.ir.walk import expressions, plans, subqueries, unkeyed
+from hanse.ir.walk import nested, plans, unkeyed
 from hanse.split.sizes import Sizes
 
 SHARE_LEAST = 0.25
@@ -30,7 +30,7 @@ def _divided(fragment: Fragment, sizes: Sizes) -> Fragment:
     scan = _scanned(fragment.plan)
     if scan is None or not scan.table.ranges or scan.table.route is not None:
         return fragment
-    if any(subqueries(x) for node in plans(fragment.plan) for x in expressions(node)):
+    if any(map(nested, plans(fragment.plan))):
         return fragment
     is_most = sizes.rows(unkeyed(fragment.plan)) >= SHARE_LEAST * sizes.rows(scan)
     return replace(fragment, ranges=scan.table.ranges) if is_most else fragment

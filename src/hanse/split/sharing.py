@@ -17,6 +17,7 @@ Not      where conditions differ: rows that only one of the two wants would come
 Order    after keys were given their ways: what they narrow stays apart.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import count
@@ -52,9 +53,10 @@ def share_fragments(graph: FragmentGraph, sources: Mapping[str, SourceCatalog], 
     """The graph with no two fragments that would read the same rows."""
     apart = {hole.target for hole in graph.holes}
     apart |= {id for one in graph.small_sides for id in (one.target, *one.origins, *one.instead)}
+    asked = Counter(fragment.source for fragment in graph.fragments if fragment.id not in apart)
     groups: dict[Form, list[tuple[Fragment, _Read]]] = {}
     for fragment in graph.fragments:
-        if fragment.id in apart or not _may_be_kept(fragment, sources):
+        if fragment.id in apart or asked[fragment.source] < 2 or not _may_be_kept(fragment, sources):
             continue
         read = _read(fragment.plan)
         groups.setdefault((fragment.source, *read.form), []).append((fragment, read))

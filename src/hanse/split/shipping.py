@@ -129,7 +129,7 @@ class _Shipping:
         spans = self.worth.spans(target)
         hole = Hole(len(self.holes), origins, target.fragment, target.columns, *limits, patience, home, weighed, spans)
         self.holes.append(hole)
-        self.fragments[target.fragment] = _narrowed(self.fragments[target.fragment], target, hole)
+        self.worth.narrow(_narrowed(self.fragments[target.fragment], target, hole))
         return True
 
 

@@ -33,7 +33,7 @@ from hanse.ir.decompose import Parts, decompose
 from hanse.ir.fragment import Decision, Fragment, FragmentGraph, SmallSide
 from hanse.ir.tables import Table
 from hanse.ir.types import Type
-from hanse.ir.walk import expressions, map_plans, plans, subqueries, unkeyed, used, with_inputs
+from hanse.ir.walk import map_plans, nested, plans, unkeyed, used, with_inputs
 from hanse.spi.snapshot import SourceCatalog
 from hanse.split.facts import Fact, Facts
 from hanse.split.sizes import Sizes
@@ -69,8 +69,12 @@ def ship_rows(
     """The graph with a fragment that answers for most of the coordinator's plan, if that is right and pays by ``sizes``."""
     if len(graph.fragments) < 2:
         return graph
+    is_joined_there = len({fragment.source for fragment in graph.fragments}) < len(graph.fragments)
+    tops = [top for top in _spine(graph.coordinator) if is_joined_there or _reduces(top)]
+    if not tops:
+        return graph
     search = _Search(graph, sources, sizes, whole_at)
-    for top in _spine(graph.coordinator):
+    for top in tops:
         for place in search.places(top):
             if sizes.choices.decided(f"rows into {place.source}", force or search.pays(place), place.top):
                 return search.built(place)
@@ -79,7 +83,7 @@ def ship_rows(
 
 def _spine(plan: p.Plan) -> Iterator[p.Plan]:
     """The operators from the top down to the first that has several inputs, which is the last."""
-    while not any(map(subqueries, expressions(plan))):
+    while not nested(plan):
         yield plan
         if not isinstance(plan, _PASSED):
             return
@@ -289,7 +293,7 @@ def _is_plain(plan: p.Plan, may_be_single: bool) -> bool:
                 pass
             case _ if not isinstance(node, _PASSED):
                 return False
-        if any(map(subqueries, expressions(node))):
+        if nested(node):
             return False
     return any(isinstance(node, p.Join) for node in plans(plan))
 

@@ -16,7 +16,7 @@ from hanse.ir.columns import cheapest, exactly
 from hanse.ir.fragment import Decision, Fragment, FragmentGraph
 from hanse.ir.properties import is_leakproof
 from hanse.ir.tables import Verdict
-from hanse.ir.walk import expressions, free, map_expressions, map_subqueries, subqueries, used, with_inputs
+from hanse.ir.walk import expressions, free, map_expressions, map_subqueries, nested, used, with_inputs
 from hanse.spi.snapshot import SourceCatalog
 from hanse.split.bare import bare_scans
 from hanse.split.facts import Facts, facts_of
@@ -467,7 +467,7 @@ class _Splitter:
 
     def local(self, node: p.Plan) -> p.Plan:
         """The operator, with the subqueries of its expressions cut too."""
-        if any(map(subqueries, expressions(node))):
+        if nested(node):
             return map_expressions(node, lambda x: map_subqueries(x, self.subplan))
         return node
 

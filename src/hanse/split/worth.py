@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hanse.ir import plan as p
-from hanse.ir.fragment import FragmentGraph, Patience, Weighed
+from hanse.ir.fragment import Fragment, FragmentGraph, Patience, Weighed
 from hanse.ir.sharding import Home
 from hanse.ir.tables import Table
 from hanse.ir.types import INTEGERS, Type
@@ -81,6 +81,19 @@ class Worth:
         self._guessed = {fragment.id for fragment in graph.fragments if sizes.is_guess(fragment.plan)}
         scans = [node.fragment for node in plans(graph.coordinator) if isinstance(node, p.FragmentScan)]
         self._read_once = {id for id in scans if scans.count(id) == 1}
+        self._of_shards = {
+            fragment.id
+            for fragment in graph.fragments
+            if any(isinstance(node, p.Scan) and node.table.home is not None for node in plans(fragment.plan))
+        }
+        self._values: dict[Place, float] = {}
+        self._crossovers: dict[Place, int] = {}
+
+    def narrow(self, fragment: Fragment) -> None:
+        """Keys go into the fragment: this is what it is now."""
+        self.fragments[fragment.id] = fragment
+        self._values.clear()
+        self._crossovers.clear()
 
     # what is possible
 
@@ -246,10 +259,13 @@ class Worth:
 
     def _distinct(self, place: Place) -> float:
         """Different keys of a fragment."""
-        plan = self.fragments[place.fragment].plan
-        if len(place.columns) == 1:
-            return self.sizes.distinct(plan, place.column)
-        return self.sizes.combinations(plan, place.columns)
+        found = self._values.get(place)
+        if found is None:
+            plan, sizes = self.fragments[place.fragment].plan, self.sizes
+            is_one = len(place.columns) == 1
+            found = sizes.distinct(plan, place.column) if is_one else sizes.combinations(plan, place.columns)
+            self._values[place] = found
+        return found
 
     def kept(self, edge: Edge) -> float:
         """The part of the target's rows that the keys find; 0 if nothing is known. Each key of several columns finds the rows
@@ -282,6 +298,12 @@ class Worth:
 
     def worth(self, target: Place) -> int:
         """With how many keys reading the target by keys would take as long as reading all of it."""
+        found = self._crossovers.get(target)
+        if found is None:
+            found = self._crossovers[target] = self._crossover(target)
+        return found
+
+    def _crossover(self, target: Place) -> int:
         costs = self.dialect(target).key_costs
         key = costs.key(not self.is_scattered(target), len(target.columns)) + self._on_the_way(target)
         rows = max(self._rows[target.fragment], self._grouped(target))
@@ -364,6 +386,8 @@ class Worth:
     def home(self, target: Place) -> Home | None:
         """The part of a sharded table that the first column is the key of, if so: then keys are known to live there or
         not."""
+        if target.fragment not in self._of_shards:
+            return None
         for scan in plans(self.fragments[target.fragment].plan):
             if isinstance(scan, p.Scan) and (home := scan.table.home) is not None and home.scheme is not None:
                 for column, name in scan.outputs:

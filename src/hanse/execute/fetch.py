@@ -20,7 +20,7 @@ from hanse.execute.threads import Work
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
 from hanse.spi.arrow import wire_schema
-from hanse.spi.connector import Session, Timed
+from hanse.spi.connector import Session
 from hanse.spi.dialect import Dialect
 
 SQL_SHOWN = 2000
@@ -102,8 +102,8 @@ class Fetch:
                 report.snapshot = session.snapshot
                 self._pass_on(batches)
                 report.snapshot = session.snapshot
-                if isinstance(session, Timed) and session.round_trip is not None:
-                    report.round_trip_ms = session.round_trip * 1000
+                if (seconds := getattr(session, "round_trip", None)) is not None:  # ``Timed``
+                    report.round_trip_ms = seconds * 1000
             for feed in self._collecting:
                 feed.finish()
             report.last_row_ms = self._elapsed()

@@ -99,11 +99,8 @@ class InstancePool:
         self._folder = tempfile.TemporaryDirectory(
             prefix="hanse-spill-", dir=settings.spill_folder, ignore_cleanup_errors=True
         )
-
-    @property
-    def folder(self) -> Path:
+        self.folder = Path(self._folder.name)
         """The folder under which everything is spilled; removed when the pool closes."""
-        return Path(self._folder.name)
 
     @property
     def spill_bytes(self) -> int | None:

@@ -243,7 +243,10 @@ def unkeyed(plan: p.Plan) -> p.Plan:
     def kept(node: p.Plan) -> p.Plan:
         if not isinstance(node, p.Filter):
             return node
-        tests = [test for test in e.conjuncts(node.predicate) if not isinstance(test, e.InKeys)]
+        every = list(e.conjuncts(node.predicate))
+        tests = [test for test in every if not isinstance(test, e.InKeys)]
+        if every and len(tests) == len(every):
+            return node
         return p.Filter(node.input, e.conjunction(tests)) if tests else node.input
 
     return map_plans(plan, kept)

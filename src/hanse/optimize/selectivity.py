@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import ge, gt, le, lt
 from typing import Any
 
 from hanse.ir import expr as e
@@ -271,7 +272,8 @@ def _between(origin: Origin, bounds: list[tuple[str, Any]]) -> Share:
         return NONE
     known = origin.statistics
     try:
-        inside = sum(part for value, part in known.common if all(_holds(value, *bound) for bound in bounds))
+        tests = [(_HOLDS[name], axis(value)) for name, value in bounds]
+        inside = sum(part for value, part in known.common if all(holds(axis(value), end) for holds, end in tests))
         rest = max(0.0, 1 - _nulls(origin).value - sum(part for _, part in known.common))
         low, high = 0.0, 1.0
         for name, value in bounds:
@@ -282,17 +284,7 @@ def _between(origin: Origin, bounds: list[tuple[str, Any]]) -> Share:
     return Share(min(1.0, max(inside + rest * max(0.0, high - low), 1 / max(origin.rows, 1.0))))
 
 
-def _holds(value: Any, name: str, bound: Any) -> bool:
-    one, other = axis(value), axis(bound)
-    match name:
-        case "<":
-            return bool(one < other)
-        case "<=":
-            return bool(one <= other)
-        case ">":
-            return bool(one > other)
-        case _:
-            return bool(one >= other)
+_HOLDS: dict[str, Callable[[Any, Any], Any]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 
 
 def _below(known: ColumnStatistics, value: Any) -> float:

@@ -76,8 +76,10 @@ def ship_rows(
     search = _Search(graph, sources, sizes, whole_at)
     for top in tops:
         for place in search.places(top):
-            if sizes.choices.decided(f"rows into {place.source}", force or search.pays(place), place.top):
-                return search.built(place)
+            is_wanted = sizes.choices.decided(f"rows into {place.source}", force or search.pays(place), place.top)
+            whole = search.whole(place) if is_wanted else None  # what costs most comes last
+            if whole is not None:
+                return search.built(place, *whole)
     return graph
 
 
@@ -92,7 +94,7 @@ def _spine(plan: p.Plan) -> Iterator[p.Plan]:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """An operator that a source may run whole, with the rows of other fragments."""
+    """An operator that a source might run whole, with the rows of other fragments."""
 
     top: p.Plan
     """As it stands in the coordinator's plan."""
@@ -102,9 +104,8 @@ class _Place:
     source: str
     large: tuple[int, ...]
     small: tuple[int, ...]
-    whole: p.Plan
-    """``work`` as the source runs it."""
-    decisions: tuple[Decision, ...]
+    known: Facts
+    """How the columns of the small fragments compare as constants there."""
 
 
 class _Search:
@@ -120,6 +121,7 @@ class _Search:
         self.fragments = {fragment.id: fragment for fragment in graph.fragments}
         trees = [graph.coordinator, *(fragment.plan for fragment in graph.fragments)]
         self.ids = count(1 + max(c.id for tree in trees for node in plans(tree) for c in node.columns))
+        self._unkeyed: dict[int, p.Plan] = {}
         self.scans = [node.fragment for node in plans(graph.coordinator) if isinstance(node, p.FragmentScan)]
 
     def column(self, name: str, type: Type) -> e.Column:
@@ -145,9 +147,12 @@ class _Search:
             small = tuple(sorted(leaves - set(large)))
             if small and self.is_possible(source, large, small) and (_reduces(work) or len(large) > 1):
                 known = self.facts(source, small)
-                found = None if known is None else self.whole_at(self.merged(work, large), source, self.sources, known)
-                if found is not None:
-                    yield _Place(top, work, parts, source, large, small, *found)
+                if known is not None:
+                    yield _Place(top, work, parts, source, large, small, known)
+
+    def whole(self, place: _Place) -> tuple[p.Plan, tuple[Decision, ...]] | None:
+        """The work as the source runs it, with what was decided; None if it cannot."""
+        return self.whole_at(self.merged(place.work, place.large), place.source, self.sources, place.known)
 
     def is_possible(self, source: str, large: tuple[int, ...], small: tuple[int, ...]) -> bool:
         """Whether the source takes rows, and whether the larger fragments may stay unread."""
@@ -177,15 +182,22 @@ class _Search:
 
         def below(node: p.Plan) -> p.Plan:
             is_one = isinstance(node, p.FragmentScan) and node.fragment in ids
-            return unkeyed(self.fragments[node.fragment].plan) if is_one else node  # type: ignore[attr-defined]
+            return self.unkeyed(node.fragment) if is_one else node  # type: ignore[attr-defined]
 
         return map_plans(work, below)
+
+    def unkeyed(self, id: int) -> p.Plan:
+        """The plan of a fragment without conditions on shipped keys; always the same, so that it is estimated once."""
+        found = self._unkeyed.get(id)
+        if found is None:
+            found = self._unkeyed[id] = unkeyed(self.fragments[id].plan)
+        return found
 
     # what it costs
 
     def volume(self, id: int) -> float:
         """Bytes of a whole fragment."""
-        return self.bytes(unkeyed(self.fragments[id].plan))
+        return self.bytes(self.unkeyed(id))
 
     def bytes(self, plan: p.Plan) -> float:
         return self.sizes.rows(plan) * (ROW_BYTES + self.sizes.width(plan))
@@ -199,7 +211,7 @@ class _Search:
         pace, most = self.sizes.pace(place.source), self.limits(place)[0]
         work = WORK_BYTES * self.joined(full)
         for id in place.small:
-            plan = unkeyed(self.fragments[id].plan)
+            plan = self.unkeyed(id)
             work += min(self.sizes.rows(plan), most) * (ROW_BYTES + self.sizes.width(plan)) * pace.price
         answer, otherwise = self.bytes(full) * pace.price, self.otherwise(place, full) * pace.price
         least = max(SAVED_LEAST, pace.wait)
@@ -218,7 +230,7 @@ class _Search:
         keyed = {hole.target for hole in self.graph.holes}
         found = 0.0
         for id in place.large:
-            plan = unkeyed(self.fragments[id].plan)
+            plan = self.unkeyed(id)
             rows = min(self.sizes.rows(plan), joined) if id in keyed else self.sizes.rows(plan)
             found += rows * (ROW_BYTES + self.sizes.width(plan))
         return found
@@ -226,7 +238,7 @@ class _Search:
     def is_small(self, id: int, place: _Place) -> bool:
         """Whether a fragment has few rows; or whether more are a mere guess, and trying costs no more than the time until so
         many rows have come: the larger fragments wait for it anyway, or its first rows come at once."""
-        plan, most = unkeyed(self.fragments[id].plan), self.limits(place)[0]
+        plan, most = self.unkeyed(id), self.limits(place)[0]
         rows = self.sizes.rows(plan)
         if rows <= most:
             return True
@@ -242,13 +254,13 @@ class _Search:
 
     # the graph that follows
 
-    def built(self, place: _Place) -> FragmentGraph:
+    def built(self, place: _Place, whole: p.Plan, decisions: tuple[Decision, ...]) -> FragmentGraph:
         """The graph with both alternatives."""
         columns = place.work.columns
         there = [replace(column, id=next(self.ids)) for column in columns]
         outputs = tuple(replace(column, id=next(self.ids)) for column in columns)
         items = tuple((new, old.ref()) for new, old in zip(there, columns, strict=True))
-        target = Fragment(len(self.graph.fragments), place.source, p.Project(place.whole, items), place.decisions)
+        target = Fragment(len(self.graph.fragments), place.source, p.Project(whole, items), decisions)
         ids = {old.id: new.id for old, new in zip(columns, outputs, strict=True)}
         both = p.SetOperation(p.SetKind.UNION, True, p.FragmentScan(target.id, target.columns), place.work, outputs)
         side = SmallSide(target.id, place.small, place.large, *self.limits(place))

@@ -6,7 +6,7 @@ from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir import types as t
 from hanse.ir.plan import JoinKind
-from hanse.ir.walk import type_of_subquery, used, walk_expr
+from hanse.ir.walk import free, type_of_subquery, used, walk_expr
 from hanse.render import block as b
 from hanse.render.block import Block, Value
 from hanse.render.relations import Relations
@@ -29,6 +29,10 @@ class Joins(Relations):
         """Any join."""
         if plan.lateral:
             return self._lateral(plan)
+        if self._is_apart(plan):
+            return self.cte(
+                p.Cte(f"full join {len(self._apart)}", plan, p.CteScan(f"full join {len(self._apart)}", plan.columns))
+            )
         asks = _has_subquery(plan.condition)
         if plan.kind in (JoinKind.SEMI, JoinKind.ANTI):
             return self._semi(plan) if self.dialect.semi_joins and not asks else self._exists(plan)
@@ -39,6 +43,15 @@ class Joins(Relations):
             plan.right, _RIGHT_WHERE.get(plan.kind, NOWHERE), plan.kind in (JoinKind.LEFT, JoinKind.FULL)
         )
         return self._joined(plan, left, right, {**left.values, **right.values})
+
+    def _is_apart(self, plan: p.Join) -> bool:
+        """Whether a FULL join inside a subquery is written as a CTE, once: see ``Dialect.full_joins_in_subqueries``."""
+        if plan.kind is not JoinKind.FULL or self.dialect.full_joins_in_subqueries or not self.expressions.outer:
+            return False
+        if id(plan) in self._apart or free(plan):
+            return False
+        self._apart[id(plan)] = plan
+        return True
 
     def _side(self, plan: p.Plan, where: str, may_be_missing: bool) -> Block:
         """One side as a member of FROM. A column that the join may fill with NULL must be one that is stored: an

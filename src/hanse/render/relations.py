@@ -52,6 +52,8 @@ class Relations(Core):
         """A condition on the rows of every table that is read."""
         self._ctes: dict[str, _Cte] = {}
         self._cte_count = 0
+        self._apart: dict[int, p.Plan] = {}
+        """Joins that are written as CTEs, by identity."""
         self._inside_recursion = 0
         self._local_ctes = 0
 

@@ -116,6 +116,8 @@ class Dialect:
     """Types that are not compared with ANY or ALL of a subquery but by IN and NOT IN: such a comparison is written out."""
     row_quantifiers: ClassVar[bool] = False
     """Rows compare with those of a subquery under any operator with ANY and ALL; where not, by IN and NOT IN alone."""
+    full_joins_in_subqueries: ClassVar[bool] = True
+    """FULL joins may stand in a correlated subquery, whatever they read; where not, they are CTEs of the statement."""
     materialized_ctes: ClassVar[bool] = False
     """Every CTE is written AS MATERIALIZED, so that it is computed once."""
     with_ties: ClassVar[bool] = False

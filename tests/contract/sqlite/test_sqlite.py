@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from hanse.connectors.sqlite import plugin
 from hanse.connectors.sqlite.dialect import DIALECT, glob_pattern
+from hanse.connectors.sqlite.reading import decode, from_rows
 from hanse.errors import Cancelled, InvalidValue, SourceUnreachable, StaleSnapshot
 from hanse.ir import types as t
 from hanse.ir.expr import Column, Literal
@@ -401,6 +403,16 @@ def test_sums_beyond_64_bits_and_of_nothing(twins: Any) -> None:
     column = (Column(0, "x", t.decimal(38, 0)),)
     assert run(source, found, f"SELECT {spelt} FROM w", column) == [(Decimal(400 * (2**63 - 1)),)]
     assert run(source, found, f"SELECT {spelt} FROM w WHERE 0", column) == [(None,)]
+
+
+def test_sums_in_two_parts_are_read_row_by_row_too() -> None:
+    columns = (Column(0, "x", t.INT64), Column(1, "d", t.decimal(12, 2)))
+    batch = decode(from_rows([("0:5", "1:7"), (None, None)], columns), columns, "f")
+    assert batch.column(0).to_pylist() == [5, None]
+    assert batch.column(1).to_pylist() == [Decimal(2**32 + 7) / 100, None]
+    for stored in ("5", "x"):
+        with pytest.raises(pa.ArrowException):
+            from_rows([(stored, "0:0")], columns)
 
 
 def test_what_is_not_sent() -> None:

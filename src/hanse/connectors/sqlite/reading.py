@@ -38,9 +38,14 @@ def pinned(sql: str, columns: tuple[Column, ...]) -> str:
 
 def from_rows(rows: list[tuple[Any, ...]], columns: tuple[Column, ...]) -> list[pa.Array]:
     """Rows as raw arrays; raises ArrowException for a value of another storage class."""
-    return [
-        pa.array(values, raw_type(column.type)) for values, column in zip(zip(*rows, strict=True), columns, strict=True)
-    ]
+    return [_array(values, column.type) for values, column in zip(zip(*rows, strict=True), columns, strict=True)]
+
+
+def _array(values: tuple[Any, ...], kind: Type) -> pa.Array:
+    """One column; sums that are spelled in two parts (``_sums``) are text whatever their type."""
+    texts = [value for value in values if isinstance(value, str)]
+    is_spelled = kind.kind in (Kind.INT64, Kind.DECIMAL) and bool(texts) and all(":" in text for text in texts)
+    return pa.array(values, pa.string() if is_spelled else raw_type(kind))
 
 
 def decode(arrays: list[pa.Array], columns: tuple[Column, ...], source: str) -> pa.RecordBatch:

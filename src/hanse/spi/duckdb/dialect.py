@@ -55,6 +55,8 @@ class DuckDBDialect(Dialect):
     subqueries_in_on: ClassVar[bool] = False
     row_subqueries: ClassVar[bool] = False
     unquantified: ClassVar[frozenset[Kind]] = frozenset({Kind.INTERVAL})
+    full_joins_in_subqueries: ClassVar[bool] = False
+    """A CTE that is read in a correlated subquery counts as correlated, and FULL joins of such are not flattened (1.5.5)."""
     materialized_ctes: ClassVar[bool] = True
     values_lists: ClassVar[bool] = True
     limit_expressions: ClassVar[bool] = True

@@ -29,7 +29,8 @@ from hanse.spi.connector import ReadContext
 
 CANCEL_SECONDS = 0.8
 Control = psycopg.Connection[Any]
-UNKNOWN_SNAPSHOT = "22023"
+LOST_SNAPSHOT = ("22023", "55000")
+"""What the server says of a snapshot whose connection has gone, or goes just now."""
 READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -254,7 +255,7 @@ class PostgresSession:
 
     def _of_begin(self, failure: BaseException, cancelled: bool) -> HanseError:
         """Our error for a transaction that did not start: a snapshot goes with the connection that exported it."""
-        if sqlstate(failure) == UNKNOWN_SNAPSHOT and not cancelled:
+        if sqlstate(failure) in LOST_SNAPSHOT and self._snapshot is not None and not cancelled:
             return SourceUnreachable("the connection that held the snapshot was lost", source=self._server.source)
         return translate(failure, self._server.source, cancelled)
 

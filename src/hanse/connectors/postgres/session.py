@@ -255,6 +255,7 @@ class PostgresSession:
 
     def _of_begin(self, failure: BaseException, cancelled: bool) -> HanseError:
         """Our error for a transaction that did not start: a snapshot goes with the connection that exported it."""
+        cancelled |= self._ended  # the end shuts the connection that holds the snapshot before it cancels this one
         if sqlstate(failure) in LOST_SNAPSHOT and self._snapshot is not None and not cancelled:
             return SourceUnreachable("the connection that held the snapshot was lost", source=self._server.source)
         return translate(failure, self._server.source, cancelled)

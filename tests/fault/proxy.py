@@ -81,11 +81,6 @@ class Proxy:
         for one in (source, target):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(OSError):
-            while source.recv(
-                self.chunk
-            ):  # a server whose window is full would wait for ever: what it sends now is refused
-                pass
 
     def swallow(self) -> None:
         """From now on nothing passes, and nobody is told: connections stay up, new ones are accepted."""

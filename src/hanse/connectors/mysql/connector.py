@@ -18,48 +18,25 @@ from hanse.connectors.mysql.options import Options, database, login, session_set
 from hanse.connectors.mysql.session import Door, MysqlSession
 from hanse.connectors.mysql.wire import Connection
 from hanse.connectors.shared.pool import Pool
+from hanse.connectors.shared.remote import Remote
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
-from hanse.spi.connector import Connector, Plugin, ReadContext
-from hanse.spi.protection import Protection
+from hanse.spi.connector import Plugin, ReadContext
 from hanse.spi.snapshot import SourceCatalog
 
 
-class MysqlConnector:
+class MysqlConnector(Remote[Options, "MysqlConnector"]):
     """The connector of ``spi.connector`` for MySQL 8.0.17 and later and MariaDB 10.3 and later."""
 
     explains = True
 
     def __init__(self, source: str, options: Options, folder: Path) -> None:
         """Connect to nothing yet."""
-        self._source = source
-        self._options = options
+        super().__init__(source, options, lambda copy: MysqlConnector(source, copy, folder))
         self._login = login(options, folder)
         self._pool: Pool[Connection] = Pool(source, options.connections, options.connection_wait, self._connect)
         self._dialect = MysqlDialect()
-        copies = [options.model_copy(update={"url": url, "replicas": []}) for url in options.replicas]
-        self._replicas = tuple(MysqlConnector(source, copy, folder) for copy in copies)
         self._round_trip: float | None = None
-
-    @property
-    def source(self) -> str:
-        """The name under which users know it."""
-        return self._source
-
-    @property
-    def replicas(self) -> tuple[Connector, ...]:
-        """The servers that have copies."""
-        return self._replicas
-
-    @property
-    def hedges(self) -> bool:
-        """As configured."""
-        return self._options.hedge and bool(self._replicas)
-
-    @property
-    def protection(self) -> Protection:
-        """As configured."""
-        return self._options.protection
 
     def load_catalog(self) -> SourceCatalog:
         """Read tables, keys and facts of comparison from the server."""

@@ -5,77 +5,44 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 
+from hanse.connectors.shared.remote import RemoteOptions, Tls
 from hanse.errors import ConfigError
-from hanse.spi.connector import ServerOptions
 
 PORT = 3306
 SCHEMES = ("mysql", "mariadb")
 
 
-class Tls(BaseModel):
-    """Whether and how the connection is encrypted; file names are relative to the configuration's folder."""
-
-    model_config = {"extra": "forbid"}
-    mode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
-    """How much is asked of the server: encryption if it can, encryption, a known authority, and its name too."""
-    ca: str | None = None
-    """File of the authorities that may sign the server's certificate."""
-    cert: str | None = None
-    """File of our certificate, where the server asks for one."""
-    key: str | None = None
-    """File of our certificate's key."""
-
-
-class Options(ServerOptions):
+class Options(RemoteOptions):
     """The options of a MySQL or MariaDB source. Times are in seconds, 0 is no limit."""
 
     url: SecretStr
     """``mysql://user:password@host:port/database``, special characters percent-encoded."""
-    replicas: list[SecretStr] = []
-    """The same of servers that have copies, to be read where the source's own is left alone because it fails."""
-    hedge: bool = False
-    """Whether a replica is asked, too, where the source's own server takes longer to answer than it nearly always does; whoever
-    answers first wins. One query in twenty at most."""
-    user: str | None = None
-    """Instead of the user in the URL."""
-    password: SecretStr | None = None
-    """Instead of the password in the URL."""
     tls: Tls = Tls()
     """Whether and how the connection is encrypted."""
-    connect_timeout: int = Field(default=10, ge=1)
-    """How long to wait for the server to accept a connection."""
     statement_timeout: float = Field(default=0, ge=0)
     """MariaDB's ``max_statement_time``, MySQL's ``max_execution_time``."""
     lock_timeout: int = Field(default=10, ge=1)
     """How long a statement waits for somebody who changes a table's definition."""
     connections: int = Field(default=8, ge=1)
     """How many connections the source is given at most."""
-    connection_wait: float = Field(default=30, gt=0)
-    """How long a statement waits for one of them."""
     trust_foreign_keys: bool = False
     """Whether joins are left out that foreign keys of InnoDB make superfluous: only where no row was ever changed with
     ``foreign_key_checks = 0``, as a restored dump's rows were."""
     zero_dates: Literal["error", "null"] = "error"
     """What dates with a year, month or day of zero become."""
 
-    @field_validator("replicas")
     @classmethod
-    def _are_urls(cls, urls: list[SecretStr]) -> list[SecretStr]:
-        return [cls._is_url(url) for url in urls]
-
-    @field_validator("url")
-    @classmethod
-    def _is_url(cls, url: SecretStr) -> SecretStr:
+    def check_url(cls, url: str) -> None:
+        """It names a host, and a port that is a number; raises ValueError."""
         try:
-            parts = urlsplit(url.get_secret_value())
+            parts = urlsplit(url)
             usable = parts.scheme in SCHEMES and parts.hostname and (parts.port or PORT)
         except ValueError:
             usable = False
         if not usable:
             raise ValueError("is not mysql://user:password@host:port/database") from None
-        return url
 
 
 def database(options: Options) -> str:

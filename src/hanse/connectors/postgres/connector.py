@@ -19,55 +19,32 @@ from hanse.connectors.postgres.refusal import refusal
 from hanse.connectors.postgres.session import READ_ONLY, PostgresSession, Server
 from hanse.connectors.postgres.types import Policy
 from hanse.connectors.shared.pool import Pool
+from hanse.connectors.shared.remote import Remote
 from hanse.errors import HanseError, Unsupported
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
-from hanse.spi.connector import Connector, Plugin, ReadContext
-from hanse.spi.protection import Protection
+from hanse.spi.connector import Plugin, ReadContext
 from hanse.spi.snapshot import SourceCatalog
 
 VERSION_MIN = 140000
 
 
-class PostgresConnector:
+class PostgresConnector(Remote[Options, "PostgresConnector"]):
     """The connector of ``spi.connector`` for PostgreSQL 14 and later."""
 
     explains = True
 
     def __init__(self, source: str, options: Options, folder: Path) -> None:
         """Connect to nothing yet."""
-        self._source = source
-        self._options = options
+        super().__init__(source, options, lambda copy: PostgresConnector(source, copy, folder))
         self._conninfo = conninfo(options, folder)
         self._settings = session_settings(options, options.application_name)
         size, wait = options.connections, options.connection_wait
         self._readers: Pool[Any] = Pool(source, size, wait, self._connect_reader)
         self._controls = Pool(source, size, wait, self._connect)
         self._dialect = PostgresDialect()
-        copies = [options.model_copy(update={"url": url, "replicas": []}) for url in options.replicas]
-        self._replicas = tuple(PostgresConnector(source, copy, folder) for copy in copies)
         self._opening = threading.Lock()
         self._database: Any = None
-
-    @property
-    def source(self) -> str:
-        """The name under which users know it."""
-        return self._source
-
-    @property
-    def replicas(self) -> tuple[Connector, ...]:
-        """The servers that have copies."""
-        return self._replicas
-
-    @property
-    def hedges(self) -> bool:
-        """As configured."""
-        return self._options.hedge and bool(self._replicas)
-
-    @property
-    def protection(self) -> Protection:
-        """As configured."""
-        return self._options.protection
 
     def load_catalog(self) -> SourceCatalog:
         """Read tables, keys and facts of comparison from the server."""

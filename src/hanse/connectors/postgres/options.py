@@ -6,50 +6,25 @@ from typing import Any, Literal
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
+from hanse.connectors.shared.remote import RemoteOptions, Tls
 from hanse.connectors.shared.scans import ParallelScans
 from hanse.ir.types import Decimal, decimal
-from hanse.spi.connector import ServerOptions
 
 NUMERIC = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 KEEPALIVE = {"keepalives": "1", "keepalives_idle": "15", "keepalives_interval": "5", "keepalives_count": "3"}
 """A server that vanished is noticed after half a minute, not after the two hours of TCP's default."""
 
 
-class Tls(BaseModel):
-    """Whether and how the connection is encrypted, in libpq's words; file names are relative to the configuration."""
-
-    model_config = {"extra": "forbid", "hide_input_in_errors": True}
-    mode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
-    """How much is asked of the server: encryption if it can, encryption, a known authority, and its name too."""
-    ca: str | None = None
-    """File of the authorities that may sign the server's certificate."""
-    cert: str | None = None
-    """File of our certificate, where the server asks for one."""
-    key: str | None = None
-    """File of our certificate's key."""
-
-
-class Options(ServerOptions):
+class Options(RemoteOptions):
     """The options of a PostgreSQL source. Times are in seconds, 0 is no limit."""
 
     model_config = {"extra": "forbid", "hide_input_in_errors": True}
     url: SecretStr
     """``postgresql://user:password@host:port/database``, with any setting of libpq after a question mark."""
-    replicas: list[SecretStr] = []
-    """The same of servers that have copies, to be read where the source's own is left alone because it fails."""
-    hedge: bool = False
-    """Whether a replica is asked, too, where the source's own server takes longer to answer than it nearly always does; whoever
-    answers first wins. One query in twenty at most."""
-    user: str | None = None
-    """Instead of the user in the URL."""
-    password: SecretStr | None = None
-    """Instead of the password in the URL."""
     tls: Tls | None = None
     """Whether and how the connection is encrypted; by default as the URL says."""
-    connect_timeout: int = Field(default=10, ge=1)
-    """How long to wait for the server to accept a connection."""
     statement_timeout: float = Field(default=0, ge=0)
     """How long the server lets one statement run."""
     lock_timeout: float = Field(default=10, ge=0)
@@ -58,8 +33,6 @@ class Options(ServerOptions):
     """How long a transaction may wait for us (``idle_in_transaction_session_timeout``)."""
     connections: int = Field(default=8, ge=1)
     """How many statements may run at once; each has a connection of its own."""
-    connection_wait: float = Field(default=30, gt=0)
-    """How long a statement waits for one of them."""
     fetch_bytes: int = Field(default=4 << 20, ge=1024)
     """About how large a batch gets, in bytes."""
     parallel_scans: ParallelScans = ParallelScans()
@@ -74,19 +47,13 @@ class Options(ServerOptions):
     application_name: str = Field(default="hanse", max_length=24, pattern=r"^[\w.-]+$")
     """What ``pg_stat_activity`` shows, followed by ``/`` and the query's id."""
 
-    @field_validator("replicas")
     @classmethod
-    def _are_urls(cls, urls: list[SecretStr]) -> list[SecretStr]:
-        return [cls._is_url(url) for url in urls]
-
-    @field_validator("url")
-    @classmethod
-    def _is_url(cls, url: SecretStr) -> SecretStr:
+    def check_url(cls, url: str) -> None:
+        """As libpq reads it; raises ValueError."""
         try:
-            conninfo_to_dict(url.get_secret_value())
+            conninfo_to_dict(url)
         except psycopg.Error:
             raise ValueError("is not postgresql://user:password@host:port/database") from None
-        return url
 
     @field_validator("numeric")
     @classmethod

@@ -14,6 +14,7 @@ from hanse.optimize.rules.eliminate_joins import EliminateJoins
 from hanse.optimize.rules.expand_shards import ExpandShards
 from hanse.optimize.rules.factor_disjunctions import FactorDisjunctions
 from hanse.optimize.rules.infer_constants import InferConstants
+from hanse.optimize.rules.limit_constant_distinct import LimitConstantDistinct
 from hanse.optimize.rules.merge_filters import MergeFilters
 from hanse.optimize.rules.merge_projects import MergeProjects
 from hanse.optimize.rules.order_joins import OrderJoins
@@ -107,6 +108,14 @@ PHASES: tuple[Phase, ...] = (
     Phase("shards", Walk.WHOLE, (ExpandShards(),)),  # each shard gets what has been pushed to its table
     Phase("aggregates over shards", Walk.DOWN, (AggregateBelowUnion(),), only_after=("expand_shards",)),
     Phase(
-        "limit", Walk.DOWN, (MergeProjects(), PushLimitThroughProject(), PushLimitIntoUnion(), PushDistinctIntoUnion())
+        "limit",
+        Walk.DOWN,
+        (
+            MergeProjects(),
+            LimitConstantDistinct(),
+            PushLimitThroughProject(),
+            PushLimitIntoUnion(),
+            PushDistinctIntoUnion(),
+        ),
     ),
 )

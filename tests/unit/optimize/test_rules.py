@@ -239,6 +239,18 @@ def test_a_cte_reads_what_its_readers_need(make: Plans) -> None:
     assert optimized(twice) == "project x (cte (b[id x], inner id = id (s[id x], s[id x])))"
 
 
+def test_distinct_of_constants_is_one_row(make: Plans) -> None:
+    a = make.scan("crm.a")
+    same = p.Distinct(make.project(a, lit(1), call("+", 1, 2, type=INT32)))
+    assert optimized(same) == "project 1, 1 + 2 (limit 1 (a[id]))"
+    told_apart = [
+        p.Distinct(make.project(a, lit(1), "x")),
+        p.Distinct(make.project(a, call("random", type=FLOAT64))),
+        p.Distinct(make.project(a, lit(1)), (lit(1),)),
+    ]
+    assert all(optimized(plan).startswith("distinct") for plan in told_apart)
+
+
 def test_limits_go_below_projections_and_into_unions(make: Plans) -> None:
     a, b = make.scan("crm.a"), make.scan("sales.b")
     union = make.union(a, b)

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from hanse.spi.dialect import Operand, Rules
+from hanse.spi.dialect import Operand, Rule, Rules
+from hanse.spi.duckdb.arrays import ARRAY
 from hanse.spi.duckdb.spelling import let, rules
 
 Spell = Callable[[Sequence[Operand]], str]
@@ -69,7 +70,12 @@ def _any_array(operator: str) -> Spell:
 OPERATORS = ("=", "<>", "<", "<=", ">", ">=", "like", "ilike")
 
 LOGIC: Rules = {
-    **{op: rules(f"{{0}} {op} {{1}}") for op in ("=", "<>", "<", "<=", ">", ">=")},
+    **{op: rules(f"{{0}} {op} {{1}}") for op in ("=", "<>")},
+    # DuckDB joins two bounds of a column in one BETWEEN, which it cannot compute of lists
+    **{
+        op: rules(Rule(f"({{0}} {op} {{1}}) = TRUE", (ARRAY,)), Rule(f"{{0}} {op} {{1}}"))
+        for op in ("<", "<=", ">", ">=")
+    },
     "is_distinct": rules("{0} IS DISTINCT FROM {1}"),
     "is_not_distinct": rules("{0} IS NOT DISTINCT FROM {1}"),
     "is_null": rules("{0} IS NULL"),

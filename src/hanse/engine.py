@@ -44,11 +44,12 @@ from hanse.guardrails import EngineGuardrails
 from hanse.ir import types as t
 from hanse.ir.expr import Column
 from hanse.ir.request import RequestGraph
+from hanse.ir.sharding import owner
 from hanse.ir.tables import Table
 from hanse.observing import seen
 from hanse.parse.parser import parse
 from hanse.parse.statements import QUERY, Statement, query_text
-from hanse.planning import Planned, Planner, Query, Watch, case, configured
+from hanse.planning import Planned, Planner, Query, Watch, case
 from hanse.policy import Rules, enforce, refuse_sampling, require_explaining
 from hanse.settings import QuerySettings, load
 from hanse.spi.connector import Composite, Connector, Embedded
@@ -282,7 +283,7 @@ class Engine:
             lambda table, now: refuse_sampling(table, self._rules, dt.datetime.fromtimestamp(now, dt.UTC)),
         )
         found = analysis.run(chosen(snapshot, name), self._samples.put, progress)
-        for name in {configured(one.table.source) for one in found if one.statistics}:
+        for name in {owner(one.table.source) for one in found if one.statistics}:
             self._store.refresh(name)
         return found
 

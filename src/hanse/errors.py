@@ -44,8 +44,12 @@ class Fault(StrEnum):
     """Nothing: somebody on this side wanted no more."""
 
 
-PASSING = frozenset({Fault.TRANSIENT, Fault.DOWN, Fault.THROTTLED, Fault.STALE})
-"""Those that may be over when the same is asked again."""
+AWAY = frozenset({Fault.DOWN, Fault.THROTTLED})
+"""Those of a server: another one that holds the same may have the answer at once."""
+AGAIN = AWAY | {Fault.TRANSIENT}
+"""Those after which the same may be sent again, since the source's tables are what they were."""
+PASSING = AGAIN | {Fault.STALE}
+"""Those that may be over when the same is asked again, be it after another look at the catalog."""
 
 
 class HanseError(Exception):
@@ -149,6 +153,10 @@ class GuardrailRefused(Denied):
     Nothing was sent."""
 
     sqlstate = "HG000"
+
+
+NO_PREDICATE, CROSS_JOIN, UNBOUNDED_SORT, CLOSED, ABOVE_CEILING = "HG001", "HG002", "HG003", "HG004", "HG005"
+"""Which guardrail it was: ``require``, ``cross_join_rows``, ``sort_rows``, ``hours``, ``explain_rows`` and ``explain_cost``."""
 
 
 class ResourceLimit(HanseError):

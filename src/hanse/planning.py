@@ -26,6 +26,7 @@ from hanse.ir.choices import FORGETFUL, Choices
 from hanse.ir.plan import Plan, Scan, Values
 from hanse.ir.request import RequestGraph
 from hanse.ir.shape import fingerprint, shape
+from hanse.ir.sharding import owner
 from hanse.ir.walk import plans
 from hanse.observing import known_fragments
 from hanse.optimize import Recording, optimize
@@ -125,7 +126,7 @@ class _Known(dict[str, SourceCatalog]):
     like any of them."""
 
     def __missing__(self, name: str) -> SourceCatalog:
-        return self[name.partition("/")[0]].shards[0]
+        return self[owner(name)].shards[0]
 
 
 @dataclass(slots=True)
@@ -147,17 +148,17 @@ class Planner:
         try:
             return self._planned(query, snapshot)
         except (UnknownName, SourceUnreachable) as failure:
-            lost = configured(failure.source) if isinstance(failure, SourceUnreachable) else None
+            lost = failure.source if isinstance(failure, SourceUnreachable) else None
             if failure.code != "42P01" and lost is None:
                 raise
-            if self.store.refresh_older(RECHECK_SECONDS, lost):
+            if self.store.refresh_older(RECHECK_SECONDS, lost and owner(lost)):
                 return self._plan_again(query)
             raise self._cause(failure) from None
 
     def plan_anew(self, query: Query, outdated: Planned, source: str | None) -> Planned:
         """The plan for a source as it is now: it is not any more as the plan took it to be."""
         self.plans.drop(self._key(query, outdated.snapshot))
-        return self._planned(query, self.store.refresh(configured(source)))[0]
+        return self._planned(query, self.store.refresh(source and owner(source)))[0]
 
     def _plan_again(self, query: Query) -> tuple[Planned, explain.Stages]:
         try:
@@ -313,8 +314,3 @@ def _routed(plan: Plan, known: _Known) -> dict[str, SourceCatalog]:
 def _planning(settings: QuerySettings) -> tuple[str, ...]:
     """What planning reads of a session's settings, except the zone."""
     return tuple(f"{name}={value}" for name, value in settings if name not in RUN_ONLY)
-
-
-def configured(source: str | None) -> str | None:
-    """The name in the configuration of a source that may be a shard."""
-    return source.partition("/")[0] if source else None

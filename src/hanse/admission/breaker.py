@@ -15,12 +15,11 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hanse.admission.budget import doubled
 from hanse.clock import Clock
-from hanse.errors import Fault, HanseError, SourceResting
+from hanse.errors import AWAY, HanseError, SourceResting
 from hanse.spi.protection import BreakerOptions
 
-FAULTS = frozenset({Fault.DOWN, Fault.THROTTLED})
-"""What counts against a source."""
 SLICES = 10
 """The time in which calls are counted is forgotten in so many steps."""
 PROBED_SECONDS = 0.1
@@ -80,7 +79,7 @@ class Ticket:
 
     def failed(self, failure: HanseError) -> None:
         """The call ended so; only what says that the source is down, or refuses more, counts."""
-        if failure.fault in FAULTS and not self._failed:
+        if failure.fault in AWAY and not self._failed:
             self._failed = True
             self._breaker._failed(self, failure)
         else:
@@ -206,7 +205,7 @@ class Breaker:
     def _open(self, failure: HanseError) -> None:
         """Leave the source alone for longer each time, up to a limit, by a part that differs between sources and times."""
         now, options = self._clock.monotonic(), self._options
-        whole = min(options.wait_max, options.wait * 2.0 ** min(self._rounds, 30))
+        whole = doubled(options.wait, options.wait_max, self._rounds)
         self._rounds += 1
         self._cause = failure.message
         self._retry_at = now + whole * (0.5 + 0.5 * self._clock.random())

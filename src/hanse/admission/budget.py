@@ -34,5 +34,10 @@ class RetryBudget:
 
 def backoff(options: RetryOptions, attempt: int, chance: float) -> float:
     """Seconds to wait after so many attempts: anything up to a limit that doubles (full jitter)."""
-    limit: float = min(options.wait_max, options.wait * 2.0 ** min(attempt - 1, 30))
-    return limit * chance
+    return doubled(options.wait, options.wait_max, attempt - 1) * chance
+
+
+def doubled(wait: float, most: float, times: int) -> float:
+    """Seconds that double each time, up to ``most``."""
+    whole: float = min(most, wait * 2.0 ** min(times, 30))
+    return whole

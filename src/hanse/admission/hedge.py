@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 
 from hanse.admission.stay import Stay
+from hanse.spi.arrow import end
 
 Read = Callable[[Stay], Iterator[pa.RecordBatch]]
 
@@ -75,8 +76,7 @@ class Runner:
                 yield self.first
                 yield from self.rest
         finally:
-            if close := getattr(self.rest, "close", None):
-                close()
+            end(self.rest)
 
     def leave(self) -> None:
         """End what is asked, and give everything back, while others go on."""
@@ -85,7 +85,6 @@ class Runner:
     def _leave(self) -> None:
         self.stay.session.cancel()
         self._thread.join()
-        if close := getattr(self.rest, "close", None):
-            close()
+        end(self.rest)
         self.stay.session.close()
         self.stay.over()

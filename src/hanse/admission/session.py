@@ -7,23 +7,20 @@ them has handed on anything that the snapshot showed: else two snapshots would m
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import pyarrow as pa
 
 from hanse.admission.budget import backoff
 from hanse.admission.hedge import Read, Runner, raced
 from hanse.admission.stay import Door, Host, Stay
-from hanse.errors import Cancelled, Fault, HanseError, SourceResting
+from hanse.errors import AGAIN, AWAY, Cancelled, HanseError, SourceResting
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
+from hanse.spi.arrow import end
 from hanse.spi.connector import ReadContext
 
 T = TypeVar("T")
-AGAIN = frozenset({Fault.TRANSIENT, Fault.DOWN, Fault.THROTTLED})
-"""After which a request may be sent again; a stale snapshot is planned anew instead, by the engine."""
-ELSEWHERE = frozenset({Fault.DOWN, Fault.THROTTLED})
-"""After which another server may have the answer at once."""
 LEASE_SECONDS = 1.0
 """How long a session that is begun again waits for connections: its query holds others, and so must not wait for long."""
 RIVAL_SECONDS = 0.05
@@ -45,6 +42,12 @@ class _Waiting:
         """Afterwards only the query's end counts."""
         self._is_ended = is_ended
         self._is_enough = is_enough
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.is_over = True
 
     def __call__(self) -> bool:
         if self._is_ended():
@@ -78,15 +81,19 @@ class ProtectedSession:
     def _unless_resting(self, work: Callable[[_Waiting], T]) -> T:
         """What may have to wait, as long as the source is not left alone meanwhile; who repeats waits for that, too."""
         while True:
-            waiting = _Waiting(self._context.is_ended, lambda: not self._repeats and self._door.refuses)
-            try:
-                return work(waiting)
-            except Cancelled:
-                if not waiting.had_enough:
-                    raise
-                self._door.check()
-            finally:
-                waiting.is_over = True
+            with _Waiting(self._context.is_ended, lambda: not self._repeats and self._door.refuses) as waiting:
+                try:
+                    return work(waiting)
+                except Cancelled:
+                    if not waiting.had_enough:
+                        raise
+            self._door.check()
+
+    def _for(self, seconds: float) -> _Waiting:
+        """To wait no longer than that."""
+        clock = self._door.clock
+        latest = clock.monotonic() + seconds
+        return _Waiting(lambda: self._ended or self._context.is_ended(), lambda: clock.monotonic() > latest)
 
     def _begun(self, waiting: _Waiting, failed: Host | None = None) -> Stay:
         return self._begun_at(self._door.host(failed), waiting)
@@ -178,16 +185,11 @@ class ProtectedSession:
         host, hedge = self._door.rival(stay.host), self._door.hedge
         if host is None or hedge is None or not hedge.budget.spend():
             return None
-        latest = self._door.clock.monotonic() + RIVAL_SECONDS
-        waiting = _Waiting(
-            lambda: self._ended or self._context.is_ended(), lambda: self._door.clock.monotonic() > latest
-        )
         try:
-            rival = self._begun_at(host, waiting)
+            with self._for(RIVAL_SECONDS) as waiting:
+                rival = self._begun_at(host, waiting)
         except HanseError:
             return None
-        finally:
-            waiting.is_over = True
         runner = Runner(rival, read, self._changed)
         with self._changed:
             if not self._ended:
@@ -203,8 +205,7 @@ class ProtectedSession:
                 self._deliver(stay)
                 yield batch
         finally:
-            if close := getattr(batches, "close", None):
-                close()
+            end(batches)
         self._deliver(stay)  # that there is nothing is something that the snapshot shows
 
     def _deliver(self, stay: Stay) -> None:
@@ -243,7 +244,7 @@ class ProtectedSession:
     def _can_move(self, stay: Stay, failure: HanseError) -> bool:
         """Whether another server has what this one cannot give: each is asked once, whatever the query's profile."""
         is_left = self._attempts < len(self._door.hosts)
-        return is_left and failure.fault in ELSEWHERE and self._door.host(stay.host) is not stay.host
+        return is_left and failure.fault in AWAY and self._door.host(stay.host) is not stay.host
 
     def _begin_again(self, stay: Stay, failure: HanseError, elsewhere: bool) -> None:
         """Replace the session, at once if it is begun ``elsewhere``; all requests that asked it go to the new one, or end if
@@ -266,16 +267,11 @@ class ProtectedSession:
             raise
 
     def _begun_soon(self, failed: Host, failure: HanseError) -> Stay:
-        latest = self._door.clock.monotonic() + LEASE_SECONDS
-        waiting = _Waiting(
-            lambda: self._ended or self._context.is_ended(), lambda: self._door.clock.monotonic() > latest
-        )
-        try:
-            return self._begun(waiting, failed)
-        except Cancelled:
-            raise (self._exhausted(failure) if waiting.had_enough else self._cancelled()) from None
-        finally:
-            waiting.is_over = True
+        with self._for(LEASE_SECONDS) as waiting:
+            try:
+                return self._begun(waiting, failed)
+            except Cancelled:
+                raise (self._exhausted(failure) if waiting.had_enough else self._cancelled()) from None
 
     def _put(self, stay: Stay) -> None:
         with self._changed:

@@ -12,7 +12,7 @@ from hanse.admission.breaker import Breaker, State, Ticket
 from hanse.admission.budget import RetryBudget
 from hanse.admission.limit import AdaptiveLimit
 from hanse.clock import Clock
-from hanse.errors import Fault, HanseError
+from hanse.errors import AWAY, Fault, HanseError
 from hanse.spi.connector import Connector, Replicated, Session
 from hanse.spi.protection import BreakerOptions, Protection
 
@@ -127,7 +127,7 @@ class Stay:
             return
         if failure.fault is Fault.THROTTLED:
             self.host.limit.refused(self._entered)
-        if failure.fault in (Fault.DOWN, Fault.THROTTLED):
+        if failure.fault in AWAY:
             ticket.failed(failure)
 
     def over(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from hanse.clock import Clock
-from hanse.errors import Fault, HanseError, SourceError
+from hanse.errors import AGAIN, HanseError, SourceError
 from hanse.spi.connector import Connector, Embedded
 from hanse.spi.snapshot import Snapshot, SourceCatalog
 
@@ -18,8 +18,6 @@ Loaded = SourceCatalog | HanseError
 Completion = Callable[[SourceCatalog], SourceCatalog]
 OLD_SECONDS = 1.0
 """How long reading an old catalog again is waited for, by all together."""
-AWAY = frozenset({Fault.DOWN, Fault.THROTTLED, Fault.TRANSIENT})
-"""Failures after which a source's tables are what they were, as far as anybody knows."""
 
 
 def _as_it_is(catalog: SourceCatalog) -> SourceCatalog:
@@ -139,4 +137,4 @@ class CatalogStore:
     def _is_kept(self, name: str, failure: HanseError) -> bool:
         """Whether what is known of a source is still told: it is away, and a file that is away is none to plan with."""
         is_known = name in self._snapshot.sources
-        return is_known and failure.fault in AWAY and not isinstance(self._connectors[name], Embedded)
+        return is_known and failure.fault in AGAIN and not isinstance(self._connectors[name], Embedded)

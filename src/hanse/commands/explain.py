@@ -10,6 +10,7 @@ from hanse.ir import text
 from hanse.ir.fragment import Decision, Estimate, Fragment, FragmentGraph, Hole, KeyOrigin, RefusedKeys, amount
 from hanse.ir.plan import Plan
 from hanse.ir.request import Request, RequestGraph
+from hanse.ir.sharding import owner
 from hanse.ir.tables import Verdict
 from hanse.optimize.rule import JoinOrder
 from hanse.policy import Checked
@@ -79,7 +80,7 @@ def _sql(requests: RequestGraph, kinds: Mapping[str, str]) -> str:
 
 def _kind(request: Request, kinds: Mapping[str, str]) -> str:
     """The kind of the source; ``sharded`` where run time will choose the shard."""
-    return kinds.get(request.source) or kinds.get(request.source.partition("/")[0], "")
+    return kinds.get(request.source) or kinds.get(owner(request.source), "")
 
 
 def _decision(decision: Decision) -> str:

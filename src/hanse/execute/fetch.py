@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from hanse.errors import GuardrailRefused, HanseError, InternalError, SourceError
+from hanse.errors import NO_PREDICATE, GuardrailRefused, HanseError, InternalError, SourceError
 from hanse.execute.batches import filled, refusal
 from hanse.execute.cancel import CancelScope
 from hanse.execute.keys import ShippedKeys
@@ -19,7 +19,7 @@ from hanse.execute.small_sides import Choice, CollectedRows
 from hanse.execute.threads import Work
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
-from hanse.spi.arrow import wire_schema
+from hanse.spi.arrow import end, wire_schema
 from hanse.spi.connector import Session
 from hanse.spi.dialect import Dialect
 
@@ -122,8 +122,7 @@ class Fetch:
                 self._account(batch)
                 self._put(batch)
         finally:
-            if close := getattr(batches, "close", None):
-                close()
+            end(batches)
 
     def _probed(self) -> Probe | None:
         """The scan that was begun because keys were late, if its rows are the answer."""
@@ -227,4 +226,4 @@ def _unrestricted(request: Request) -> GuardrailRefused:
         f"guardrail require of {tables}: a join has more keys than are sent one by one, and nothing else restricts it"
     )
     hint = "restrict the other side of the join, or the required column by constants"
-    return GuardrailRefused(message, sqlstate="HG001", source=request.source, hint=hint)
+    return GuardrailRefused(message, sqlstate=NO_PREDICATE, source=request.source, hint=hint)

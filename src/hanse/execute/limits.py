@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from hanse.errors import ResourceLimit
 from hanse.guardrails import EngineGuardrails, SourceGuardrails
+from hanse.ir.sharding import owner
 from hanse.settings import QuerySettings
 from hanse.spi.ceiling import Ceiling
 
@@ -59,18 +60,18 @@ class Limits:
 
     def ceiling(self, source: str) -> Ceiling | None:
         """That of a source, or of what it is a shard of."""
-        return self.ceilings.get(_owner(source))
+        return self.ceilings.get(owner(source))
 
     def over(self, sources: Iterable[str]) -> list[str]:
         """All that concern a query of these sources, for people."""
-        names = dict.fromkeys((*map(_owner, sources), ALL))
+        names = dict.fromkeys((*map(owner, sources), ALL))
         limits = [limit for name in names for limit in self.sources.get(name, ())]
         ceilings = [self.ceilings[name] for name in names if name in self.ceilings]
         return [*map(str, ceilings), *map(str, limits), *map(str, self.answer)]
 
     def reading(self, source: str) -> tuple[Limit, ...]:
         """Those on what a query may read from a source."""
-        return (*self.sources.get(_owner(source), ()), *self.sources.get(ALL, ()))
+        return (*self.sources.get(owner(source), ()), *self.sources.get(ALL, ()))
 
     def batch_bytes(self, source: str) -> int | None:
         """How large batches from a source should be, so that its limits bite soon; None: they may be as they are."""
@@ -143,26 +144,21 @@ class Meter:
     def _count(self, source: str, how: str, rows: int, bytes: int) -> None:
         if not self._limits:
             return
-        owner = _owner(source)
+        whole = owner(source)
         with self._lock:
             count = getattr(self._counts[source], how)
             count[0] += rows
             count[1] += bytes
-            mine = self._amounts(count for name, count in self._counts.items() if _owner(name) == owner)
+            mine = self._amounts(count for name, count in self._counts.items() if owner(name) == whole)
             total = self._amounts(self._counts.values())
-        for name, amounts in ((owner, mine), (ALL, total)):
+        for name, amounts in ((whole, mine), (ALL, total)):
             for limit in self._limits.get(name, ()):
                 if amounts[limit.what == "bytes"] > limit.most:
-                    raise limit.error(owner if name else None)
+                    raise limit.error(whole if name else None)
 
     def _amounts(self, counts: Iterable[_Count]) -> tuple[int, int]:
         found = list(counts)
         return sum(count.of(0) for count in found), sum(count.of(1) for count in found)
-
-
-def _owner(source: str) -> str:
-    """The source in the configuration that a shard is part of."""
-    return source.partition("/")[0]
 
 
 def check_answer(limits: tuple[Limit, ...], rows: int, bytes: int) -> None:

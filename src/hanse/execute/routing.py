@@ -8,7 +8,7 @@ from hanse.errors import ResourceLimit
 from hanse.ir import expr as e
 from hanse.ir.request import Request, RequestGraph
 from hanse.ir.routing import concerned, parameter
-from hanse.ir.sharding import Directory, Home
+from hanse.ir.sharding import Directory, Home, owner
 
 
 def routed(graph: RequestGraph, parameters: tuple[e.Literal, ...], fan_out: Mapping[str, int]) -> RequestGraph:
@@ -59,7 +59,7 @@ def _check_fan_out(graph: RequestGraph, fan_out: Mapping[str, int]) -> None:
     asked: dict[str, set[str]] = defaultdict(set)
     for request in graph.requests:
         if not request.idle:
-            asked[request.source.partition("/")[0]].add(request.source)
+            asked[owner(request.source)].add(request.source)
     for source, most in fan_out.items():
         if len(asked[source]) > most:
             message = f"the query asks {len(asked[source])} shards of {source}, and fan_out_max is {most}"

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 Shards = frozenset[int]
 
 
+def owner(source: str) -> str:
+    """The name in the configuration of a source that may be a shard: ``sales`` of ``sales/3``."""
+    return source.partition("/")[0]
+
+
 class Directory(Protocol):
     """Knows, for a while, where each key lives: what planning must not rely on, for a plan may be used for longer."""
 

@@ -4,14 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from hanse.errors import GuardrailRefused
+from hanse.errors import CLOSED, CROSS_JOIN, NO_PREDICATE, UNBOUNDED_SORT, GuardrailRefused
 from hanse.guardrails import Hours, Requirement, span_text
 from hanse.ir import expr as e
 from hanse.ir.text import expression
 from hanse.policy.bounds import bounds
 from hanse.policy.constants import Case, constant
-
-NO_PREDICATE, CROSS_JOIN, UNBOUNDED_SORT, CLOSED = "HG001", "HG002", "HG003", "HG004"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from hanse.guardrails import EngineGuardrails, Hours, SourceGuardrails, TableGua
 from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.fragment import FragmentGraph
+from hanse.ir.sharding import owner
 from hanse.ir.tables import Table
 from hanse.ir.walk import children, free, plans, used
 from hanse.policy.constants import Case
@@ -91,11 +92,6 @@ def require_explaining(rules: Rules, connectors: Mapping[str, Connector]) -> Non
         if (block.explain_rows or block.explain_cost) and not asks:
             where = f"sources.{name}.{GUARDRAILS}"
             raise ConfigError(f"{where}: explain_rows and explain_cost are for PostgreSQL, MySQL and MariaDB")
-
-
-def owner(source: str) -> str:
-    """The name in the configuration of a source that may be a shard."""
-    return source.partition("/")[0]
 
 
 def named(table: Table) -> str:

@@ -1,5 +1,7 @@
 """The Arrow carrier of each type (table in ``ir.types``): what every batch that a connector yields must hold."""
 
+from collections.abc import Iterator
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -49,6 +51,12 @@ def schema(columns: tuple[Column, ...]) -> pa.Schema:
 def wire_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """The schema of batches between connector and coordinator: columns are named ``c<id>``, which is unique."""
     return pa.schema([pa.field(f"c{column.id}", carrier(column.type)) for column in columns])
+
+
+def end(batches: Iterator[pa.RecordBatch]) -> None:
+    """Want no more of them: what can be closed, as a generator can, ends its statement at once and not when it is collected."""
+    if close := getattr(batches, "close", None):
+        close()
 
 
 def carried(array: pa.Array, wanted: pa.DataType) -> pa.Array:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hanse.errors import GuardrailRefused
+from hanse.errors import ABOVE_CEILING, GuardrailRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +46,4 @@ class Ceiling:
         rule = f"guardrail {name} of {self.owner}"
         message = f"{rule}: the source's EXPLAIN {says} for what would be read, and {most:,.0f} is allowed"
         hint = "restrict the rows by conditions for which the source has an index"
-        raise GuardrailRefused(message, sqlstate="HG005", source=source, hint=hint)
+        raise GuardrailRefused(message, sqlstate=ABOVE_CEILING, source=source, hint=hint)

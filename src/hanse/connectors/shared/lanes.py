@@ -16,6 +16,7 @@ from typing import IO, NamedTuple
 import pyarrow as pa
 
 from hanse.errors import Cancelled, ResourceLimit, SourceError
+from hanse.spi.arrow import end
 from hanse.spi.connector import ReadContext
 
 BATCHES_IN_MEMORY = 4
@@ -84,8 +85,7 @@ class Lanes:
                 self.arrived(batch)
                 spool.put(batch)
         finally:
-            if close := getattr(batches, "close", None):
-                close()
+            end(batches)
 
     def is_wanted(self) -> bool:
         """Whether somebody waits for a turn. Call with ``changed`` held."""

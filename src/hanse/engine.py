@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from hanse import parameters
+from hanse import parameters, recording
 from hanse.admission.connector import Admission
 from hanse.asking import RemoteEstimates
 from hanse.bind.binder import BindContext
@@ -46,15 +46,19 @@ from hanse.ir.expr import Column
 from hanse.ir.request import RequestGraph
 from hanse.ir.sharding import owner
 from hanse.ir.tables import Table
+from hanse.observation import Observation
+from hanse.observe.noted import Noted
+from hanse.observe.recorder import Recorder
 from hanse.observing import seen
 from hanse.parse.parser import parse
-from hanse.parse.statements import QUERY, Statement, query_text
+from hanse.parse.statements import EXPLAIN, QUERY, Statement, query_text
 from hanse.planning import Planned, Planner, Query, Watch, case
 from hanse.policy import Rules, enforce, refuse_sampling, require_explaining
-from hanse.settings import QuerySettings, load
+from hanse.settings import SYSTEM, QuerySettings, load
 from hanse.spi.connector import Composite, Connector, Embedded
 from hanse.spi.pace import Pace
 from hanse.spi.snapshot import SourceCatalog
+from hanse.system import Known
 
 
 class Engine:
@@ -78,9 +82,12 @@ class Engine:
                 connector.meet({name: protected[name] for name in self._parts})
         state = folder / settings.engine.state if settings.engine.state else None
         self._samples = Samples(state) if state else None
+        self._observation = Observation(settings.engine.observe, state, self._clock)
+        self._part_kinds[SYSTEM] = SYSTEM
         self._rules = Rules(settings.engine.guardrails, settings.guardrails(), settings.engine.timezone)
         sources = {name: protected[name] for name in self._connectors}
-        self._store = CatalogStore(sources, self._clock, settings.engine.catalog_ttl, self._completed)
+        own = self._observation.source.load_catalog()
+        self._store = CatalogStore(sources, self._clock, settings.engine.catalog_ttl, self._completed, own)
         require_explaining(self._rules, self._connectors)
         embedded = [connector for connector in self._parts.values() if isinstance(connector, Embedded)]
         self._pool = InstancePool(settings.engine, embedded)
@@ -95,6 +102,19 @@ class Engine:
             self._rules,
         )
         self.catalog = Catalog(self._store, self._kinds)
+        self._observation.watch(
+            Known(
+                self._observation.recorder,
+                self._observation.counted,
+                self._parts,
+                self._part_kinds,
+                self._admission,
+                self._store,
+                self._planner.observed,
+                self._planner.history,
+                self._pool,
+            )
+        )
 
     @property
     def history(self) -> PlanHistory | None:
@@ -108,7 +128,10 @@ class Engine:
 
         ``params`` are values for ``$1`` (a sequence) or ``:name`` (a mapping); ``settings`` overrides the session's.
         """
-        query = self._query(sql, params, settings)
+        with self._observation.begin(sql) as noted:
+            return self._answer(self._query(sql, params, settings, noted))
+
+    def _answer(self, query: Query) -> ResultStream:
         match query.statement.kind:
             case "query":
                 return self._run(query)
@@ -118,10 +141,13 @@ class Engine:
                 return self._show(query)
             case "set":
                 return self._set(query)
+            case "kill":
+                self._observation.recorder.kill(str(query.statement.options["query"]), but=query.noted.id)
+                return self._rows((), [], query)
             case kind:
                 raise InternalError(f"no command runs a statement of kind {kind}")
 
-    def _query(self, sql: str, params: parameters.Given, settings: Mapping[str, Any] | None) -> Query:
+    def _query(self, sql: str, params: parameters.Given, settings: Mapping[str, Any] | None, noted: Noted) -> Query:
         watch = Watch(self._clock)
         chosen = self.settings
         for name, value in (settings or {}).items():
@@ -131,12 +157,14 @@ class Engine:
             statement = watch("parse", lambda: parse(sql))
         else:
             statement = Statement(QUERY, sql, parameters=known)
+        noted.kind = statement.kind
         values = parameters.ordered(params, statement.parameters)
-        return Query(statement, values, chosen, self._context(values, chosen), watch)
+        return Query(statement, values, chosen, self._context(values, chosen), watch, noted)
 
     def _run(self, query: Query) -> ResultStream:
         def again(stale: StaleSnapshot) -> ResultStream:
-            return self._execute(query, self._planner.plan_anew(query, planned, stale.source), cached=False)
+            with query.noted:
+                return self._execute(query, self._planner.plan_anew(query, planned, stale.source), cached=False)
 
         snapshot = self._store.snapshot()
         kept = query.watch("cache", lambda: self._planner.kept(query, snapshot))
@@ -153,6 +181,7 @@ class Engine:
             )
 
         def ended() -> None:
+            recording.ended(query.noted, report)
             now = self._clock.now()
             if report.complete:
                 self._planner.observed.note(seen(report, planned.requests, planned.fragments), now)
@@ -173,12 +202,12 @@ class Engine:
         enforce(planned.demands, test, planned.bound.places)
         zone = query.settings.timezone or self._engine_settings.timezone
         snapshot, use = planned.snapshot, PlanUse(planned.fingerprint, cached, planned.pinned)
-        report = Report(self._clock.new_id(), zone, stages_ms=query.watch.stages_ms, plan=use)
+        report = Report(query.noted.id, zone, stages_ms=query.watch.stages_ms, plan=use)
         report.notices += [planned.notice] if planned.notice else []
         profile = query.settings.profile
         self._admission.check(planned.requests.asked, profile)
         run = Run(
-            connectors=self._admission.connectors(profile),
+            connectors={**self._admission.connectors(profile), SYSTEM: self._observation.source},
             kinds=self._part_kinds,
             dialects={name: source.dialect for name, source in snapshot.physical().items()},
             fan_out={name: source.fan_out_max for name, source in snapshot.sources.items() if source.fan_out_max},
@@ -194,7 +223,10 @@ class Engine:
             running=self._running,
             threads=self._threads,
             ended=self._ended(query, planned, report),
+            operators=query.is_explained or query.settings.operators == "on",
         )
+        facts = recording.Seen(report, planned.requests, planned.used.query if planned.used else None)
+        query.noted.runs(run.scope.end, facts)
         return execute(planned.requests, self._pool, run)
 
     def explain(
@@ -209,7 +241,12 @@ class Engine:
 
         ``format`` is text or json, or the name of one stage to see it alone: bound, steps, optimized, fragments, sql.
         """
-        return self._explain(self._query(sql, params, settings), analyze, format)
+        with self._observation.begin(sql) as noted:
+            query = self._query(sql, params, settings, noted)
+            noted.kind = EXPLAIN
+            text = self._explain(query, analyze, format)
+            noted.finished()
+            return text
 
     def _explain(self, query: Query, analyze: bool, format: str) -> str:
         if query.statement.kind not in ("query", "explain"):
@@ -257,7 +294,8 @@ class Engine:
         return self._rows((), [], query)
 
     def _rows(self, columns: tuple[Column, ...], rows: list[tuple[Any, ...]], query: Query) -> ResultStream:
-        return ResultStream.of_rows(columns, rows, Report(self._clock.new_id(), stages_ms=query.watch.stages_ms))
+        query.noted.finished(len(rows))
+        return ResultStream.of_rows(columns, rows, Report(query.noted.id, stages_ms=query.watch.stages_ms))
 
     def analyze(
         self, name: str | None = None, progress: Callable[[Table, int, int], object] = lambda *_: None
@@ -295,6 +333,26 @@ class Engine:
         """How each source's breaker stands: closed, or open since when, until when and why."""
         return self._admission.states()
 
+    @property
+    def queries(self) -> Recorder:
+        """What is kept of queries: ``records``, ``find``, ``kill``. ``system.queries`` tells the same in SQL."""
+        return self._observation.recorder
+
+    @property
+    def keeps_queries(self) -> bool:
+        """Whether other processes can see this engine's queries, and it theirs: with ``engine.state``."""
+        return self._observation.is_kept
+
+    def metrics(self, shared: bool = False) -> str:
+        """Metrics as Prometheus reads them: of this process, or the sum of all that share ``engine.state``.
+
+        Raises ConfigError where ``hanse[metrics]`` is not installed."""
+        return self._observation.metrics(shared)
+
+    def serve_metrics(self, listen: str, shared: bool = False) -> Callable[[], None]:
+        """Answer with the metrics over HTTP at ``host:port``; returns what ends that. Raises ConfigError."""
+        return self._observation.serve(listen, shared)
+
     def _ask(self, version: int, requests: RequestGraph, seconds: float) -> ResultStream:
         """Run requests that no statement of a user's stands behind."""
         run = Run(
@@ -323,6 +381,7 @@ class Engine:
     def close(self) -> None:
         """End what still runs, close every connection and remove what was spilled. Idempotent."""
         self._running.close()
+        self._observation.close()
         for connector in self._connectors.values():
             connector.close()
         self._pool.close()

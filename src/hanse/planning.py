@@ -28,6 +28,7 @@ from hanse.ir.request import RequestGraph
 from hanse.ir.shape import fingerprint, shape
 from hanse.ir.sharding import owner
 from hanse.ir.walk import plans
+from hanse.observe.noted import Noted
 from hanse.observing import known_fragments
 from hanse.optimize import Recording, optimize
 from hanse.optimize.estimate import Estimator, estimated
@@ -51,6 +52,7 @@ RECHECK_SECONDS = 1.0
 RUN_ONLY = frozenset(
     {
         "statement_timeout",
+        "operators",
         "batch_rows",
         "plan_cache",
         "timezone",
@@ -97,6 +99,8 @@ class Query:
     settings: QuerySettings
     context: BindContext
     watch: Watch
+    noted: Noted
+    """What is kept of it."""
     is_explained: bool = False
     """Whether the steps of the optimizer are kept; recording them costs a third of its time."""
 
@@ -263,6 +267,7 @@ class Planner:
                 (table for source in sources for table in source.tables),
                 {source.source: source.default_schema for source in sources},
                 snapshot.unavailable,
+                (source.source for source in sources if not source.is_listed),
             )
             self._tables = (snapshot.version, tables)
         return tables

@@ -28,9 +28,33 @@ from hanse.guardrails import Bytes, EngineGuardrails, Rows, SourceGuardrails
 REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 GUARDRAILS = "guardrails"
 """The key of every source's block that is no business of its connector."""
+SYSTEM = "system"
+"""The source that Hanse brings: what it knows of itself, as tables."""
 Profile = Literal["interactive", "batch"]
 """How a query takes failures of sources."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$-]*")
+
+
+class ObserveSettings(BaseModel):
+    """What is kept and told of queries."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    queries: int = Field(10_000, ge=0, description="Queries whose records are kept; 0: none, running ones can be seen.")
+    days: float = Field(7, gt=0, description="Days after which a record is forgotten.")
+    bytes: Bytes = Field(104_857_600, description="Bytes that the records take on disk: 100 MB.")
+    literals: bool = Field(
+        False, description="true: records keep statements with the values in them; false: with ? in their place."
+    )
+    traces: Literal["off", "api", "otlp"] = Field(
+        "off",
+        description="OpenTelemetry spans of every query and of each request to a source: api gives them to the provider that"
+        " the program around has set up, otlp sends them as OTEL_EXPORTER_OTLP_* say. Needs hanse[otel].",
+    )
+    otlp_endpoint: str | None = Field(None, description="Where otlp sends: http://localhost:4318/v1/traces.")
+    metrics_listen: str | None = Field(
+        None,
+        description="host:port at which Prometheus reads metrics over HTTP; nowhere if not given. Needs hanse[metrics].",
+    )
 
 
 class EngineSettings(BaseModel):
@@ -53,6 +77,9 @@ class EngineSettings(BaseModel):
     plan_cache: int = Field(1000, ge=0, description="Plans kept for queries that come again; 0: none.")
     plan_cache_bytes: int = Field(67_108_864, ge=0, description="Memory that these plans take, at most, estimated.")
     guardrails: EngineGuardrails = Field(EngineGuardrails.model_construct(), description="What no query may do.")
+    observe: ObserveSettings = Field(
+        ObserveSettings.model_construct(), description="What is kept and told of queries (system.queries)."
+    )
 
 
 class Config(BaseModel):
@@ -101,6 +128,10 @@ class QuerySettings(BaseModel):
     result_rows: Rows | None = Field(None, description="As many rows as an answer may have.")
     result_bytes: Bytes | None = Field(None, description="As many bytes as an answer may have.")
     batch_rows: int = Field(65_536, ge=1, le=1_048_576, description="Rows per Arrow batch, at most.")
+    operators: Literal["on", "off"] = Field(
+        "off",
+        description="on: measure the coordinator's joins, groups and sorts, for hanse timeline; costs some percent.",
+    )
 
 
 def _block(value: Any, where: str) -> Mapping[str, Any]:
@@ -175,6 +206,8 @@ def load(config: str | Path | Mapping[str, Any]) -> tuple[Config, Path]:
 
 def _parse(raw: Mapping[str, Any], folder: Path) -> Config:
     config = validated(Config, _resolve(raw, folder, ""), "")
+    if SYSTEM in config.sources:
+        raise ConfigError(f"sources.{SYSTEM}: the name is Hanse's own: {SYSTEM}.queries tells of queries")
     for name, block in config.sources.items():
         if not NAME.fullmatch(name):
             raise ConfigError(f"{name!r} cannot name a source", hint="letters, digits, _ and -, a letter first")

@@ -24,7 +24,8 @@ def test_lock_fits_the_project_file() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     lock = tomllib.loads((ROOT / "uv.lock").read_text())
     ours: dict[str, Any] = next(one for one in lock["package"] if one["name"] == project["project"]["name"])["metadata"]
-    assert _locked(ours["requires-dist"]) == _asked(project["project"]["dependencies"])
+    extras = [one for some in project["project"]["optional-dependencies"].values() for one in some]
+    assert _locked(ours["requires-dist"]) == _asked([*project["project"]["dependencies"], *extras])
     assert _locked(ours["requires-dev"]["dev"]) == _asked(project["dependency-groups"]["dev"])
 
 

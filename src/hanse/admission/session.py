@@ -7,6 +7,7 @@ them has handed on anything that the snapshot showed: else two snapshots would m
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Self, TypeVar
 
 import pyarrow as pa
@@ -100,13 +101,17 @@ class ProtectedSession:
 
     def _begun_at(self, host: Host, waiting: _Waiting) -> Stay:
         stay = Stay(self._door, host, waiting)
-        context = replace(self._context, is_ended=waiting, answered=stay.answered)
+        context = replace(self._context, is_ended=waiting, answered=partial(self._answered, stay))
         try:
             stay.session = stay.host.connector.begin(context)
         except BaseException:
             stay.over()
             raise
         return stay
+
+    def _answered(self, stay: Stay) -> None:
+        stay.answered()
+        self._context.answered()
 
     @property
     def snapshot(self) -> str | None:

@@ -34,14 +34,16 @@ class Tables:
         tables: Iterable[Table],
         default_schemas: Mapping[str, str] | None = None,
         unavailable: Mapping[str, str] | None = None,
+        unlisted: Iterable[str] = (),
     ) -> None:
-        """Index the tables by name."""
+        """Index the tables by name; those of the sources ``unlisted`` have none without that of their source."""
         self.all = tuple(tables)
         self.default_schemas = dict(default_schemas or {})
         self.unavailable = dict(unavailable or {})
         self._by_name: dict[str, list[Table]] = {}
         for table in self.all:
             self._by_name.setdefault(table.name.casefold(), []).append(table)
+        self._unlisted = frozenset(unlisted)
         self._filled = {table.source for table in self.all}
         self._sources = self._filled | set(self.unavailable) | set(self.default_schemas)
 
@@ -72,7 +74,9 @@ class Tables:
         candidates = self._by_name.get(parts[-1][0].casefold(), [])
         for folded in (False, True):
             found = [
-                table for table in candidates if any(_matches(parts, way, folded) for way in _ways(table, len(parts)))
+                table
+                for table in candidates
+                if any(_matches(parts, way, folded) for way in self._ways(table, len(parts)))
             ]
             if found:
                 return found
@@ -92,9 +96,17 @@ class Tables:
                     return default or here
         return found
 
+    def _ways(self, table: Table, count: int) -> tuple[tuple[str, ...], ...]:
+        """How a table may be called with that many parts."""
+        if count == 1:
+            return () if table.source in self._unlisted else ((table.name,),)
+        if count == 2:
+            return ((table.source, table.name), (table.schema, table.name))
+        return ((table.source, table.schema, table.name),)
+
     def _hint(self, parts: Sequence[Name]) -> str | None:
         spelled = ".".join(text for text, _ in parts)
-        names = {form: str(table) for table in self.all for form in _forms(table, len(parts))}
+        names = {".".join(way).lower(): str(table) for table in self.all for way in self._ways(table, len(parts))}
         near = get_close_matches(spelled.lower(), list(names), n=3, cutoff=0.6)
         if near:
             return "did you mean " + " or ".join(dict.fromkeys(names[form] for form in near)) + "?"
@@ -105,19 +117,6 @@ class Tables:
         if self.unavailable:
             return "not readable now: " + ", ".join(sorted(self.unavailable))
         return None
-
-
-def _ways(table: Table, count: int) -> tuple[tuple[str, ...], ...]:
-    """How a table may be called with that many parts."""
-    if count == 1:
-        return ((table.name,),)
-    if count == 2:
-        return ((table.source, table.name), (table.schema, table.name))
-    return ((table.source, table.schema, table.name),)
-
-
-def _forms(table: Table, count: int) -> list[str]:
-    return [".".join(way).lower() for way in _ways(table, count)]
 
 
 def _matches(parts: Sequence[Name], way: Sequence[str], folded: bool) -> bool:

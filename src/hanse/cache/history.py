@@ -10,8 +10,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from hanse.cache.files import StateFile
 from hanse.errors import UnknownName, UserError
+from hanse.statefile import StateFile
 
 RUNS_KEPT = 50
 """Latest runs of each plan, of which medians are taken."""

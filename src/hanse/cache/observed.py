@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hanse.cache.files import StateFile
 from hanse.spi.pace import UNKNOWN, Pace
+from hanse.statefile import StateFile
 
 SLACK = 1.5
 """So many times more or less than what plans see must be observed before they see it."""

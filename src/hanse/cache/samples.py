@@ -13,9 +13,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from hanse.cache.files import StateFile
 from hanse.errors import ConfigError
 from hanse.ir.tables import ColumnStatistics, Table, TableStatistics
+from hanse.statefile import StateFile
 
 Place = tuple[str, str, str]
 """A table: source, schema, name."""

@@ -44,9 +44,8 @@ class Catalog:
                 raise failure
             guess = nearest(source, self.kinds)
             raise UnknownName(f"there is no source {source}", hint=f"did you mean {guess}?" if guess else None)
-        return tuple(
-            table for name, catalog in snapshot.sources.items() if source in (None, name) for table in catalog.tables
-        )
+        chosen = snapshot.listed() if source is None else {source: snapshot.sources[source]}
+        return tuple(table for catalog in chosen.values() for table in catalog.tables)
 
     def table(self, name: str) -> Table:
         """The table known as ``source.schema.table``, ``source.table`` or, where unambiguous, ``table``.
@@ -55,6 +54,9 @@ class Catalog:
         """
         tables = self.tables()
         wanted = name.replace('"', "").lower().split(".")
+        if len(wanted) > 1:
+            sources = self._store.snapshot().sources.values()
+            tables += tuple(table for source in sources if not source.is_listed for table in source.tables)
         found = [table for table in tables if _names(table)[-len(wanted) :] == wanted or _short(table) == wanted]
         if len(found) == 1:
             return found[0]

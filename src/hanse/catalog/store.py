@@ -37,9 +37,15 @@ class CatalogStore:
     """The snapshot of all sources, loaded when first asked for and after ``ttl_s`` seconds."""
 
     def __init__(
-        self, connectors: Mapping[str, Connector], clock: Clock, ttl_s: float, complete: Completion = _as_it_is
+        self,
+        connectors: Mapping[str, Connector],
+        clock: Clock,
+        ttl_s: float,
+        complete: Completion = _as_it_is,
+        own: SourceCatalog | None = None,
     ) -> None:
-        """Watch these connectors; nothing is read yet. ``complete`` adds to each catalog what is known from elsewhere."""
+        """Watch these connectors; nothing is read yet. ``complete`` adds to each catalog what is known from elsewhere; ``own``
+        is Hanse's own, which never changes."""
         self._connectors = connectors
         self._clock = clock
         self._ttl_s = ttl_s
@@ -50,7 +56,7 @@ class CatalogStore:
         """Reads what is old, while others go on."""
         self._behind_since = 0.0
         self._starting = threading.Lock()
-        self._snapshot = Snapshot(0, {})
+        self._snapshot = Snapshot(0, {own.source: own} if own else {})
         self._failures: dict[str, HanseError] = {}
         self._read_at: dict[str, float] = {}
 

@@ -17,6 +17,11 @@ COMMANDS = {
     "check": "hanse.cli.browse",
     "analyze": "hanse.cli.analyze",
     "plans": "hanse.cli.plans",
+    "queries": "hanse.cli.queries",
+    "top": "hanse.cli.top",
+    "timeline": "hanse.cli.queries",
+    "kill": "hanse.cli.queries",
+    "metrics": "hanse.cli.queries",
     "init": "hanse.cli.setup",
     "demo": "hanse.cli.setup",
 }
@@ -31,6 +36,11 @@ SHORT_HELP = {
     "check": "Check the configuration and every source.",
     "analyze": "Sample tables of which their sources tell too little.",
     "plans": "List which plans answered which queries, show and compare them.",
+    "queries": "List queries, running and ended: the latest, or the most expensive.",
+    "top": "Show live what runs, and the most expensive queries.",
+    "timeline": "Draw one query over time.",
+    "kill": "End a running query.",
+    "metrics": "Print metrics as Prometheus reads them, or serve them.",
     "init": "Write a first hanse.yaml with an example of every kind.",
     "demo": "Build a small company over six stores and answer a question.",
 }

@@ -147,7 +147,7 @@ class Shell:
                 self._show(show.describe(self._engine.catalog.table(argument)) if argument else show.tables(snapshot))
             case "\\r":
                 read = self._engine.catalog.refresh()
-                click.echo(f"read {len(read.sources)} of {len(self._engine.catalog.sources)} catalogs")
+                click.echo(f"read {len(read.listed())} of {len(self._engine.catalog.sources)} catalogs")
             case "\\e":
                 click.echo(self._engine.explain(self._last))
             case "\\f" if argument in ("table", "csv", "json"):

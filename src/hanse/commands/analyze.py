@@ -53,7 +53,7 @@ class Analyzed:
 def chosen(snapshot: Snapshot, name: str | None) -> list[Table]:
     """The tables meant by ``source``, ``source.table`` or ``source.schema.table``, with all shards' in the place of what is
     sharded; without a name those tables, no views, of which their sources say too little. Raises UnknownName."""
-    found = [table for source in snapshot.sources.values() for table in source.tables if table.columns]
+    found = [table for source in snapshot.listed().values() for table in source.tables if table.columns]
     if name is None:
         found = [table for table in found if not table.is_view and lacks(table)]
     else:
@@ -61,8 +61,8 @@ def chosen(snapshot: Snapshot, name: str | None) -> list[Table]:
         found = [table for table in found if _is_named(table, words)]
         if not found:
             names = [
-                *snapshot.sources,
-                *(str(table) for source in snapshot.sources.values() for table in source.tables),
+                *snapshot.listed(),
+                *(str(table) for source in snapshot.listed().values() for table in source.tables),
             ]
             guess = nearest(name, names)
             raise UnknownName(f"there is no source or table {name}", hint=f"did you mean {guess}?" if guess else None)

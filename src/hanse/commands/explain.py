@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hanse.errors import UserError
-from hanse.execute.report import PlanUse, Report, SourceReport
+from hanse.execute.report import CoordinatorReport, PlanUse, Report, SourceReport
 from hanse.ir import text
 from hanse.ir.fragment import Decision, Estimate, Fragment, FragmentGraph, Hole, KeyOrigin, RefusedKeys, amount
 from hanse.ir.plan import Plan
@@ -115,6 +115,9 @@ def _overview(stages: Stages, kinds: Mapping[str, str], report: Report | None) -
     if report is not None:
         moved = f"moved: {report.rows_moved} rows, {report.bytes_moved} bytes"
         rows = f"{report.rows}{_expected(stages.graph.estimate)}"
+        lines += _here(report.coordinator) if report.coordinator else []
+        stages_ms = ", ".join(f"{name} {ms:.1f} ms" for name, ms in report.stages_ms.items())
+        lines.append(f"Planned: {stages_ms}")
         lines.append(f"Rows: {rows}; {moved}; {report.elapsed_ms:.1f} ms")
     return "\n".join(lines)
 
@@ -197,11 +200,31 @@ def _request(request: Request, kinds: Mapping[str, str], fragment: Fragment, see
             rows = f"rows {seen.rows}{_expected(fragment.estimate)}"
             size = "" if fragment.estimate is None else f" (expected ~{fragment.estimate.bytes:,.0f})"
             lines.append(f"    {rows}, bytes {seen.bytes}{size}, first row {first}, last row {last}{sent}")
+            lines += [f"    {line}" for line in (_times(seen),) if line]
         lines += [f"    sent again after {failure}" for failure in seen.retried_after]
         if seen.keys:
             shipped = ", ".join("a range or none" if keys is None else str(keys) for keys in seen.keys)
             lines.append(f"    keys shipped: {shipped}")
     return lines
+
+
+def _times(seen: SourceReport) -> str:
+    """When what happened on the way to the first row, and who waited."""
+    queued = f"queued {seen.queued_ms:.1f} ms" if seen.queued_ms is not None else ""
+    moments = (("sent at", seen.started_ms), ("connected at", seen.connected_ms))
+    at = [f"{name} {ms:.1f} ms" for name, ms in moments if ms is not None]
+    waited = f"waited {seen.waited_ms:.1f} ms for its reader"
+    retries = f"retries {len(seen.retried_after)}"
+    return ", ".join(part for part in (queued, *at, waited, retries) if part) if at else queued
+
+
+def _here(done: CoordinatorReport) -> list[str]:
+    """What the coordinator did: ``Computed here: from 3.1 ms, first batch 5.0 ms, last batch 5.2 ms``, and its operators."""
+    moments = (("first batch", done.first_batch_ms), ("last batch", done.ended_ms))
+    parts = [f"from {done.started_ms:.1f} ms", *(f"{name} {ms:.1f} ms" for name, ms in moments if ms is not None)]
+    parts += [f"spilled {done.spilled_bytes:,} bytes"] if done.spilled_bytes else []
+    operators = [f"    {'  ' * one.depth}{one.name}: {one.ms:.1f} ms, {one.rows:,} rows" for one in done.operators]
+    return [f"Computed here: {', '.join(parts)}", *operators]
 
 
 def as_dict(stages: Stages, kinds: Mapping[str, str], report: Report | None = None) -> dict[str, Any]:

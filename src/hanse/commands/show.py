@@ -57,8 +57,7 @@ def tables(snapshot: Snapshot, source: str | None = None) -> Rows:
         raise unknown_source(source, snapshot)
     rows: list[tuple[Any, ...]] = [
         (table.source, table.schema, table.name, table.row_count, table.is_view, table.comment or None)
-        for name, catalog in snapshot.sources.items()
-        if source in (None, name)
+        for catalog in (snapshot.listed().values() if source is None else [snapshot.sources[source]])
         for table in catalog.tables
     ]
     return columns, rows

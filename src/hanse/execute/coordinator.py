@@ -1,7 +1,7 @@
 """Runs the coordinator's statement in a DuckDB instance: fragments in as relations, Arrow batches of our carriers out."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +16,7 @@ from hanse.execute.failures import translate
 from hanse.execute.fetch import Fetch
 from hanse.execute.instances import Instance
 from hanse.execute.queue import BatchQueue
-from hanse.execute.report import Report
+from hanse.execute.report import CoordinatorReport, Report
 from hanse.execute.threads import Work
 from hanse.ir.expr import Column, Literal
 from hanse.ir.request import Request, RequestGraph, SqlText
@@ -45,6 +45,10 @@ class Settings:
     """Of the answer's batches, at most."""
     as_written: bool
     """See ``RequestGraph.as_written``."""
+    operators: bool
+    """Whether its operators are measured."""
+    elapsed: Callable[[], float]
+    """Milliseconds since the query started."""
 
 
 class Coordinator:
@@ -56,7 +60,7 @@ class Coordinator:
         self._instance = instance
         self._fetches: Mapping[int, Fetch] = {}
         self._cursor = instance.cursor({"TimeZone": settings.timezone, "disabled_optimizers": optimizers})
-        self._batch_rows = settings.batch_rows
+        self._settings = settings
         self._scope = scope
         scope.on_end(self._interrupt)
 
@@ -76,6 +80,7 @@ class Coordinator:
 
     def _run(self, sql: str, graph: RequestGraph, queue: BatchQueue, report: Report) -> None:
         embedded = [request for request in graph.requests if request.embedded]
+        here = report.coordinator = CoordinatorReport(self._settings.elapsed())
         try:
             if not embedded:
                 _wait_for_little(self._fetches.values())
@@ -83,11 +88,13 @@ class Coordinator:
                 return
             for number, fetch in self._fetches.items():
                 self._cursor.register(f"f{number}", fetch.stream())
-            if embedded:
+            if embedded or self._settings.operators:
                 profile.enable(self._cursor)
-            self._stream(sql, graph.columns, queue)
+            self._stream(sql, graph.columns, queue, here)
             if embedded:
                 report.read_in_place(profile.rows_read(self._cursor, embedded))
+            if self._settings.operators:
+                here.operators = profile.operators(self._cursor)
             queue.finish()
         except (duckdb.BinderException, duckdb.CatalogException) as failure:
             self._instance.has_failed = True
@@ -96,11 +103,20 @@ class Coordinator:
             self._instance.has_failed = True
             self._scope.end(translate(failure))
         finally:
+            self._look(here)
+            here.ended_ms = self._settings.elapsed()
             self._cursor.close()
 
-    def _stream(self, sql: str, columns: tuple[Column, ...], queue: BatchQueue) -> None:
+    def _look(self, here: CoordinatorReport) -> None:
+        """How much is on disk now; the first time of many it is nearly the most."""
+        here.spilled_bytes = max(here.spilled_bytes, self._instance.spilled())
+
+    def _stream(self, sql: str, columns: tuple[Column, ...], queue: BatchQueue, here: CoordinatorReport) -> None:
         schema = wire_schema(columns)
-        for batch in self._cursor.execute(sql).to_arrow_reader(self._batch_rows):
+        for batch in self._cursor.execute(sql).to_arrow_reader(self._settings.batch_rows):
+            if here.first_batch_ms is None:
+                here.first_batch_ms = self._settings.elapsed()
+                self._look(here)
             if batch.num_rows:
                 queue.put(representable(conform(batch, schema), columns))
 

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from hanse.errors import Cancelled, HanseError
 from hanse.execute.cancel import CancelScope
@@ -63,6 +64,17 @@ class Run:
     """What the query may read and yield."""
     ended: Callable[[], object] = lambda: None
     """Called once, when everything has been given back and the report is final."""
+    scope: CancelScope = field(default_factory=CancelScope)
+    """What ends the query early."""
+    operators: bool = False
+    """Whether the coordinator's operators are measured."""
+
+    def answered(self, source: str) -> None:
+        """Note that a source has answered something."""
+        now = self.elapsed()
+        for report in self.report.sources:
+            if report.source == source and report.started_ms is not None and report.connected_ms is None:
+                report.connected_ms = now
 
     def retried(self, request: Request, failure: HanseError) -> None:
         """Note that a request is sent again."""
@@ -111,6 +123,7 @@ class _Held:
                 return
             self._released = True
             self._run.report.elapsed_ms = self._run.elapsed()
+            self._note_end()
             if self._timer is not None:
                 self._timer.cancel()
             is_over = False
@@ -124,6 +137,12 @@ class _Held:
                 else:
                     threading.Thread(target=self._leave_later, name="hanse-release", daemon=True).start()
                 self._run.ended()
+
+    def _note_end(self) -> None:
+        failure, report = self.scope.error, self._run.report
+        if not report.finished:
+            report.error = Cancelled.sqlstate if failure is None else failure.code
+            report.error_source = None if failure is None else failure.source
 
     def _join(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -145,7 +164,7 @@ class _Held:
 
 def execute(graph: RequestGraph, pool: InstancePool, run: Run) -> ResultStream:
     """Start the query and return its stream. What fails before a stream exists is raised here, with all released."""
-    scope = CancelScope()
+    scope = run.scope
     held = _Held(pool, run, scope)
     run.running.enter(scope, scope.end)
     try:
@@ -161,7 +180,8 @@ def execute(graph: RequestGraph, pool: InstancePool, run: Run) -> ResultStream:
             raise
         error = scope.error or ours
         raise error from (None if isinstance(failure, HanseError) else failure)
-    return ResultStream(graph.columns, queue, scope, run.report, held.release).limited(run.limits.answer)
+    stream = ResultStream(graph.columns, queue, scope, run.report, held.release)
+    return stream.limited(run.limits.answer).timed(run.elapsed)
 
 
 def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope, held: _Held) -> BatchQueue:
@@ -231,7 +251,8 @@ def _coordinator(graph: RequestGraph, pool: InstancePool, run: Run, scope: Cance
         if request.embedded and isinstance(connector := run.connectors[request.source], Embedded)
     }
     held.instance.attach(embedded, run.snapshot_version)
-    return Coordinator(held.instance, scope, Settings(run.timezone, run.batch_rows, graph.as_written))
+    settings = Settings(run.timezone, run.batch_rows, graph.as_written, run.operators, run.elapsed)
+    return Coordinator(held.instance, scope, settings)
 
 
 def _context(source: str, pool: InstancePool, run: Run, is_ended: Callable[[], bool]) -> ReadContext:
@@ -242,6 +263,7 @@ def _context(source: str, pool: InstancePool, run: Run, is_ended: Callable[[], b
         run.batch_rows,
         run.timezone,
         is_ended=is_ended,
+        answered=partial(run.answered, source),
         spill_folder=pool.folder,
         spill_bytes=pool.spill_bytes,
         batch_bytes=run.limits.batch_bytes(source),
@@ -289,8 +311,10 @@ def _begin_sessions(graph: RequestGraph, pool: InstancePool, run: Run, scope: Ca
     for source in sorted(counts):
         context = _context(source, pool, run, lambda: scope.ended)
         context = replace(context, requests=counts[source], arrived=held.meter.arrived(source))
+        before = run.elapsed()
         session = held.sessions[source] = run.connectors[source].begin(context)
         scope.on_end(session.cancel)
         for report in run.report.sources:
             if report.source == source:
-                report.connected_ms = run.elapsed()
+                report.reserved_ms = run.elapsed()
+                report.queued_ms = report.reserved_ms - before

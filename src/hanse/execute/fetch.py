@@ -194,6 +194,7 @@ class Fetch:
         now = self._elapsed()
         if report.first_row_ms is None:
             report.first_row_ms = now
+            report.connected_ms = report.started_ms if report.connected_ms is None else report.connected_ms
         if now - report.first_row_ms <= AT_ONCE_MS:
             report.first_bytes += batch.nbytes
         report.rows += batch.num_rows

@@ -4,6 +4,7 @@ A new instance costs about 12 ms and a cursor on a pooled one 0.01 ms (DESIGN.md
 instance serves one query at a time: its memory limit is then that query's.
 """
 
+import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -41,6 +42,7 @@ class Instance:
         )
         restrict(self.root, paths)
         self.paths = paths
+        self._spill_folder = spill_folder
         self.has_failed = False
         """Whether a statement has failed since the engine was last known to work."""
         self._attached: dict[str, int] = {}
@@ -67,6 +69,14 @@ class Instance:
                 self.root.execute(f"SET GLOBAL {name} = '{value.replace(chr(39), '')}'")
                 self._settings[name] = value
         return self.root.cursor()
+
+    def spilled(self) -> int:
+        """How many bytes are on disk now."""
+        try:
+            with os.scandir(self._spill_folder) as found:
+                return sum(entry.stat().st_size for entry in found)
+        except OSError:
+            return 0  # nothing was ever spilled, or it is gone in this moment
 
     def works(self) -> bool:
         """Whether the engine still answers: after an internal error DuckDB refuses all that follows."""

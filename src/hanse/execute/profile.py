@@ -6,9 +6,15 @@ from typing import Any
 
 import duckdb
 
+from hanse.execute.report import OperatorReport
 from hanse.ir.request import Request
 
 FILE_READERS = frozenset({"READ_PARQUET", "PARQUET_SCAN", "READ_CSV", "READ_CSV_AUTO", "READ_JSON", "READ_JSON_AUTO"})
+
+NAMES = {"arrow scan dumb": "fragment", "arrow scan": "fragment", "seq scan": "scan"}
+"""What operators are called, of which DuckDB has names of its own."""
+SILENT = frozenset({"PROJECTION", "RESULT_COLLECTOR", "EXPLAIN_ANALYZE"})
+"""Operators of which nobody wants to know."""
 
 
 def enable(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -37,6 +43,26 @@ def rows_read(cursor: duckdb.DuckDBPyConnection, requests: Iterable[Request]) ->
         for fragment, found in claims.items()
         if fragment not in contested
     }
+
+
+def operators(cursor: duckdb.DuckDBPyConnection) -> list[OperatorReport]:
+    """The operators of the statement that has ended, each before those that it reads, without what only hands on."""
+    return list(_operators(json.loads(cursor.get_profiling_information(format="json")), 0))
+
+
+def _operators(node: Mapping[str, Any], depth: int) -> Iterator[OperatorReport]:
+    name = str(node.get("operator_name", ""))
+    is_told = bool(name) and name not in SILENT
+    if is_told:
+        words = name.lower().replace("_", " ").strip()
+        yield OperatorReport(
+            NAMES.get(words, words),
+            float(node.get("operator_timing") or 0) * 1000,
+            int(node.get("operator_cardinality") or 0),
+            depth,
+        )
+    for child in node.get("children", ()):
+        yield from _operators(child, depth + is_told)
 
 
 def _scans(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

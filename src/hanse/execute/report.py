@@ -28,8 +28,13 @@ class SourceReport:
     batches: int = 0
     statements: int = 0
     """Statements that were sent: none where no keys were found, several where they did not fit one."""
+    queued_ms: float | None = None
+    """How long the query waited until it had what is limited there: its connections."""
+    reserved_ms: float | None = None
+    """When it had them."""
     started_ms: float | None = None
     connected_ms: float | None = None
+    """When the source first answered anything."""
     first_row_ms: float | None = None
     last_row_ms: float | None = None
     round_trip_ms: float | None = None
@@ -44,6 +49,30 @@ class SourceReport:
     snapshot: str | None = None
     keys: list[int | None] = field(default_factory=list)
     """Keys that were sent with each condition on shipped keys; None where it was given up, or only their range sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorReport:
+    """One operator of the coordinator's statement, as its engine measured it."""
+
+    name: str
+    ms: float
+    rows: int
+    depth: int
+    """Below how many others it stands: what it yields is read by the last one before it that is less deep."""
+
+
+@dataclass(slots=True)
+class CoordinatorReport:
+    """What was done here. Times are milliseconds since the query started."""
+
+    started_ms: float
+    first_batch_ms: float | None = None
+    ended_ms: float | None = None
+    spilled_bytes: int = 0
+    """The most that was seen on disk, once its first batch was there."""
+    operators: list[OperatorReport] = field(default_factory=list)
+    """Empty unless they were to be measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +101,21 @@ class Report:
     """Time spent in parse, bind, optimize, split and render; ``cache`` is the time to find a kept plan."""
     plan: PlanUse | None = None
     """None for statements that need none, such as SHOW."""
+    coordinator: CoordinatorReport | None = None
+    """None: the answer is what one source sent."""
     rows: int = 0
     bytes: int = 0
+    first_row_ms: float | None = None
+    """When the first batch of the answer was handed on."""
     elapsed_ms: float = 0.0
     complete: bool = False
+    finished: bool = False
+    """Whether the answer was read to its end."""
+    error: str | None = None
+    """The SQLSTATE of what ended it before that."""
+    error_source: str | None = None
+    replaced: bool = False
+    """Whether its plan was stale, and that of another report answers the query."""
 
     @property
     def bytes_moved(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from hanse.errors import InvalidValue, StaleSnapshot
+from hanse.errors import HanseError, InvalidValue, StaleSnapshot
 from hanse.execute.cancel import CancelScope
 from hanse.execute.limits import Limit, check_answer
 from hanse.execute.queue import BatchQueue
@@ -57,6 +57,12 @@ class ResultStream:
         self._lock = threading.Lock()
         self._again: Callable[[StaleSnapshot], Self] | None = None
         self._limits: tuple[Limit, ...] = ()
+        self._elapsed: Callable[[], float | None] = lambda: None
+
+    def timed(self, elapsed: Callable[[], float]) -> Self:
+        """Note when the first row is handed on; ``elapsed`` gives milliseconds since the query started."""
+        self._elapsed = elapsed
+        return self
 
     def limited(self, limits: tuple[Limit, ...]) -> Self:
         """Fail with the first batch that makes the answer larger than it may be."""
@@ -82,13 +88,17 @@ class ResultStream:
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         try:
             batch = self._first()
+            self.report.first_row_ms = self._elapsed()
             while batch is not None:
                 self.report.rows += batch.num_rows
                 self.report.bytes += batch.nbytes
                 check_answer(self._limits, self.report.rows, self.report.bytes)
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
                 batch = self._queue.get()
-            self.report.complete = True
+            self.report.complete = self.report.finished = True
+        except HanseError as failure:
+            self._scope.end(failure)
+            raise
         finally:
             self.close()
 
@@ -99,6 +109,7 @@ class ResultStream:
             if self._again is None:
                 raise
             again, self._again = self._again, None
+            self.report.replaced = True
             self._release()
             fresh = again(stale)
             self._queue, self._scope, self._release, self.report = (

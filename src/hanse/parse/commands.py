@@ -1,5 +1,6 @@
-"""The words of EXPLAIN, SHOW and SET. What they do is decided elsewhere; here they are only read."""
+"""The words of EXPLAIN, SHOW, SET and KILL. What they do is decided elsewhere; here they are only read."""
 
+import re
 from typing import Any
 
 from sqlglot.tokenizer_core import Token, TokenType
@@ -9,6 +10,7 @@ from hanse.parse.tokens import near
 
 STAGES = frozenset({"BOUND", "OPTIMIZED", "STEPS", "FRAGMENTS", "SQL"})
 FORMATS = frozenset({"TEXT", "JSON"})
+ID = re.compile(r"[0-9a-fA-F]{4,32}")
 
 
 def explain_options(tokens: list[Token]) -> tuple[dict[str, Any], list[Token]]:
@@ -95,6 +97,15 @@ def reset_options(tokens: list[Token]) -> dict[str, Any]:
     if not words:
         raise SyntaxFailure("RESET needs a name", position=tokens[0].end + 1)
     return {"name": "timezone" if words == ["time", "zone"] else "".join(words), "value": None}
+
+
+def kill_options(tokens: list[Token]) -> dict[str, Any]:
+    """The id of ``KILL [QUERY] 'id'``."""
+    words = tokens[2:] if len(tokens) > 1 and tokens[1].text.upper() == "QUERY" else tokens[1:]
+    if len(words) == 1 and words[0].token_type is TokenType.STRING and ID.fullmatch(words[0].text):
+        return {"query": words[0].text.lower()}
+    hint = "SELECT id FROM system.queries WHERE state = 'running' tells them"
+    raise SyntaxFailure("KILL needs the id of a query: KILL '4f0c...'", position=tokens[0].end + 1, hint=hint)
 
 
 def _value(words: list[Token], last: Token) -> str | None:

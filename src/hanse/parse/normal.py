@@ -22,7 +22,25 @@ def normalized(text: str) -> str:
     return " ".join(_words(tokenize(text)))
 
 
+def shown(text: str) -> str:
+    """The statement as its user wrote it, but for literals and comments, on one line. Raises sqlglot's TokenError."""
+    parts: list[str] = []
+    end = -1
+    for token, before in _kept(tokenize(text)):
+        is_hidden = token.token_type in _HIDES and before is not TokenType.PARAMETER
+        word = HIDDEN if is_hidden else text[token.start : token.end + 1]
+        is_apart = bool(parts) and token.start > end + 1 and token.token_type is not TokenType.R_PAREN
+        parts.append(f" {word}" if is_apart else word)
+        end = token.end
+    return "".join(parts)
+
+
 def _words(tokens: list[Token]) -> Iterator[str]:
+    return (_word(token, before) for token, before in _kept(tokens))
+
+
+def _kept(tokens: list[Token]) -> Iterator[tuple[Token, TokenType | None]]:
+    """The tokens but for semicolons and what follows upon the first literal in a list, each with the kind before it."""
     in_list = False
     for place, token in enumerate(tokens):
         kind, before = token.token_type, tokens[place - 1].token_type if place else None
@@ -32,7 +50,7 @@ def _words(tokens: list[Token]) -> Iterator[str]:
         in_list = opened or (in_list and kind is not TokenType.R_PAREN)
         if kind is TokenType.SEMICOLON or follows or repeats:
             continue
-        yield _word(token, before)
+        yield token, before
 
 
 def _word(token: Token, before: TokenType | None) -> str:

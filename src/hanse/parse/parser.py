@@ -8,9 +8,9 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hanse.errors import ResourceLimit, SyntaxFailure
-from hanse.parse.commands import explain_options, reset_options, set_options, show_options
+from hanse.parse.commands import explain_options, kill_options, reset_options, set_options, show_options
 from hanse.parse.dialect import parse_tokens, tokenize
-from hanse.parse.statements import EXPLAIN, QUERY, SET, SHOW, Statement
+from hanse.parse.statements import EXPLAIN, KILL, QUERY, SET, SHOW, Statement
 from hanse.parse.tokens import MARK, Preparation, near
 
 LENGTH_MAX = 4_000_000
@@ -37,6 +37,8 @@ def parse(text: str) -> Statement:
             return Statement(SET, text, options=set_options(tokens))
         case "RESET":
             return Statement(SET, text, options=reset_options(tokens))
+        case "KILL":
+            return Statement(KILL, text, options=kill_options(tokens))
     return _query(QUERY, text, tokens, {})
 
 
@@ -108,7 +110,7 @@ def _refuse_other_statements(tokens: list[Token]) -> None:
     if word in _QUERY_WORDS:
         return
     if word in _REFUSED:
-        hint = "statements are queries, EXPLAIN, SHOW and SET"
+        hint = "statements are queries, EXPLAIN, SHOW, SET and KILL"
         raise SyntaxFailure(f"Hanse only reads: {word} is not possible", position=first.start, hint=hint)
     raise SyntaxFailure(near(first), position=first.start)
 
@@ -166,7 +168,6 @@ _REFUSED = frozenset(
         "REASSIGN",
         "DESCRIBE",
         "DESC",
-        "KILL",
         "END",
         "ABORT",
     }

@@ -10,18 +10,20 @@ QUERY = "query"
 EXPLAIN = "explain"
 SHOW = "show"
 SET = "set"
+KILL = "kill"
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement. ``kind`` is ``query``, ``explain``, ``show`` or ``set``.
+    """One statement. ``kind`` is ``query``, ``explain``, ``show``, ``set`` or ``kill``.
 
-    ``syntax`` is the tree of the query (of the explained query, for EXPLAIN; None for SHOW and SET). In it a parameter
+    ``syntax`` is the tree of the query (of the explained query, for EXPLAIN; None for all others). In it a parameter
     is ``Parameter`` over its 1-based place in ``parameters``. ``options`` hold, by kind:
 
     - explain: ``analyze`` (bool), ``format`` (``text`` or ``json``), ``stage`` (an upper-case word such as BOUND, or None)
     - show: ``name`` (the first word, lower case), ``arguments`` (the words after it)
     - set: ``name`` (lower case), ``value`` (text, or None for DEFAULT)
+    - kill: ``query`` (an id, or the beginning of one)
     """
 
     kind: str

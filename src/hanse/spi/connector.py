@@ -129,6 +129,15 @@ class Connector(Protocol):
 
 
 @runtime_checkable
+class Limited(Protocol):
+    """A connector that knows how many connections it may have: optional, for sources over a network."""
+
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many queries have now, and how many there may be."""
+
+
+@runtime_checkable
 class Replicated(Protocol):
     """A connector whose source has copies elsewhere, which may be read in its place: optional."""
 

@@ -28,6 +28,8 @@ class SourceCatalog:
     """As many shards as one query may ask; None: all."""
     key_caps: KeyCaps = KeyCaps()
     """What the configuration allows of shipped keys."""
+    is_listed: bool = True
+    """Whether its tables are found and listed without its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,10 @@ class Snapshot:
     sources: Mapping[str, SourceCatalog]
     unavailable: Mapping[str, str] = field(default_factory=dict)
     """Sources whose catalog could not be read, with the reason: naming one of their tables gives that as error."""
+
+    def listed(self) -> "dict[str, SourceCatalog]":
+        """The sources whose tables are listed where nobody names a source."""
+        return {name: source for name, source in self.sources.items() if source.is_listed}
 
     def physical(self) -> dict[str, SourceCatalog]:
         """Every source that requests may go to, by name: the shards in the place of what is sharded."""

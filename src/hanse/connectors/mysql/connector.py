@@ -38,6 +38,11 @@ class MysqlConnector(Remote[Options, "MysqlConnector"]):
         self._dialect = MysqlDialect()
         self._round_trip: float | None = None
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many queries have, and how many there may be."""
+        return self._pool.leased, self._options.connections
+
     def load_catalog(self) -> SourceCatalog:
         """Read tables, keys and facts of comparison from the server."""
         connection = self._connect()

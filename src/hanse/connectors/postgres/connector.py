@@ -46,6 +46,11 @@ class PostgresConnector(Remote[Options, "PostgresConnector"]):
         self._opening = threading.Lock()
         self._database: Any = None
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many queries have, and how many there may be."""
+        return self._readers.leased, self._options.connections
+
     def load_catalog(self) -> SourceCatalog:
         """Read tables, keys and facts of comparison from the server."""
         connection = self._connect()

@@ -41,6 +41,7 @@ class EmbeddedSession:
         """Run the request; batches of ``wire_schema(request.columns)``."""
         cursor = self._open()
         try:
+            self.prepare(cursor, request)
             text = statement(request.sql, parameters, self._dialect)
             for batch in cursor.execute(text).to_arrow_reader(self._batch_rows):
                 if self._cancelled:
@@ -55,6 +56,9 @@ class EmbeddedSession:
             with self._lock:
                 self._cursors.discard(cursor)
             cursor.close()
+
+    def prepare(self, cursor: duckdb.DuckDBPyConnection, request: Request) -> None:
+        """Before a request runs: nothing, where the engine has its tables."""
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         cursor = self._engine.cursor()

@@ -15,6 +15,7 @@ import duckdb
 import jsonschema
 import pytest
 
+import hanse
 from hanse import errors
 from hanse.catalog.plugins import kinds, plugin
 from hanse.catalog.schema import json_schema
@@ -152,7 +153,20 @@ def test_python_examples_run(page: str, readers: Path, monkeypatch: pytest.Monke
         assert shown.getvalue()
 
 
-@pytest.mark.parametrize(("page", "folder"), [("README.md", "readers"), ("docs/guide/start.md", "company")])
+@pytest.fixture
+def observed(company: Path, tmp_path: Path) -> Path:
+    """The company with a folder for records, and something in it."""
+    config = (company / "hanse.yaml").read_text(encoding="utf-8").replace("path: ", f"path: {company}/")
+    (tmp_path / "hanse.yaml").write_text(config + "engine: {state: .hanse}\n", encoding="utf-8")
+    command = [HANSE, "query", "SELECT count(*) FROM crm.regions"]
+    subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, check=True, timeout=60)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("page", "folder"),
+    [("README.md", "readers"), ("docs/guide/start.md", "company"), ("docs/guide/observing.md", "observed")],
+)
 def test_commands_in_examples_run(page: str, folder: str, request: pytest.FixtureRequest) -> None:
     """Every `$ hanse ...` of a page but those that build the company, open a shell, or stand for a statement of the reader's."""
     commands = [command for block in _blocks(page, "console") for command in _commands(block)]
@@ -169,6 +183,20 @@ def test_commands_in_examples_run(page: str, folder: str, request: pytest.Fixtur
             check=False,
         )
         assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+def test_statements_about_queries_run(observed: Path) -> None:
+    """Those of the guide that read ``system``, and the KILL, whose query is not there."""
+    blocks = "\n".join(_blocks("docs/guide/observing.md", "sql"))
+    statements = [one.strip() for one in blocks.split(";") if one.strip()]
+    assert len(statements) >= 5
+    with hanse.connect(observed / "hanse.yaml") as engine:
+        for statement in statements:
+            if "KILL" in statement:
+                with pytest.raises(errors.UnknownName):
+                    engine.query(statement)
+            else:
+                assert engine.query(statement).to_arrow().num_columns >= 4
 
 
 def _commands(block: str) -> list[str]:

@@ -485,9 +485,9 @@ def equation(test: e.Expr) -> tuple[int, int] | None:
 def _values_within(known: ColumnStatistics, rows: float) -> float | None:
     """The most values that whole numbers or dates between two ends can have: keys are dense, most often."""
     match known.minimum, known.maximum:
-        case int(low), int(high):
+        case int(low), int(high) if low <= high:
             return float(min(high - low + 1, rows))
-        case dt.date() as first, dt.date() as last if not isinstance(first, dt.datetime):
+        case dt.date() as first, dt.date() as last if not isinstance(first, dt.datetime) and first <= last:
             return float(min((last - first).days + 1, rows))
     return None
 

@@ -259,3 +259,11 @@ def test_but_not_if_some_of_the_keys_are_left_out(make: Plans) -> None:
     many, few = reference(make, 50)
     part = p.Filter(few, eq(ref(few, "x"), 1))
     assert off(join(many, part, eq(ref(many, "x"), ref(part, "id"))), 10_000 * 5 / 50) < 1.1
+
+
+def test_statistics_that_contradict_themselves_are_no_negative_shares(make: Plans) -> None:
+    backwards = ColumnStatistics(minimum=100, maximum=5)
+    a, b = make.counted("crm.a", 10, x=backwards, y=backwards), make.counted("sales.b", 10)
+    outer = ref(b, "id")
+    same = p.Filter(a, both(eq(ref(a, "x"), outer), eq(ref(a, "y"), outer)))
+    assert all(0 < Estimator().rows(plan) <= 100 for plan in (same, join(a, b, eq(ref(a, "x"), outer))))

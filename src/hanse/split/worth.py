@@ -206,8 +206,9 @@ class Worth:
 
     def patience(self, edge: Edge) -> Patience | None:
         """How long the keys of an edge that pays are awaited: where their number is a guess, for some time; where it is not,
-        until it shows that it was wrong. For ever where a cap refuses to read all, where their number does not matter, and
-        where reading all takes so little that waiting for it afterwards is no loss."""
+        until it shows that it was wrong, and so where the target's own source computes them: a scan beside that would only
+        take its time from it. For ever where a cap refuses to read all, where their number does not matter, and where reading
+        all takes so little that waiting for it afterwards is no loss."""
         whole = self.effort(edge.target) / NOMINAL
         seconds = max(PATIENCE_LEAST, PATIENCE * whole)
         is_guess = not self._guessed.isdisjoint(edge.fragments)
@@ -217,7 +218,11 @@ class Worth:
             return None
         worth = self.worth(edge.target)
         most = max(1, int(max(SURPRISE * worth, EXPECTED * self.keys(edge))))
-        return Patience(seconds if is_guess else None, self._rows[edge.target.fragment], worth, most)
+        is_late = is_guess and self.fragments[edge.target.fragment].source not in self._sources(edge)
+        return Patience(seconds if is_late else None, self._rows[edge.target.fragment], worth, most)
+
+    def _sources(self, edge: Edge) -> set[str]:
+        return {self.fragments[origin.fragment].source for origin in edge.origins}
 
     def spans(self, target: Place) -> tuple[tuple[Any, Any] | None, ...]:
         """The least and the greatest value of each column, where statistics know them."""

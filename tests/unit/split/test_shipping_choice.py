@@ -8,7 +8,7 @@ from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.fragment import FragmentGraph, KeyCaps, Patience
 from hanse.ir.tables import ColumnStatistics
-from hanse.ir.types import INT32
+from hanse.ir.types import INT32, INT64
 from hanse.optimize.estimate import Estimator
 from hanse.spi.pace import Pace
 from hanse.split import split
@@ -201,6 +201,17 @@ def test_guessed_keys_are_awaited_for_a_part_of_the_time_of_a_scan(make: Plans) 
     assert found.seconds >= PATIENCE_LEAST
     assert far.seconds is not None
     assert far.seconds > 1000 * found.seconds
+
+
+@pytest.mark.parametrize(("origin", "is_on_time"), [("crm", False), ("sales", True)])
+def test_a_source_that_computes_the_keys_gets_no_scan_beside_that(make: Plans, origin: str, is_on_time: bool) -> None:
+    orders = make.counted("crm.orders", 1_000_000, WIDE, x=100_000)
+    groups = make.groups(make.counted(f"{origin}.items", 6_000_000, "id x y", x=100_000), "x", total=COUNT)
+    few = p.Filter(groups, call(">", call("+", ref(groups, "total"), ref(groups, "total"), type=INT64), 3_000_000))
+    between = make.counted("lake.between", 1_000_000, "id x", x=10)
+    found = patience(on(on(between, "x", orders, "t1"), "id@1", few, "x"), lake=source("lake"))
+    assert found is not None
+    assert (found.seconds is not None) == is_on_time
 
 
 def test_a_cap_that_refuses_and_a_small_target_leave_no_choice_but_to_wait(make: Plans) -> None:

@@ -83,8 +83,8 @@ def _value(choices: Choices, table: Table, column: Column, row: int, nulls: int)
     if column.family.odd and table.kind not in ("mysql", "sqlite") and not column.tame and choices.chance(25):
         return choices.pick(column.family.odd)
     value = column.family.value(choices, column.tame)
-    if table.kind == "mysql" and value == 0 and isinstance(value, float):
-        return 0.0  # the server's constants have no negative zero, so it could not be put there
+    if table.kind in ("mysql", "sqlite") and value == 0 and isinstance(value, float):
+        return 0.0  # MySQL's constants have no negative zero, and SQLite stores it as the integer that it equals
     return value.rstrip(" ") if column.declared.startswith("char(") else value
 
 

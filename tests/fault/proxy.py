@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import threading
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
@@ -63,10 +65,13 @@ class Proxy:
                 return
             with self._lock:
                 self._sockets += [client, server]
-            self._start(self._pump, client, server, False)
-            self._start(self._pump, server, client, True)
+            last = itertools.count(1)
+            self._start(self._pump, client, server, False, last)
+            self._start(self._pump, server, client, True, last)
 
-    def _pump(self, source: socket.socket, target: socket.socket, is_answer: bool) -> None:
+    def _pump(self, source: socket.socket, target: socket.socket, is_answer: bool, last: Iterator[int]) -> None:
+        """Pass on until one side ends. Who ends second closes both, which tells a server that its window, full of what
+        nobody reads, will never open; while the other still reads, a closed number might be a new connection's."""
         with contextlib.suppress(OSError):
             while data := source.recv(self.chunk):
                 if is_answer and self.pause:
@@ -81,6 +86,9 @@ class Proxy:
         for one in (source, target):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+        if next(last) == len((source, target)):
+            source.close()
+            target.close()
 
     def swallow(self) -> None:
         """From now on nothing passes, and nobody is told: connections stay up, new ones are accepted."""

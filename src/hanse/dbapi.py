@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from hanse import errors
 from hanse.engine import Engine
+from hanse.execute.report import Report
 from hanse.execute.result import ResultStream, python_rows
 
 apilevel = "2.0"
@@ -217,6 +218,11 @@ class Cursor:
         """Run a statement once per set of parameters; the last one's rows are then fetched."""
         for parameters in seq_of_parameters:
             self.execute(operation, parameters)
+
+    @property
+    def report(self) -> Report | None:
+        """How the answer came about, and whether it is ``complete``; None before a statement (an extension of PEP 249)."""
+        return None if self._result is None else self._result.report
 
     def fetchone(self) -> tuple[Any, ...] | None:
         """The next row, or None after the last."""

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from hanse import parameters, recording
 from hanse.admission.connector import Admission
+from hanse.answers import Answers, Follows
 from hanse.asking import RemoteEstimates
 from hanse.bind.binder import BindContext
 from hanse.cache import ObservedRuns, PlanCache, PlanHistory, Samples
@@ -30,7 +31,6 @@ from hanse.commands.set import changed
 from hanse.errors import (
     ConfigError,
     InternalError,
-    StaleSnapshot,
     UserError,
 )
 from hanse.execute.executor import Run, execute
@@ -39,6 +39,7 @@ from hanse.execute.limits import limits_of
 from hanse.execute.report import PlanUse, Report
 from hanse.execute.result import ResultStream
 from hanse.execute.running import RunningQueries
+from hanse.execute.spool import Spool
 from hanse.execute.threads import Threads
 from hanse.guardrails import EngineGuardrails
 from hanse.ir import types as t
@@ -53,7 +54,7 @@ from hanse.observing import seen
 from hanse.parse.parser import parse
 from hanse.parse.statements import EXPLAIN, QUERY, Statement, query_text
 from hanse.planning import Planned, Planner, Query, Watch, case
-from hanse.policy import Rules, enforce, refuse_sampling, require_explaining
+from hanse.policy import Rules, Tolerance, enforce, refuse_sampling, require_explaining
 from hanse.settings import SYSTEM, QuerySettings, load
 from hanse.spi.connector import Composite, Connector, Embedded
 from hanse.spi.pace import Pace
@@ -101,6 +102,8 @@ class Engine:
             PlanHistory(state) if state else None,
             self._rules,
         )
+        tolerance = Tolerance(settings.failures(), settings.engine.on_failure)
+        self._answers = Answers(self._planner, self._store, tolerance, self._execute, self._spool)
         self.catalog = Catalog(self._store, self._kinds)
         self._observation.watch(
             Known(
@@ -162,14 +165,10 @@ class Engine:
         return Query(statement, values, chosen, self._context(values, chosen), watch, noted)
 
     def _run(self, query: Query) -> ResultStream:
-        def again(stale: StaleSnapshot) -> ResultStream:
-            with query.noted:
-                return self._execute(query, self._planner.plan_anew(query, planned, stale.source), cached=False)
-
         snapshot = self._store.snapshot()
         kept = query.watch("cache", lambda: self._planner.kept(query, snapshot))
         planned = kept or self._planner.plan(query, snapshot)[0]
-        return self._execute(query, planned, cached=kept is not None).on_stale(again)
+        return self._answers.begun(query, planned, cached=kept is not None).stream()
 
     def _ended(self, query: Query, planned: Planned, report: Report) -> Callable[[], object]:
         """Say in the report that a query has a plan that it never had; returns what notes the run when it has ended."""
@@ -197,7 +196,7 @@ class Engine:
             parameter_types=tuple(parameters.type_of(value) for value in values),
         )
 
-    def _execute(self, query: Query, planned: Planned, cached: bool) -> ResultStream:
+    def _execute(self, query: Query, planned: Planned, cached: bool, follows: Follows) -> ResultStream:
         test = case(query, planned.bound)
         enforce(planned.demands, test, planned.bound.places)
         zone = query.settings.timezone or self._engine_settings.timezone
@@ -223,6 +222,7 @@ class Engine:
             running=self._running,
             threads=self._threads,
             ended=self._ended(query, planned, report),
+            follows=follows,
             operators=query.is_explained or query.settings.operators == "on",
         )
         facts = recording.Seen(report, planned.requests, planned.used.query if planned.used else None)
@@ -255,10 +255,11 @@ class Engine:
         planned, stages = self._planner.plan(query, self._store.snapshot())
         report = None
         if analyze:
-            with self._execute(query, planned, cached=False) as result:
+            answer = self._answers.begun(query, planned, cached=False)
+            with answer.stream() as result:
                 for _ in result:
                     pass
-            report = result.report
+            report, stages = result.report, answer.stages or stages
         if format == "json":
             return json.dumps(explain.as_dict(stages, self._part_kinds, report), indent=2, default=str)
         return explain.as_text(stages, self._part_kinds, format, report)
@@ -371,6 +372,9 @@ class Engine:
             threads=self._threads,
         )
         return execute(requests, self._pool, run)
+
+    def _spool(self) -> Spool:
+        return Spool(self._pool.folder, self._pool.spill_bytes)
 
     def _completed(self, catalog: SourceCatalog) -> SourceCatalog:
         """A source's catalog with the samples that are kept of its tables; raises ConfigError where guardrails would

@@ -5,7 +5,7 @@ sources' own estimates, where those are wanted.
               bind          optimize          split            render
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -23,11 +23,14 @@ from hanse.errors import HanseError, SourceUnreachable, UnknownName
 from hanse.execute.limits import limits_of
 from hanse.execute.report import PlanUse
 from hanse.ir.choices import FORGETFUL, Choices
+from hanse.ir.completeness import Claim
+from hanse.ir.expr import Expr, Literal, Parameter
 from hanse.ir.plan import Plan, Scan, Values
 from hanse.ir.request import RequestGraph
 from hanse.ir.shape import fingerprint, shape
 from hanse.ir.sharding import owner
-from hanse.ir.walk import plans
+from hanse.ir.tables import Table
+from hanse.ir.walk import map_expr, map_expressions, map_plans, plans
 from hanse.observe.noted import Noted
 from hanse.observing import known_fragments
 from hanse.optimize import Recording, optimize
@@ -37,9 +40,9 @@ from hanse.optimize.sides import are_ordered
 from hanse.parse.normal import normalized
 from hanse.parse.parser import parse
 from hanse.parse.statements import Statement
-from hanse.policy import Case, Demand, Rules, checked, demanded, with_required_keys
+from hanse.policy import Case, Demand, Rules, checked, claimed, demanded, loss, tables_of, with_required_keys, without
 from hanse.render import render
-from hanse.settings import QuerySettings
+from hanse.settings import OnFailure, QuerySettings
 from hanse.spi.capabilities import Capabilities
 from hanse.spi.dialect import Dialect
 from hanse.spi.duckdb.dialect import DuckDBDialect
@@ -57,6 +60,7 @@ RUN_ONLY = frozenset(
         "plan_cache",
         "timezone",
         "profile",
+        "partial_results",
         "max_rows",
         "max_bytes",
         "result_rows",
@@ -125,6 +129,18 @@ class Planned:
     """What guardrails demand of it, which is tested before every run."""
 
 
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """What is left of a query without some of its sources."""
+
+    planned: Planned
+    stages: explain.Stages
+    claim: Claim
+    """What is true of the answer."""
+    lost: Mapping[str, tuple[str, ...]]
+    """The tables that are not read, by their source."""
+
+
 class _Known(dict[str, SourceCatalog]):
     """Every source by name, what is sharded and its shards. What stands for a shard that run time finds (``sales/$1``) is
     like any of them."""
@@ -163,6 +179,22 @@ class Planner:
         """The plan for a source as it is now: it is not any more as the plan took it to be."""
         self.plans.drop(self._key(query, outdated.snapshot))
         return self._planned(query, self.store.refresh(source and owner(source)))[0]
+
+    def plan_without(
+        self, query: Query, snapshot: Snapshot, lost: Collection[str], choices: Callable[[Table], OnFailure]
+    ) -> "Remainder":
+        """The plan that asks these sources nothing, for these parameters alone; raises Refused where its answer would be
+        wrong."""
+        statement = query.statement
+        if statement.syntax is None:
+            statement = parse(statement.text)
+        bound = bind(statement, self._tables_of(snapshot), allow_all, query.context)
+        values = parameters.literals(query.values, bound)
+        whole = map_plans(bound.plan, lambda node: map_expressions(node, partial(_given, values=values)))
+        claim = claimed(whole, partial(loss, lost=lost), choices).named(column.name for column in bound.columns)
+        bound = replace(bound, plan=without(whole, lost))
+        planned, stages = self._made(query, bound, snapshot, FORGETFUL)
+        return Remainder(planned, stages, claim, tables_of(whole, lost))
 
     def _plan_again(self, query: Query) -> tuple[Planned, explain.Stages]:
         try:
@@ -297,6 +329,11 @@ class Planner:
         statement = normalized(query.statement.query_text)
         given = *map(str, query.context.parameter_types), *_planning(query.settings)
         return fingerprint("\n".join((statement, *given))), statement
+
+
+def _given(node: Expr, values: Sequence[Literal]) -> Expr:
+    """The expression with the values of its parameters."""
+    return map_expr(node, lambda part: values[part.index] if isinstance(part, Parameter) else part)
 
 
 def case(query: Query, bound: BoundQuery) -> Case:

@@ -17,10 +17,10 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from hanse.errors import ConfigError
 from hanse.guardrails import Bytes, EngineGuardrails, Rows, SourceGuardrails
@@ -32,6 +32,11 @@ SYSTEM = "system"
 """The source that Hanse brings: what it knows of itself, as tables."""
 Profile = Literal["interactive", "batch"]
 """How a query takes failures of sources."""
+ON_FAILURE = "on_failure"
+"""A further one."""
+OnFailure = Literal["fail", "skip", "null"]
+"""What a query does without a table that cannot be read: it fails; its rows are left out; an outer join has NULL for them."""
+PartialResults = Literal["off", "on", "configured"]
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$-]*")
 
 
@@ -57,6 +62,27 @@ class ObserveSettings(BaseModel):
     )
 
 
+def _null(value: Any) -> Any:
+    """``null`` is nothing to YAML, and a word to whoever writes it."""
+    return "null" if value is None else value
+
+
+Choice = Annotated[OnFailure, BeforeValidator(_null)]
+
+
+class SourceFailures(BaseModel):
+    """What queries do when a source fails, after all that may help has been tried."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    default: Annotated[OnFailure | None, BeforeValidator(_null)] = Field(
+        None, description="fail, skip or null, for all of its tables; if not given, that of the engine."
+    )
+    tables: dict[str, Choice] = Field(
+        {},
+        description="The same by table, as `table` or `schema.table`, which may be shell patterns; the first that fits.",
+    )
+
+
 class EngineSettings(BaseModel):
     """The coordinator: its memory, its disk, its defaults."""
 
@@ -76,6 +102,11 @@ class EngineSettings(BaseModel):
     )
     plan_cache: int = Field(1000, ge=0, description="Plans kept for queries that come again; 0: none.")
     plan_cache_bytes: int = Field(67_108_864, ge=0, description="Memory that these plans take, at most, estimated.")
+    on_failure: Choice = Field(
+        "fail",
+        description="What a query does without a source that fails, where the source does not say: fail, skip (its rows are"
+        " left out) or null (an outer join has NULL for its columns).",
+    )
     guardrails: EngineGuardrails = Field(EngineGuardrails.model_construct(), description="What no query may do.")
     observe: ObserveSettings = Field(
         ObserveSettings.model_construct(), description="What is kept and told of queries (system.queries)."
@@ -100,6 +131,16 @@ class Config(BaseModel):
             if found is not None
         }
 
+    def failures(self) -> dict[str, SourceFailures]:
+        """What queries do when sources fail, for those that say it; raises ConfigError."""
+        found: dict[str, SourceFailures] = {}
+        for name, block in self.sources.items():
+            if ON_FAILURE in block:
+                said, where = block[ON_FAILURE], f"sources.{name}.{ON_FAILURE}"
+                values = said if isinstance(said, Mapping) else {"default": _null(said)}
+                found[name] = validated(SourceFailures, values, where)
+        return found
+
 
 class QuerySettings(BaseModel):
     """What one query (or one session, by SET) may choose."""
@@ -120,6 +161,11 @@ class QuerySettings(BaseModel):
         "interactive",
         description="batch: what a source failed to answer is asked again, and a source that is left alone is waited for;"
         " interactive: a failure is told at once.",
+    )
+    partial_results: PartialResults = Field(
+        "configured",
+        description="Whether a query goes on without a source that fails: configured: as sources and tables say by"
+        " on_failure; on: also without those that say nothing; off: never.",
     )
     timezone: str | None = Field(None, description="The zone of the session; None: the engine's.")
     statement_timeout: float = Field(0, ge=0, description="Seconds until the query is cancelled; 0: never.")

@@ -13,10 +13,13 @@ import pytest
 
 from hanse.engine import Engine
 from hanse.execute.queue import BatchQueue
+from tests.fault.proxy import Proxy
 from tests.servers.databases import Database, DatabaseFactory
 
 ROWS = 6000
 TABLES = 12
+SHARDS = 8
+RETRY = {"wait": 0.05, "wait_max": 0.2, "attempts": 8}
 QUEUE_BYTES = 100_000
 """Small, so that a request stalls after a few batches, as one of gigabytes would."""
 
@@ -133,3 +136,28 @@ def engine(world: World, small_queues: None) -> Iterator[Callable[..., Engine]]:
     """`engine(**options of World.config)`; closed when the test is over."""
     with contextlib.ExitStack() as opened:
         yield lambda **options: opened.enter_context(Engine(world.config(**options)))
+
+
+@pytest.fixture(scope="session")
+def shards(pg_database: DatabaseFactory, mysql_database: DatabaseFactory) -> list[str]:
+    """URLs of databases over which the rows 0 to 7999 are spread by their remainder."""
+    found = []
+    for number in range(SHARDS):
+        database = pg_database(collation="C") if number % 2 else mysql_database()
+        rows = [f"({id}, {id * 10})" for id in range(8000) if id % SHARDS == number]
+        database.run("CREATE TABLE t (id INT PRIMARY KEY, n INT)", f"INSERT INTO t VALUES {', '.join(rows)}")
+        found.append(database.url)
+    return found
+
+
+@pytest.fixture
+def spread(shards: list[str], small_queues: None) -> Iterator[tuple[Engine, list[Proxy]]]:
+    """An engine over the shards, each behind a proxy."""
+    with contextlib.ExitStack() as stack:
+        proxies = [stack.enter_context(Proxy(url)) for url in shards]
+        blocks = [{"url": proxy.url, "tls": {"mode": "disable"}, "retry": RETRY} for proxy in proxies]
+        table = {"method": "hash", "key": "id", "function": "mod"}
+        source = {"kind": "sharded", "shards": blocks, "tables": {"t": table}}
+        engine = stack.enter_context(Engine({"sources": {"sales": source}}))
+        assert engine.query("SELECT count(*), sum(n) FROM sales.t").fetchall() == [(8000, 319_960_000)]
+        yield engine, proxies

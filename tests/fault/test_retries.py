@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -14,17 +12,14 @@ import pytest
 from hanse.engine import Engine
 from hanse.errors import Cancelled, HanseError, SourceUnreachable
 from hanse.execute.report import Report
-from tests.fault.conftest import ROWS, World, assert_nothing_is_left
+from tests.fault.conftest import RETRY, ROWS, World, assert_nothing_is_left
 from tests.fault.proxy import Proxy
 from tests.fault.test_caps import OFF, check, joined
 from tests.fault.test_lost import kill
-from tests.servers.databases import DatabaseFactory
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mysql]
 SOURCES = pytest.mark.parametrize("source", ["shop", "crm"])
 BATCH = {"profile": "batch"}
-RETRY = {"wait": 0.05, "wait_max": 0.2, "attempts": 8}
-SHARDS = 8
 
 
 def opened(world: World, source: str, proxy: Proxy, **options: object) -> Engine:
@@ -139,31 +134,6 @@ def test_nobody_waits_longer_than_he_has(world: World, small_queues: None, sourc
                 result.fetchall()
             assert time.monotonic() - before < 2
         assert_nothing_is_left(engine, world)
-
-
-@pytest.fixture(scope="module")
-def shards(pg_database: DatabaseFactory, mysql_database: DatabaseFactory) -> list[str]:
-    """URLs of databases over which the rows 0 to 7999 are spread by their remainder."""
-    found = []
-    for number in range(SHARDS):
-        database = pg_database(collation="C") if number % 2 else mysql_database()
-        rows = [f"({id}, {id * 10})" for id in range(8000) if id % SHARDS == number]
-        database.run("CREATE TABLE t (id INT PRIMARY KEY, n INT)", f"INSERT INTO t VALUES {', '.join(rows)}")
-        found.append(database.url)
-    return found
-
-
-@pytest.fixture
-def spread(shards: list[str], small_queues: None) -> Iterator[tuple[Engine, list[Proxy]]]:
-    """An engine over the shards, each behind a proxy."""
-    with ExitStack() as stack:
-        proxies = [stack.enter_context(Proxy(url)) for url in shards]
-        blocks = [{"url": proxy.url, "tls": {"mode": "disable"}, "retry": RETRY} for proxy in proxies]
-        table = {"method": "hash", "key": "id", "function": "mod"}
-        source = {"kind": "sharded", "shards": blocks, "tables": {"t": table}}
-        engine = stack.enter_context(Engine({"sources": {"sales": source}}))
-        assert engine.query("SELECT count(*), sum(n) FROM sales.t").fetchall() == [(8000, 319_960_000)]
-        yield engine, proxies
 
 
 def test_one_shard_is_asked_again_alone(spread: tuple[Engine, list[Proxy]]) -> None:

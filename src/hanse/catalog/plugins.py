@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hanse.errors import ConfigError
-from hanse.settings import GUARDRAILS, nearest, validated
+from hanse.settings import GUARDRAILS, ON_FAILURE, nearest, validated
 from hanse.spi.connector import Connector, Plugin
 
 GROUP = "hanse.connectors"
@@ -41,8 +41,9 @@ def connect(name: str, block: Mapping[str, Any], folder: Path) -> Connector:
     """The connector that a source's block of the configuration describes; opens nothing yet."""
     where = f"sources.{name}"
     found = plugin(str(block["kind"]), where)
-    if GUARDRAILS in block and "/" in name:
-        raise ConfigError(f"{where}: the guardrails of a sharded source stand in its own block, not in a shard's")
-    ours = ("kind", GUARDRAILS)
+    for key in (GUARDRAILS, ON_FAILURE):
+        if key in block and "/" in name:
+            raise ConfigError(f"{where}: the {key} of a sharded source stands in its own block, not in a shard's")
+    ours = ("kind", GUARDRAILS, ON_FAILURE)
     options = validated(found.options, {key: value for key, value in block.items() if key not in ours}, where)
     return found.connect(name, options, folder)

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from hanse.catalog.plugins import kinds, plugin
 from hanse.guardrails import SourceGuardrails
-from hanse.settings import GUARDRAILS, Config
+from hanse.settings import GUARDRAILS, ON_FAILURE, Config, SourceFailures
 
 
 def json_schema() -> dict[str, Any]:
@@ -29,6 +29,7 @@ def json_schema() -> dict[str, Any]:
     definitions = schema.setdefault("$defs", {})
     protection = SourceGuardrails.model_json_schema(ref_template="#/$defs/{model}")
     definitions |= protection.pop("$defs") | {"SourceGuardrails": protection}
+    definitions["SourceFailures"] = SourceFailures.model_json_schema()
     for kind in sorted(kinds()):
         definitions |= _kind(kind, plugin(kind, "schema").options)
     schema["properties"]["sources"]["additionalProperties"] = {
@@ -47,6 +48,10 @@ def _kind(kind: str, options: type[BaseModel]) -> dict[str, Any]:
         "kind": {"const": kind, "description": "The kind of source."},
         **block.get("properties", {}),
         GUARDRAILS: {"$ref": "#/$defs/SourceGuardrails", "description": "What no query may do to the source."},
+        ON_FAILURE: {
+            "anyOf": [{"enum": ["fail", "skip", "null", None]}, {"$ref": "#/$defs/SourceFailures"}],
+            "description": "What queries do without the source when it fails.",
+        },
     }
     block["required"] = ["kind", *block.get("required", [])]
     return {kind: block, **{f"{kind}.{name}": definition for name, definition in inner.items()}}

@@ -89,6 +89,8 @@ def query(
         report = _run(lambda: engine.query(text, given, chosen), out.format_for(format_, output), output)
     for notice in report.notices:
         out.warn(f"notice: {notice}")
+    if report.completeness is not None:
+        out.warn(str(report.completeness))
     if with_report:
         out.warn(summary(report))
 

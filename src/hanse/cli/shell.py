@@ -133,6 +133,8 @@ class Shell:
     def _query(self, sql: str) -> None:
         with self._engine.query(sql) as result, progress.shown(lambda: result.report) as stop:
             out.write(result, self._format, None, stop)
+        if result.report.completeness is not None:
+            out.warn(str(result.report.completeness))
         moved = f"{result.report.rows_moved:,} rows, {result.report.bytes_moved:,} bytes moved"
         click.echo(f"{result.report.elapsed_ms:.0f} ms; {moved}", err=True)
 

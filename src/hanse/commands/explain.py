@@ -119,6 +119,7 @@ def _overview(stages: Stages, kinds: Mapping[str, str], report: Report | None) -
         stages_ms = ", ".join(f"{name} {ms:.1f} ms" for name, ms in report.stages_ms.items())
         lines.append(f"Planned: {stages_ms}")
         lines.append(f"Rows: {rows}; {moved}; {report.elapsed_ms:.1f} ms")
+        lines += [str(report.completeness)] if report.completeness else []
     return "\n".join(lines)
 
 

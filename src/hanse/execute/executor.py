@@ -64,6 +64,8 @@ class Run:
     """What the query may read and yield."""
     ended: Callable[[], object] = lambda: None
     """Called once, when everything has been given back and the report is final."""
+    follows: Callable[[HanseError], bool] = lambda _: False
+    """Whether another run may answer the query after a failure of this one."""
     scope: CancelScope = field(default_factory=CancelScope)
     """What ends the query early."""
     operators: bool = False
@@ -108,7 +110,7 @@ class _Held:
 
     def set_deadline(self, seconds: float) -> None:
         error = Cancelled(f"statement timeout of {seconds:g} s", hint="SET statement_timeout raises it")
-        self._timer = threading.Timer(seconds, self.scope.end, args=(error,))
+        self._timer = threading.Timer(max(0.0, self._run.seconds_left()), self.scope.end, args=(error,))
         self._timer.daemon = True
         self._timer.start()
 
@@ -175,10 +177,11 @@ def execute(graph: RequestGraph, pool: InstancePool, run: Run) -> ResultStream:
     except BaseException as failure:
         ours = translate(failure) if isinstance(failure, Exception) else None
         scope.end(ours)
-        held.release()
-        if ours is None:
-            raise
         error = scope.error or ours
+        run.report.replaced = error is not None and run.follows(error)
+        held.release()
+        if ours is None or error is None:
+            raise
         raise error from (None if isinstance(failure, HanseError) else failure)
     stream = ResultStream(graph.columns, queue, scope, run.report, held.release)
     return stream.limited(run.limits.answer).timed(run.elapsed)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from hanse.ir.completeness import Completeness
+
 
 @dataclass(slots=True)
 class SourceReport:
@@ -109,13 +111,15 @@ class Report:
     """When the first batch of the answer was handed on."""
     elapsed_ms: float = 0.0
     complete: bool = False
+    completeness: Completeness | None = None
+    """What is true of an answer from which something was left out; None: nothing was."""
     finished: bool = False
     """Whether the answer was read to its end."""
     error: str | None = None
     """The SQLSTATE of what ended it before that."""
     error_source: str | None = None
     replaced: bool = False
-    """Whether its plan was stale, and that of another report answers the query."""
+    """Whether it failed, and the run of another report answers the query."""
 
     @property
     def bytes_moved(self) -> int:

@@ -3,15 +3,16 @@
 import threading
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import pyarrow as pa
 
-from hanse.errors import HanseError, InvalidValue, StaleSnapshot
+from hanse.errors import HanseError, InvalidValue
 from hanse.execute.cancel import CancelScope
 from hanse.execute.limits import Limit, check_answer
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import Report
+from hanse.execute.spool import Spool
 from hanse.ir.expr import Column
 from hanse.spi.arrow import schema
 
@@ -35,6 +36,16 @@ def _python_values(column: pa.Array, name: str) -> list[Any]:
         ) from None
 
 
+class Sequel(Protocol):
+    """What may answer a query instead of a run that fails before the first row."""
+
+    def follows(self, failure: HanseError) -> bool:
+        """Whether another run may answer after this failure, as far as that is known without doing anything."""
+
+    def begun(self, failure: HanseError) -> "ResultStream | None":
+        """The other run; None if there is none after all. What the first one held has been given back."""
+
+
 class ResultStream:
     """An answer on its way. Iterating yields RecordBatches; leaving early means ``close``, which ends every source."""
 
@@ -50,12 +61,14 @@ class ResultStream:
         self.columns = columns
         self.schema = schema(columns)
         self.report = report
-        self._queue = queue
+        self._queue: BatchQueue | Spool = queue
         self._scope = scope
         self._release = release
         self._released = False
         self._lock = threading.Lock()
-        self._again: Callable[[StaleSnapshot], Self] | None = None
+        self._sequel: Sequel | None = None
+        self._spool: Spool | None = None
+        self._is_cancelled = False
         self._limits: tuple[Limit, ...] = ()
         self._elapsed: Callable[[], float | None] = lambda: None
 
@@ -69,9 +82,14 @@ class ResultStream:
         self._limits = limits
         return self
 
-    def on_stale(self, again: Callable[[StaleSnapshot], Self]) -> Self:
-        """Let a source's changed schema, found before the first row, be answered by the stream of a new plan, once."""
-        self._again = again
+    def followed(self, sequel: Sequel) -> Self:
+        """Let failures before the first row be answered by other runs."""
+        self._sequel = sequel
+        return self
+
+    def held(self, spool: Spool) -> Self:
+        """Hold the answer back until all of it is here, so that every failure comes before the first row."""
+        self._spool = spool
         return self
 
     @classmethod
@@ -95,7 +113,8 @@ class ResultStream:
                 check_answer(self._limits, self.report.rows, self.report.bytes)
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
                 batch = self._queue.get()
-            self.report.complete = self.report.finished = True
+            self.report.finished = True
+            self.report.complete = self.report.completeness is None
         except HanseError as failure:
             self._scope.end(failure)
             raise
@@ -103,28 +122,39 @@ class ResultStream:
             self.close()
 
     def _first(self) -> pa.RecordBatch | None:
-        try:
-            return self._queue.get()
-        except StaleSnapshot as stale:
-            if self._again is None:
-                raise
-            again, self._again = self._again, None
-            self.report.replaced = True
-            self._release()
-            fresh = again(stale)
-            self._queue, self._scope, self._release, self.report = (
-                fresh._queue,
-                fresh._scope,
-                fresh._release,
-                fresh.report,
-            )
-            fresh._released = True  # its resources are ours now
-            if fresh.schema != self.schema:
-                raise
-            return self._queue.get()
+        while True:
+            try:
+                if self._spool is not None:
+                    self._spool.fill(self._queue.get, self._limits)
+                    self._queue = self._spool
+                return self._queue.get()
+            except HanseError as failure:
+                if self._sequel is None or not self._sequel.follows(failure):
+                    raise
+                self.report.replaced = True
+                self._release()
+                fresh = self._sequel.begun(failure)
+                if fresh is None:
+                    self.report.replaced = False
+                    raise
+                self._become(fresh)
+                if fresh.schema != self.schema:
+                    raise
+
+    def _become(self, fresh: "ResultStream") -> None:
+        """Be the other stream from now on; it is nobody else's."""
+        fresh._released = True
+        if self._spool is not None:
+            self._spool.close()
+        self._queue, self._scope, self._release = fresh._queue, fresh._scope, fresh._release
+        self._sequel, self._spool = fresh._sequel, fresh._spool
+        self.report, self._elapsed = fresh.report, fresh._elapsed
+        if self._is_cancelled:
+            self._scope.end()
 
     def cancel(self) -> None:
         """End the query; a reader that waits gets Cancelled. Thread-safe."""
+        self._is_cancelled = True
         self._scope.end()
 
     def close(self) -> None:
@@ -133,9 +163,11 @@ class ResultStream:
             if self._released:
                 return
             self._released = True
-        if not (self.report.complete and all(source.finished for source in self.report.sources)):
+        if not (self.report.finished and all(source.finished for source in self.report.sources)):
             self._scope.end()  # also what a LIMIT computed here has left unread
         self._release()
+        if self._spool is not None:
+            self._spool.close()
 
     def reader(self) -> pa.RecordBatchReader:
         """The rest of the answer as a pyarrow reader."""

@@ -113,6 +113,8 @@ class Sharding:
     """Every shard has all the rows."""
     uniform: bool = False
     """All shards are of one kind and version and declare the table alike, so that a plan for one is good for any."""
+    lost: Shards = frozenset()
+    """Shards without whose rows the answer is made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,6 +237,15 @@ def map_plans(plan: p.Plan, change: Callable[[p.Plan], p.Plan]) -> p.Plan:
     return change(plan)
 
 
+def nothing(plan: p.Plan) -> p.Plan:
+    """No rows, under the guards of those that could have been."""
+    found: p.Plan = p.Values(plan.columns, ())
+    for part in plans(plan):
+        if isinstance(part, p.Guard):
+            found = replace(part, input=found)
+    return found
+
+
 def unkeyed(plan: p.Plan) -> p.Plan:
     """The plan without conditions on shipped keys."""
 

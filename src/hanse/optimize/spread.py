@@ -73,7 +73,7 @@ def _of_scan(node: p.Scan) -> Spread | None:
     facts = node.table.sharding
     if facts is None:
         return None
-    shards = frozenset(range(len(facts.tables)))
+    shards = frozenset(range(len(facts.tables))) - facts.lost
     if facts.copies:
         return Spread(node.table.source, shards, copies=True)
     key = next((known for known, name in node.outputs if name == facts.key), None)

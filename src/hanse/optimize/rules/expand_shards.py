@@ -30,7 +30,7 @@ from hanse.ir.routing import parameter
 from hanse.ir.sharding import Route, Scheme
 from hanse.ir.tables import Table
 from hanse.ir.types import BOOLEAN
-from hanse.ir.walk import map_expressions, map_plans, map_subqueries, plans, with_inputs
+from hanse.ir.walk import map_expressions, map_plans, map_subqueries, nothing, plans, with_inputs
 from hanse.optimize.rule import Context
 from hanse.optimize.spread import Spread, spread
 
@@ -76,7 +76,7 @@ class _Expansion:
     def expanded(self, node: p.Plan, where: Spread) -> p.Plan:
         """The part over its shards: one, several, none, or the one that run time finds."""
         if not where.shards:
-            return _nothing(node)
+            return nothing(node)
         if where.copies or len(where.shards) == 1:
             return _at(node, min(where.shards))
         value = where.route
@@ -135,12 +135,3 @@ def _at(node: p.Plan, shard: int, where: Spread | None = None) -> p.Plan:
 
 def _retabled(node: p.Plan, change: Callable[[Table], Table]) -> p.Plan:
     return map_plans(node, lambda x: replace(x, table=change(x.table)) if isinstance(x, p.Scan) else x)
-
-
-def _nothing(node: p.Plan) -> p.Plan:
-    """No rows, under the guards of those that could have been."""
-    found: p.Plan = p.Values(node.columns, ())
-    for part in plans(node):
-        if isinstance(part, p.Guard):
-            found = replace(part, input=found)
-    return found

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hanse.engine import Engine
 from hanse.errors import HanseError
@@ -107,8 +108,11 @@ class World:
 
 
 @contextlib.contextmanager
-def world(seed: int, pg_url: str, mysql_url: str) -> Iterator[World]:
-    """Create and fill the sources of a schema's seed."""
+def world(
+    seed: int, pg_url: str, mysql_url: str, through: Callable[[str], str] = str, **options: object
+) -> Iterator[World]:
+    """Create and fill the sources of a schema's seed. Engines reach servers at what ``through`` makes of their URLs; their
+    blocks have these further ``options``."""
     tables = schema(seed)
     with contextlib.ExitStack() as stack:
         folder = Path(
@@ -128,13 +132,15 @@ def world(seed: int, pg_url: str, mysql_url: str) -> Iterator[World]:
         load.database_file(folder / "wh.duckdb", of["duckdb"])
         load.database_file(folder / "all.duckdb", tables)
         load.oracle(judge, tables)
-        sources = {
-            "pg": {"kind": "postgres", "url": pg.url, "parallel_scans": {"connections": 3, "rows_min": 0}},
-            "my": {"kind": "mysql", "url": my.url},
+        sources: dict[str, dict[str, Any]] = {
+            "pg": {"kind": "postgres", "url": through(pg.url), "parallel_scans": {"connections": 3, "rows_min": 0}},
+            "my": {"kind": "mysql", "url": through(my.url)},
             "ref": {"kind": "sqlite", "path": str(folder / "ref.db")},
             "lake": {"kind": "files", "path": str(folder / "lake")},
             "wh": {"kind": "duckdb", "path": str(folder / "wh.duckdb")},
         }
+        for name in ("pg", "my"):
+            sources[name] |= options
         small = {"threads": 1, "instances": 1, "memory_limit": "512MB"}
         spread = stack.enter_context(Engine({"sources": sources, "engine": small}))
         together = stack.enter_context(
@@ -157,6 +163,10 @@ def world(seed: int, pg_url: str, mysql_url: str) -> Iterator[World]:
                 "mysql",
             ),
         }
+        for block in over.values():
+            for shard in block["shards"]:
+                shard["url"] = through(shard["url"])
+            block |= options
         load.places(folder / "places.db", spreading.PLACED)
         over["places"] = {"kind": "sqlite", "path": str(folder / "places.db")}
         rest = {name: source for name, source in sources.items() if name not in ("pg", "my")}
@@ -171,7 +181,7 @@ def _sharded(
     places: Sequence[databases.Database],
     fill: Callable[[databases.Database, Sequence[Table]], None],
     kind: str,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The block of a sharded source with these tables, whose shards are filled."""
     ways = spreading.ways(choices, len(places), tables, kind == "postgres")
     parts = [ways[table.name].parts(table, len(places), choices) for table in tables]

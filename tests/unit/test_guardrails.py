@@ -369,7 +369,7 @@ def test_a_sharded_source_is_protected_as_a_whole(folder: Path) -> None:
             engine.query("SELECT name FROM all.customers").fetchall()
         assert len(engine.query("SELECT name FROM all.customers WHERE id < 3000").fetchall()) == 6000
     inside = [shards[0] | {"guardrails": {"max_rows": 5}}]
-    with pytest.raises(HanseError, match="stand in its own block"):
+    with pytest.raises(HanseError, match="guardrails of a sharded source stands in its own block"):
         Engine({"sources": {"all": block | {"shards": inside}}})
 
 

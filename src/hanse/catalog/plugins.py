@@ -43,7 +43,7 @@ def connect(name: str, block: Mapping[str, Any], folder: Path) -> Connector:
     found = plugin(str(block["kind"]), where)
     for key in (GUARDRAILS, ON_FAILURE):
         if key in block and "/" in name:
-            raise ConfigError(f"{where}: the {key} of a sharded source stands in its own block, not in a shard's")
+            raise ConfigError(f"{where}: the key {key} of a sharded source stands in its own block, not in a shard's")
     ours = ("kind", GUARDRAILS, ON_FAILURE)
     options = validated(found.options, {key: value for key, value in block.items() if key not in ours}, where)
     return found.connect(name, options, folder)

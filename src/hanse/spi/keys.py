@@ -28,6 +28,8 @@ class KeyCosts:
     """A row that was found by its key, beside what the key costs."""
     part: float = 1.0
     """A further part of a key of several columns."""
+    apart: float = 0.0
+    """A key of several columns, where some of them have indexes of their own and none has all of them."""
     keys: int = 10_000
     """As many keys as one statement should hold."""
     bytes: int = 500_000

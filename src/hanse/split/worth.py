@@ -37,6 +37,8 @@ MEASURED_ROWS = 1.1e6
 """Rows of that width in a second, of the scans beside which they were measured."""
 KEY_BYTES = 12.0
 """What a key is, as SQL, in bytes."""
+UNSENT = 0.5
+"""What a row that the source looks at and does not send costs, as a part of one that it sends."""
 IN_ORDER = 0.9
 """A column with at least that correlation has the rows of neighbouring keys beside one another."""
 PATIENCE = 0.3
@@ -311,8 +313,23 @@ class Worth:
     def _crossover(self, target: Place) -> int:
         costs = self.dialect(target).key_costs
         key = costs.key(not self.is_scattered(target), len(target.columns)) + self._on_the_way(target)
+        key += self._strangers(target)
         rows = max(self._rows[target.fragment], self._grouped(target))
         return costs.worth(rows, self._distinct(target), key, self._weight(target))
+
+    def _strangers(self, target: Place) -> float:
+        """What a key of several columns costs further where no index has all of them: the source looks at every row that one
+        of them finds; and with an index of each, it may weigh ways to combine them, which costs more than they are worth."""
+        table, names = self._table(target)
+        if table is None or len(names) == 1 or _is_indexed(table, names):
+            return 0.0
+        alone = [place for place, name in enumerate(names) if _is_indexed(table, (name,))]
+        if not alone:
+            return 0.0
+        plan, costs = self.fragments[target.fragment].plan, self.dialect(target).key_costs
+        values = max(self.sizes.distinct(plan, target.columns[place]) for place in alone)
+        found = UNSENT * costs.row * self._rows[target.fragment] / max(1.0, values)
+        return costs.far - costs.near + found + (costs.apart if len(alone) > 1 else 0.0)
 
     def _weight(self, target: Place) -> float:
         """What a row costs in a scan, in rows as they were measured: by its bytes, or by the time which these take where the

@@ -10,6 +10,7 @@ from hanse.ir.fragment import FragmentGraph
 from hanse.ir.tables import ColumnStatistics, TableStatistics
 from hanse.ir.text import tree
 from hanse.optimize.estimate import Estimator
+from hanse.spi.keys import KeyCosts
 from hanse.spi.snapshot import SourceCatalog
 from hanse.split import split
 from tests.unit.plans import ALL, SOURCES, Plans, Sheet, both, eq, join, ref, source
@@ -161,3 +162,16 @@ def test_columns_are_sent_where_only_one_of_them_has_an_index(make: Plans) -> No
     offers = table(make, "crm.offers", 4000, x=200)
     alone = table(make, "sales.items", 400_000, (("x",),), x=300_000)
     assert "crm.x -> sales.x" in holes(on(offers, alone, "x", "y"), "on")
+
+
+def test_a_source_that_combines_indexes_badly_gets_columns(make: Plans) -> None:
+    class Slow(Rows):
+        key_costs = KeyCosts(apart=500.0)
+
+    offers = table(make, "crm.offers", 4000, x=3500, y=3000)
+    slow = replace(ABLE["sales"], dialect=Slow())
+    each = items(make, (("x",), ("y",)))
+    assert holes(on(offers, each, "x", "y"), "on") == ["crm.x y -> sales.x y"]
+    assert "crm.x y -> sales.x y" not in holes(on(offers, each, "x", "y"), "on", sales=slow)
+    for indexes in ((("x", "y"),), (("x",),)):
+        assert holes(on(offers, items(make, indexes), "x", "y"), "on", sales=slow) == ["crm.x y -> sales.x y"]

@@ -28,8 +28,7 @@ LOSSES = frozenset({Fault.DOWN, Fault.THROTTLED})
 limit of ours is to blame for is none."""
 OUT_OF_TIME = "57014"
 """With this code, a source has ended a statement that took longer than it may there."""
-Follows = Callable[[HanseError], bool]
-Start = Callable[[Query, Planned, bool, Follows], ResultStream]
+Start = Callable[[Query, Planned, bool], ResultStream]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Answers:
     store: CatalogStore
     tolerance: Tolerance
     start: Start
-    """Runs a plan, given whether it was kept from an earlier query, and which failures are not the end of the query."""
+    """Runs a plan, given whether it was kept from an earlier query."""
     spool: Callable[[], Spool]
 
     def begun(self, query: Query, planned: Planned, cached: bool) -> "Answer":
@@ -71,7 +70,7 @@ class Answer:
         """Start, again and again while sources fail at once that need not be there; raises HanseError."""
         while True:
             try:
-                result = self._answers.start(self._query, self._planned, self._cached, self.follows)
+                result = self._answers.start(self._query, self._planned, self._cached)
             except HanseError as failure:
                 if not (self.follows(failure) and self._goes_on(failure)):
                     raise
@@ -88,10 +87,7 @@ class Answer:
     def begun(self, failure: HanseError) -> ResultStream | None:
         """The run of the plan after this failure, if there is one."""
         with self._query.noted:
-            if self._goes_on(failure):
-                return self.stream()
-        self._query.noted.failed(failure)
-        return None
+            return self.stream() if self._goes_on(failure) else None
 
     def _goes_on(self, failure: HanseError) -> bool:
         """Make another plan after a failure that says so; returns whether there is one."""

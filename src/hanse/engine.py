@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from hanse import parameters, recording
 from hanse.admission.connector import Admission
-from hanse.answers import Answers, Follows
+from hanse.answers import Answers
 from hanse.asking import RemoteEstimates
 from hanse.bind.binder import BindContext
 from hanse.cache import ObservedRuns, PlanCache, PlanHistory, Samples
@@ -180,7 +180,6 @@ class Engine:
             )
 
         def ended() -> None:
-            recording.ended(query.noted, report)
             now = self._clock.now()
             if report.complete:
                 self._planner.observed.note(seen(report, planned.requests, planned.fragments), now)
@@ -196,7 +195,7 @@ class Engine:
             parameter_types=tuple(parameters.type_of(value) for value in values),
         )
 
-    def _execute(self, query: Query, planned: Planned, cached: bool, follows: Follows) -> ResultStream:
+    def _execute(self, query: Query, planned: Planned, cached: bool) -> ResultStream:
         test = case(query, planned.bound)
         enforce(planned.demands, test, planned.bound.places)
         zone = query.settings.timezone or self._engine_settings.timezone
@@ -222,12 +221,11 @@ class Engine:
             running=self._running,
             threads=self._threads,
             ended=self._ended(query, planned, report),
-            follows=follows,
             operators=query.is_explained or query.settings.operators == "on",
         )
         facts = recording.Seen(report, planned.requests, planned.used.query if planned.used else None)
         query.noted.runs(run.scope.end, facts)
-        return execute(planned.requests, self._pool, run)
+        return execute(planned.requests, self._pool, run).told(partial(recording.ended, query.noted))
 
     def explain(
         self,

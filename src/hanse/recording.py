@@ -98,9 +98,7 @@ def _coordination(here: CoordinatorReport | None) -> Coordination | None:
 
 
 def ended(noted: Noted, report: Report) -> None:
-    """Note the end of a run, unless that of another plan is to come."""
-    if report.replaced:
-        return
+    """Note the end of an answer."""
     if report.finished:
         noted.finished()
     else:

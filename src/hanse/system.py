@@ -52,10 +52,18 @@ PLANS = (
 )
 GROUPS = (
     ("resource_group", TEXT, "its path"),
-    ("running", INT64, "queries that run"),
-    ("running_max", INT64, "queries that may run"),
+    ("running", INT64, "queries that run in it and below"),
+    ("concurrency", INT64, "queries that may run"),
     ("queued", INT64, "queries that wait"),
-    ("queued_max", INT64, "queries that may wait"),
+    ("queue", INT64, "queries that may wait"),
+    ("memory", INT64, "bytes that its running queries may have"),
+    ("memory_max", INT64, "bytes that they may have together"),
+    ("weight", FLOAT64, "its share beside its neighbours"),
+    ("priority", INT64, "whose turn comes first"),
+    ("quota", TEXT, "what it has used of its quota"),
+    ("admitted", INT64, "queries that it has let in"),
+    ("refused", INT64, "queries that it did not"),
+    ("waited_seconds", FLOAT64, "all waits of those let in, together"),
 )
 Groups = Callable[[], list[tuple[Any, ...]]]
 """The rows of ``system.resource_groups``."""

@@ -64,8 +64,6 @@ class Run:
     """What the query may read and yield."""
     ended: Callable[[], object] = lambda: None
     """Called once, when everything has been given back and the report is final."""
-    follows: Callable[[HanseError], bool] = lambda _: False
-    """Whether another run may answer the query after a failure of this one."""
     scope: CancelScope = field(default_factory=CancelScope)
     """What ends the query early."""
     operators: bool = False
@@ -178,7 +176,6 @@ def execute(graph: RequestGraph, pool: InstancePool, run: Run) -> ResultStream:
         ours = translate(failure) if isinstance(failure, Exception) else None
         scope.end(ours)
         error = scope.error or ours
-        run.report.replaced = error is not None and run.follows(error)
         held.release()
         if ours is None or error is None:
             raise

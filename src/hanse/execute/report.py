@@ -118,8 +118,6 @@ class Report:
     error: str | None = None
     """The SQLSTATE of what ended it before that."""
     error_source: str | None = None
-    replaced: bool = False
-    """Whether it failed, and the run of another report answers the query."""
 
     @property
     def bytes_moved(self) -> int:

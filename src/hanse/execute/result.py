@@ -71,10 +71,16 @@ class ResultStream:
         self._is_cancelled = False
         self._limits: tuple[Limit, ...] = ()
         self._elapsed: Callable[[], float | None] = lambda: None
+        self._over: Callable[[Report], object] = lambda _: None
 
     def timed(self, elapsed: Callable[[], float]) -> Self:
         """Note when the first row is handed on; ``elapsed`` gives milliseconds since the query started."""
         self._elapsed = elapsed
+        return self
+
+    def told(self, over: Callable[[Report], object]) -> Self:
+        """Say once, with the report of what answered, that the answer is over, whoever ended it, and holds nothing any more."""
+        self._over = over
         return self
 
     def limited(self, limits: tuple[Limit, ...]) -> Self:
@@ -131,11 +137,9 @@ class ResultStream:
             except HanseError as failure:
                 if self._sequel is None or not self._sequel.follows(failure):
                     raise
-                self.report.replaced = True
                 self._release()
                 fresh = self._sequel.begun(failure)
                 if fresh is None:
-                    self.report.replaced = False
                     raise
                 self._become(fresh)
                 if fresh.schema != self.schema:
@@ -165,9 +169,12 @@ class ResultStream:
             self._released = True
         if not (self.report.finished and all(source.finished for source in self.report.sources)):
             self._scope.end()  # also what a LIMIT computed here has left unread
-        self._release()
-        if self._spool is not None:
-            self._spool.close()
+        try:
+            self._release()
+            if self._spool is not None:
+                self._spool.close()
+        finally:
+            self._over(self.report)
 
     def reader(self) -> pa.RecordBatchReader:
         """The rest of the answer as a pyarrow reader."""

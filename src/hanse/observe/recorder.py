@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from hanse.clock import Clock
-from hanse.errors import UnknownName
+from hanse.errors import Cancelled, UnknownName
 from hanse.observe.noted import Noted
 from hanse.observe.records import OPEN, Facts, Record
 from hanse.observe.redaction import redacted
@@ -217,6 +217,8 @@ class Recorder:
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
+        for noted in list(self._running.values()):  # whose readers never came back
+            noted.stopped(Cancelled.sqlstate, None)
         if keep:
             with suppress(Exception):
                 self.flush()

@@ -18,6 +18,7 @@ import pytest
 import hanse
 from hanse import Engine, HanseError
 from hanse.errors import ConfigError, SyntaxFailure, UnknownName
+from hanse.observe.timeline import page
 
 
 def build(folder: Path) -> dict[str, Any]:
@@ -246,6 +247,28 @@ def test_explain_analyze_tells_who_waited_where(engine: Engine) -> None:
         <= report["coordinator"]["ended_ms"]
     )
     assert "hash join" in [one["name"] for one in report["coordinator"]["operators"]]
+
+
+def test_what_the_coordinator_puts_on_disk_and_what_took_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = build(tmp_path)
+    config["engine"] |= {"memory_limit": "60MB", "threads": 2}
+    sql = "SELECT a.i, md5(a.i::text) AS m FROM generate_series(1, 1500000) AS a(i) ORDER BY m"
+    with hanse.connect(config) as engine:
+        result = engine.query(sql, settings={"operators": "on"})
+        assert sum(batch.num_rows for batch in result) == 1_500_000
+        here = result.report.coordinator
+        assert here is not None and here.spilled_bytes > 10_000_000
+        assert "order by" in [one.name for one in here.operators]
+        told = engine.query("SELECT spilled_bytes FROM system.queries WHERE id = $1", [result.report.query_id])
+        assert told.fetchall() == [(here.spilled_bytes,)]
+        text = page(engine.queries.find(result.report.query_id))
+        assert "spilled" in text
+        assert "order by" in text
+        engine.query("SELECT 1").fetchall()
+        assert "hanse_query_spilled_bytes_total" in engine.metrics()
 
 
 def test_metrics_and_nothing_imported_that_nobody_asked_for(engine: Engine) -> None:

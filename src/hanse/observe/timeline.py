@@ -35,7 +35,7 @@ table { border-collapse: collapse; width: 100%; } th, td { text-align: left; pad
 LEGEND = (
     ("planning", "planning"),
     ("queue", "waiting for a place"),
-    ("keys", "waiting for keys"),
+    ("keys", "until it is sent (with keys)"),
     ("connect", "connecting"),
     ("think", "until the first row"),
     ("rows", "rows arrive"),
@@ -120,7 +120,8 @@ def _stages(stages: dict[str, float]) -> Iterator[Bar]:
 def _leg(leg: Leg, total: float) -> Iterator[Bar]:
     if leg.reserved_ms is not None:
         yield from _span("queue", leg.reserved_ms - (leg.queued_ms or 0.0), leg.reserved_ms, "waited for a connection")
-        yield from _span("keys", leg.reserved_ms, leg.started_ms, "waited for keys of other sources")
+        keys = f", with {leg.keys:,} keys of other sources" if leg.keys is not None else ""
+        yield from _span("keys", leg.reserved_ms, leg.started_ms, f"until it was sent{keys}")
     if leg.started_ms is None:
         return
     connected = leg.started_ms if leg.connected_ms is None else leg.connected_ms

@@ -12,14 +12,13 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Protocol
 
 from hanse.clock import Clock
 from hanse.errors import Cancelled, UnknownName
 from hanse.observe.noted import Noted
-from hanse.observe.records import OPEN, Facts, Record
+from hanse.observe.records import OPEN, Record
 from hanse.observe.redaction import redacted
 from hanse.observe.store import QueryStore
 
@@ -149,9 +148,12 @@ class Recorder:
     def _record(self, noted: Noted) -> Record:
         facts = noted.facts()
         if noted.state:
-            facts = replace(facts, state=noted.state, total_ms=noted.total_ms, rows=facts.rows or noted.rows)
+            facts.state, facts.total_ms, facts.rows = noted.state, noted.total_ms, facts.rows or noted.rows
         else:
-            facts = replace(facts, total_ms=(self.clock.monotonic() - noted.began) * 1000)
+            facts.total_ms = (self.clock.monotonic() - noted.began) * 1000
+        if not self._keeps_values:
+            for leg in facts.legs:
+                leg.sql = self._redacted(leg.sql)
         statement, fingerprint = self._described(noted.sql)
         return Record(
             noted.id,
@@ -160,18 +162,12 @@ class Recorder:
             noted.sql if self._keeps_values else statement,
             fingerprint,
             noted.started,
-            self._shown(facts),
+            facts,
             noted.error,
             noted.source,
             self._name,
             self.clock.now(),
         )
-
-    def _shown(self, facts: Facts) -> Facts:
-        """Without what users wrote as values."""
-        if self._keeps_values:
-            return facts
-        return replace(facts, legs=tuple(replace(leg, sql=self._redacted(leg.sql)) for leg in facts.legs))
 
     # -- who asks
 

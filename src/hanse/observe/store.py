@@ -168,19 +168,21 @@ def _put(store: sqlite3.Connection, records: list[Record], process: str) -> None
         row = list(query_row(one))
         row[_PLACES["statement"]] = one.statement[:TEXT_MAX]
         rows.append((*row, process, details))
+        for leg in one.facts.legs:
+            leg.sql = leg.sql[:TEXT_MAX]
     marks = ", ".join("?" * (len(QUERIES) + 2))
     store.executemany(f"INSERT OR REPLACE INTO queries VALUES ({marks})", rows)
     marks = ", ".join("?" * len(LEGS))
-    legs = [leg for one in records for leg in leg_rows(one)]
-    place = next(place for place, one in enumerate(LEGS) if one.name == "sql")
     store.executemany(
-        f"INSERT OR REPLACE INTO legs VALUES ({marks})",
-        [(*leg[:place], leg[place][:TEXT_MAX], *leg[place + 1 :]) for leg in legs],
+        f"INSERT OR REPLACE INTO legs VALUES ({marks})", [leg for one in records for leg in leg_rows(one)]
     )
 
 
 def _described(done: Coordination | None) -> dict[str, Any] | None:
-    return None if done is None else asdict(done)
+    if done is None:
+        return None
+    moments = {"started_ms": done.started_ms, "first_batch_ms": done.first_batch_ms, "ended_ms": done.ended_ms}
+    return {**moments, "operators": [asdict(one) for one in done.operators]}
 
 
 def _record(row: tuple[Any, ...], legs: list[Any], now: float) -> Record:

@@ -192,6 +192,9 @@ def configuration() -> str:
         "## guardrails of a source\n",
         "Every source has the key `guardrails`: see [Protecting a source](../guide/protecting.md).\n",
         _keys(definitions["SourceGuardrails"], definitions),
+        "## resource_groups\n",
+        "Which queries run at a time, how many wait, and whose turn it is: see [Limits](../guide/limits.md).\n",
+        _keys(definitions["ResourceGroups"], definitions),
         "## sources\n",
         "Every source has the key `kind`. The others depend on it.\n",
     ]
@@ -211,9 +214,12 @@ def _keys(block: Schema, definitions: Schema) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _options(block: Schema, definitions: Schema, prefix: str) -> Iterator[tuple[str, Schema]]:
+def _options(
+    block: Schema, definitions: Schema, prefix: str, within: str | None = None
+) -> Iterator[tuple[str, Schema]]:
+    """The keys of a block and of those in it; of one that has itself in it, only the outermost."""
     for name, option in block["properties"].items():
-        if name == "kind" or option.get("$ref") == "#/$defs/SourceGuardrails":
+        if "const" in option or option.get("$ref") == "#/$defs/SourceGuardrails":
             continue
         choices = [option, *option.get("anyOf", ())]
         inner = next((choice["$ref"] for choice in choices if "$ref" in choice), None)
@@ -221,8 +227,8 @@ def _options(block: Schema, definitions: Schema, prefix: str) -> Iterator[tuple[
         if inner is None:
             yield prefix + name, option
             inner, path = _inside(option, path)
-        if inner is not None:
-            yield from _options(definitions[inner.rpartition("/")[2]], definitions, path)
+        if inner is not None and inner != within:
+            yield from _options(definitions[inner.rpartition("/")[2]], definitions, path, inner)
 
 
 def _inside(option: Schema, path: str) -> tuple[str | None, str]:

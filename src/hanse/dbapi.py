@@ -23,6 +23,7 @@ from hanse import errors
 from hanse.engine import Engine
 from hanse.execute.report import Report
 from hanse.execute.result import ResultStream, python_rows
+from hanse.groups import Caller
 
 apilevel = "2.0"
 threadsafety = 1
@@ -301,9 +302,10 @@ def _rows(result: ResultStream) -> Iterator[tuple[Any, ...]]:
         yield from python_rows(batch)
 
 
-def connect(config: str | Path | Mapping[str, Any] = "hanse.yaml") -> Connection:
-    """A connection over the sources of a hanse.yaml, or of a mapping of the same shape."""
+def connect(config: str | Path | Mapping[str, Any] = "hanse.yaml", user: str = "", client: str = "") -> Connection:
+    """A connection over the sources of a hanse.yaml, or of a mapping of the same shape; ``user`` and ``client``, the program
+    that asks, decide about resource groups."""
     try:
-        return Connection(Engine(config))
+        return Connection(Engine(config, caller=Caller(user, client=client)))
     except errors.HanseError as failure:
         raise _error(failure) from failure

@@ -6,8 +6,8 @@ SQL text -> Statement -> bound Plan -> optimized Plan -> FragmentGraph -> Reques
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 
 from hanse import parameters, recording
 from hanse.admission.connector import Admission
+from hanse.admission.gate import Gate
+from hanse.admission.group import GroupState
 from hanse.answers import Answers
 from hanse.asking import RemoteEstimates
 from hanse.bind.binder import BindContext
@@ -36,11 +38,13 @@ from hanse.errors import (
 from hanse.execute.executor import Run, execute
 from hanse.execute.instances import InstancePool
 from hanse.execute.limits import limits_of
+from hanse.execute.memory import wanted
 from hanse.execute.report import PlanUse, Report
 from hanse.execute.result import ResultStream
 from hanse.execute.running import RunningQueries
 from hanse.execute.spool import Spool
 from hanse.execute.threads import Threads
+from hanse.groups import Caller, Kind
 from hanse.guardrails import EngineGuardrails
 from hanse.ir import types as t
 from hanse.ir.expr import Column
@@ -56,6 +60,7 @@ from hanse.parse.statements import EXPLAIN, QUERY, Statement, query_text
 from hanse.planning import Planned, Planner, Query, Watch, case
 from hanse.policy import Rules, Tolerance, enforce, refuse_sampling, require_explaining
 from hanse.settings import SYSTEM, QuerySettings, load
+from hanse.spi.admission import Admit, unasked
 from hanse.spi.connector import Composite, Connector, Embedded
 from hanse.spi.pace import Pace
 from hanse.spi.snapshot import SourceCatalog
@@ -65,9 +70,13 @@ from hanse.system import Known
 class Engine:
     """All sources of one configuration, and the queries over them. Thread-safe; SET changes it for all its users."""
 
-    def __init__(self, config: str | Path | Mapping[str, Any], clock: Clock | None = None) -> None:
-        """Read the configuration; sources are first contacted by the first query that needs the catalog."""
+    def __init__(
+        self, config: str | Path | Mapping[str, Any], clock: Clock | None = None, caller: Caller | None = None
+    ) -> None:
+        """Read the configuration; sources are first contacted by the first query that needs the catalog. ``caller`` is who asks
+        where a query does not say."""
         settings, folder = load(config)
+        self._caller = caller or Caller()
         self.settings = QuerySettings.model_construct()
         self._clock = clock or SystemClock()
         self._engine_settings = settings.engine
@@ -92,6 +101,7 @@ class Engine:
         require_explaining(self._rules, self._connectors)
         embedded = [connector for connector in self._parts.values() if isinstance(connector, Embedded)]
         self._pool = InstancePool(settings.engine, embedded)
+        self._gate = Gate(settings.resource_groups, self._clock) if settings.resource_groups else None
         self._running = RunningQueries()
         self._threads = Threads()
         self._planner = Planner(
@@ -116,6 +126,7 @@ class Engine:
                 self._planner.observed,
                 self._planner.history,
                 self._pool,
+                lambda: [astuple(state) for state in self.resource_groups()],
             )
         )
 
@@ -125,14 +136,20 @@ class Engine:
         return self._planner.history
 
     def query(
-        self, sql: str, params: parameters.Given = None, settings: Mapping[str, Any] | None = None
+        self,
+        sql: str,
+        params: parameters.Given = None,
+        settings: Mapping[str, Any] | None = None,
+        caller: Caller | None = None,
     ) -> ResultStream:
         """Start a statement and return its answer as a stream; raises HanseError.
 
-        ``params`` are values for ``$1`` (a sequence) or ``:name`` (a mapping); ``settings`` overrides the session's.
+        ``params`` are values for ``$1`` (a sequence) or ``:name`` (a mapping); ``settings`` overrides the session's;
+        ``caller`` is who asks, instead of the engine's.
         """
         with self._observation.begin(sql) as noted:
-            return self._answer(self._query(sql, params, settings, noted))
+            query = self._query(sql, params, settings, noted)
+            return self._answer(query if caller is None else replace(query, caller=caller))
 
     def _answer(self, query: Query) -> ResultStream:
         match query.statement.kind:
@@ -162,7 +179,7 @@ class Engine:
             statement = Statement(QUERY, sql, parameters=known)
         noted.kind = statement.kind
         values = parameters.ordered(params, statement.parameters)
-        return Query(statement, values, chosen, self._context(values, chosen), watch, noted)
+        return Query(statement, values, chosen, self._context(values, chosen), watch, noted, self._caller)
 
     def _run(self, query: Query) -> ResultStream:
         snapshot = self._store.snapshot()
@@ -180,6 +197,7 @@ class Engine:
             )
 
         def ended() -> None:
+            self._admission.sharing.leave(report.query_id)
             now = self._clock.now()
             if report.complete:
                 self._planner.observed.note(seen(report, planned.requests, planned.fragments), now)
@@ -221,11 +239,25 @@ class Engine:
             running=self._running,
             threads=self._threads,
             ended=self._ended(query, planned, report),
+            shares=query.settings.work_sharing == "on",
             operators=query.is_explained or query.settings.operators == "on",
+            admit=self._admit(
+                query.caller, query.settings, "explain" if query.is_explained else profile, planned.requests
+            ),
         )
         facts = recording.Seen(report, planned.requests, planned.used.query if planned.used else None)
         query.noted.runs(run.scope.end, facts)
+        self._admission.sharing.enter(report.query_id, query.watch.started)
         return execute(planned.requests, self._pool, run).told(partial(recording.ended, query.noted))
+
+    def _admit(self, caller: Caller, settings: QuerySettings, kind: Kind, requests: RequestGraph) -> Admit:
+        """What waits for a query's turn in its resource group; whoever asks what runs, and who waits, does not wait."""
+        gate = self._gate
+        if gate is None or {request.source for request in requests.requests} == {SYSTEM}:
+            return unasked
+        path = gate.path(caller, settings.tags, kind)
+        memory = wanted(self._engine_settings.memory_limit, requests.direct is None)
+        return lambda is_ended: gate.enter(path, caller, memory, is_ended)
 
     def explain(
         self,
@@ -275,6 +307,8 @@ class Engine:
         match name, arguments:
             case "sources", ():
                 answer = show.sources(snapshot, self._kinds, self.breakers())
+            case "resource", (word,) if word.lower() == "groups":
+                answer = show.resource_groups(self.resource_groups())
             case "guardrails", ():
                 answer = show.guardrails(self._rules)
             case "tables", ():
@@ -352,6 +386,10 @@ class Engine:
         """Answer with the metrics over HTTP at ``host:port``; returns what ends that. Raises ConfigError."""
         return self._observation.serve(listen, shared)
 
+    def resource_groups(self) -> list[GroupState]:
+        """How each resource group stands, the root first; nothing where the configuration has none."""
+        return self._gate.states() if self._gate else []
+
     def _ask(self, version: int, requests: RequestGraph, seconds: float) -> ResultStream:
         """Run requests that no statement of a user's stands behind."""
         run = Run(
@@ -368,6 +406,7 @@ class Engine:
             elapsed=Watch(self._clock).elapsed_ms,
             running=self._running,
             threads=self._threads,
+            admit=self._admit(self._caller, self.settings, "analyze", requests),
         )
         return execute(requests, self._pool, run)
 
@@ -401,9 +440,17 @@ class Engine:
         self.close()
 
 
-def connect(config: str | Path | Mapping[str, Any] = "hanse.yaml") -> Engine:
-    """An engine over the sources of a hanse.yaml, or of a mapping of the same shape; close it after use."""
-    return Engine(config)
+def connect(
+    config: str | Path | Mapping[str, Any] = "hanse.yaml",
+    user: str = "",
+    groups: Sequence[str] = (),
+    client: str = "",
+) -> Engine:
+    """An engine over the sources of a hanse.yaml, or of a mapping of the same shape; close it after use.
+
+    ``user``, the ``groups`` that the user belongs to, and ``client``, the program that asks, decide about resource groups.
+    """
+    return Engine(config, caller=Caller(user, tuple(groups), client))
 
 
 def _parts(connectors: Mapping[str, Connector]) -> dict[str, Connector]:

@@ -11,6 +11,7 @@
     ├─ Denied               42501                                                   kind = denied
     │  └─ GuardrailRefused    HG0xx  a query that a source is protected from
     ├─ ResourceLimit        53xxx  memory, spill space, a limit                     kind = resources
+    │  └─ AdmissionRefused    53300  a resource group's queue, time or quota; later may do
     ├─ SourceError          the source failed                                       kind = source
     │  ├─ SourceUnreachable   08001  cannot connect, connection lost
     │  │  └─ SourceResting    57P03  failed too often, and is not asked for a while
@@ -164,6 +165,24 @@ class ResourceLimit(HanseError):
 
     sqlstate = "53000"
     kind = "resources"
+
+
+class AdmissionRefused(ResourceLimit):
+    """A resource group does not let the query run now: its queue is full, it waited for too long, or a quota is used up."""
+
+    sqlstate = "53300"
+    seconds = 0.0
+    """When asking again may help."""
+
+    def after(self, seconds: float) -> Self:
+        """The same error, which says that asking again may help after so long."""
+        self.seconds = seconds
+        return self
+
+    @property
+    def retryable(self) -> bool:
+        """It may run later."""
+        return True
 
 
 class SourceError(HanseError):

@@ -22,6 +22,7 @@ from hanse.commands import explain
 from hanse.errors import HanseError, SourceUnreachable, UnknownName
 from hanse.execute.limits import limits_of
 from hanse.execute.report import PlanUse
+from hanse.groups import Caller
 from hanse.ir.choices import FORGETFUL, Choices
 from hanse.ir.completeness import Claim
 from hanse.ir.expr import Expr, Literal, Parameter
@@ -61,6 +62,8 @@ RUN_ONLY = frozenset(
         "timezone",
         "profile",
         "partial_results",
+        "tags",
+        "work_sharing",
         "max_rows",
         "max_bytes",
         "result_rows",
@@ -105,6 +108,7 @@ class Query:
     watch: Watch
     noted: Noted
     """What is kept of it."""
+    caller: Caller = Caller()
     is_explained: bool = False
     """Whether the steps of the optimizer are kept; recording them costs a third of its time."""
 

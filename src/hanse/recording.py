@@ -52,6 +52,8 @@ class Seen:
             plan=report.plan.fingerprint if report.plan else None,
             query=self.query,
             planned_ms=sum(stages.values()),
+            queued_ms=report.queued_ms,
+            resource_group=report.group,
             first_row_ms=report.first_row_ms,
             total_ms=report.elapsed_ms,
             rows=report.rows,

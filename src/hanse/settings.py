@@ -23,9 +23,12 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from hanse.errors import ConfigError
+from hanse.groups import TEMPLATES, ResourceGroups, lacking
 from hanse.guardrails import Bytes, EngineGuardrails, Rows, SourceGuardrails
 
 REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+GROUPS = "resource_groups"
+"""The key under which ``${user}`` is no variable of the environment."""
 GUARDRAILS = "guardrails"
 """The key of every source's block that is no business of its connector."""
 SYSTEM = "system"
@@ -90,6 +93,10 @@ class EngineSettings(BaseModel):
     memory_limit: str = Field("1GB", description="Memory of one coordinator instance; beyond it, operators spill.")
     spill_folder: str | None = Field(None, description="Folder for spilled data; a temporary one if not given.")
     spill_limit: str = Field("100GB", description="Disk that one instance may spill to.")
+    spill_total: Bytes | None = Field(
+        None,
+        description="Disk that all queries together may spill to: each instance, and what is kept aside, a like part of it.",
+    )
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="Threads of one instance.")
     instances: int = Field(4, ge=1, le=64, description="Coordinator instances: queries that compute at one time.")
     instance_wait: float = Field(30.0, gt=0, description="Seconds that a query waits for one of them.")
@@ -119,6 +126,9 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Every source by its name.")
     engine: EngineSettings = Field(EngineSettings.model_construct(), description="The coordinator.")
+    resource_groups: ResourceGroups | None = Field(
+        None, description="Which queries run at a time, how many wait, and whose turn it is."
+    )
 
     def guardrails(self) -> dict[str, SourceGuardrails]:
         """What protects each source that has any; raises ConfigError."""
@@ -166,6 +176,10 @@ class QuerySettings(BaseModel):
         "configured",
         description="Whether a query goes on without a source that fails: configured: as sources and tables say by"
         " on_failure; on: also without those that say nothing; off: never.",
+    )
+    tags: str = Field("", description="Words by which resource groups know the query, separated by commas.")
+    work_sharing: Literal["on", "off"] = Field(
+        "on", description="off: ask sources also for what another query asks them at this moment."
     )
     timezone: str | None = Field(None, description="The zone of the session; None: the engine's.")
     statement_timeout: float = Field(0, ge=0, description="Seconds until the query is cancelled; 0: never.")
@@ -219,13 +233,18 @@ def _keys_at(model: type[BaseModel], path: tuple[int | str, ...]) -> Iterable[st
     for part in parts:
         field = model.model_fields.get(str(part))
         inner = field.annotation if field else None
-        if get_origin(inner) in (dict, list):
-            inner = get_args(inner)[-1]
+        inner = next((one for one in get_args(inner) if one is not type(None)), inner) if _is_optional(inner) else inner
+        if get_origin(inner) in (dict, list, tuple):
+            inner = next(one for one in reversed(get_args(inner)) if one is not Ellipsis)
             next(parts, None)  # the key or the place of one of many
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return ()
         model = inner
     return model.model_fields
+
+
+def _is_optional(annotation: Any) -> bool:
+    return type(None) in get_args(annotation)
 
 
 def load(config: str | Path | Mapping[str, Any]) -> tuple[Config, Path]:
@@ -259,6 +278,8 @@ def _parse(raw: Mapping[str, Any], folder: Path) -> Config:
             raise ConfigError(f"{name!r} cannot name a source", hint="letters, digits, _ and -, a letter first")
         if "kind" not in block:
             raise ConfigError(f"sources.{name} has no kind", hint="such as kind: postgres")
+    for problem in lacking(config.resource_groups) if config.resource_groups else ():
+        raise ConfigError(problem, hint="a name is that of the groups on the way, such as people.${user}")
     return config
 
 
@@ -275,6 +296,8 @@ def _reference(text: str, folder: Path, path: str) -> str:
         name = match.group(1)
         if name is None:
             return "${"
+        if path.startswith(f"{GROUPS}.") and name in TEMPLATES:
+            return match.group(0)
         if name not in os.environ:
             raise ConfigError(f"{path}: the environment has no variable {name}", hint=f"export {name}=...")
         return os.environ[name]

@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import jsonschema
 import pytest
+import yaml
 
 import hanse
 from hanse import errors
@@ -21,7 +22,7 @@ from hanse.catalog.plugins import kinds, plugin
 from hanse.catalog.schema import json_schema
 from hanse.cli.main import COMMANDS
 from hanse.demo.company import build
-from hanse.settings import Config, EngineSettings, QuerySettings
+from hanse.settings import Config, EngineSettings, QuerySettings, load
 from tests.cli.running import HANSE, environment, write_config
 
 ROOT = Path(__file__).parents[2]
@@ -211,3 +212,10 @@ def test_every_decision_has_a_number_of_its_own() -> None:
     files = sorted((ROOT / "docs" / "adr").glob("*.md"))
     titles = [(file.name[:4], file.read_text().split(".", 1)[0]) for file in files]
     assert titles == [(f"{number:04}", f"# {number}") for number in range(1, len(files) + 1)]
+
+
+def test_the_limits_of_the_guide_are_a_configuration() -> None:
+    blocks = _blocks("docs/guide/limits.md", "yaml")
+    assert blocks
+    for block in blocks:
+        load(yaml.safe_load(block))

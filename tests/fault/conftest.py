@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from hanse.engine import Engine
+from hanse.execute.memory import UNCOUNTED
 from hanse.execute.queue import BatchQueue
 from tests.fault.proxy import Proxy
 from tests.servers.databases import Database, DatabaseFactory
@@ -28,7 +29,8 @@ QUEUE_BYTES = 100_000
 class World:
     """Sources ``shop`` (PostgreSQL) and ``crm`` (MariaDB), each with tables t1, t2 ...: id = 0, 1 ...; n = id * number.
 
-    ``endless`` has more rows than anybody waits for; ``slow`` thinks for half a minute before its first row.
+    ``endless`` has more rows than anybody waits for; ``slow`` thinks for half a minute before its first row, ``nap`` for a
+    twentieth of a second before its only one.
     """
 
     shop: Database
@@ -115,12 +117,14 @@ def world(pg_database: DatabaseFactory, mysql_database: DatabaseFactory) -> Worl
         "CREATE TABLE small AS SELECT i AS id FROM generate_series(0, 99) AS g(i)",
         "ANALYZE small",
         "CREATE VIEW slow AS SELECT i AS id, pg_sleep(30) IS NULL AS v FROM generate_series(1, 10) AS g(i)",
+        "CREATE VIEW nap AS SELECT i AS id, pg_sleep(0.05) IS NULL AS v FROM generate_series(1, 1) AS g(i)",
     )
     crm.run(
         "CREATE TABLE three (id INT, n BIGINT, pad VARCHAR(200))",
         "INSERT INTO three SELECT seq, seq, REPEAT('x', 100) FROM seq_1_to_3000",
         "CREATE VIEW endless AS SELECT a.id, a.n, a.pad FROM three a, three b, three c",
         "CREATE VIEW slow AS SELECT id, SLEEP(30) AS v FROM three",
+        "CREATE VIEW nap AS SELECT id, SLEEP(0.05) AS v FROM three WHERE id = 1",
     )
     return World(shop, crm)
 
@@ -128,7 +132,7 @@ def world(pg_database: DatabaseFactory, mysql_database: DatabaseFactory) -> Worl
 @pytest.fixture
 def small_queues(monkeypatch: pytest.MonkeyPatch) -> None:
     """Queues that are full at once."""
-    monkeypatch.setattr(BatchQueue.__init__, "__defaults__", (QUEUE_BYTES,))
+    monkeypatch.setattr(BatchQueue.__init__, "__defaults__", (QUEUE_BYTES, UNCOUNTED))
 
 
 @pytest.fixture

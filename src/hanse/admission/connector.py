@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from hanse.admission.breaker import State
 from hanse.admission.session import ProtectedSession
+from hanse.admission.sharing import Sharing
 from hanse.admission.stay import Door, Host
 from hanse.clock import Clock
 from hanse.errors import HanseError
@@ -69,8 +70,10 @@ class Admission:
 
     def __init__(self, connectors: Mapping[str, Connector], clock: Clock) -> None:
         """Around every source that requests can go to; those that are read in place stay as they are."""
+        self.sharing = Sharing(clock)
+        """What queries that run at the same time need not ask twice."""
         self._doors = {
-            name: _door(connector, clock)
+            name: _door(connector, clock, self.sharing)
             for name, connector in connectors.items()
             if not isinstance(connector, Embedded | Composite)
         }
@@ -114,5 +117,6 @@ def _state(host: Host) -> str:
     return str(host.breaker.standing()) + ("" if limit is None else f", {limit} queries at a time")
 
 
-def _door(connector: Connector, clock: Clock) -> Door:
-    return Door(connector, connector.protection if isinstance(connector, Protected) else Protection(), clock)
+def _door(connector: Connector, clock: Clock, sharing: Sharing) -> Door:
+    protection = connector.protection if isinstance(connector, Protected) else Protection()
+    return Door(connector, protection, clock, sharing)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from hanse.errors import Cancelled, ResourceLimit
 from hanse.spi.permits import Permits
+from hanse.spi.shares import NOBODY, Share
 
 NO_LIMIT = 1_000_000
 DECREASE = 0.75
@@ -41,12 +42,12 @@ class AdaptiveLimit:
         """How many ask now."""
         return self._permits.taken
 
-    def enter(self, is_ended: Callable[[], bool], seconds: float = SECONDS_MAX) -> int:
+    def enter(self, is_ended: Callable[[], bool], seconds: float = SECONDS_MAX, share: Share = NOBODY) -> int:
         """Wait to be let through, in the order of arrival; returns what ``refused`` wants to know. Who entered leaves.
 
         Raises ResourceLimit after too long a wait, Cancelled when ``is_ended`` says so meanwhile.
         """
-        if self._permits.take(1, seconds, is_ended):
+        if self._permits.take(1, seconds, is_ended, share):
             return self._round
         if is_ended():
             raise Cancelled("cancelled while waiting for the source", source=self._source)
@@ -55,9 +56,9 @@ class AdaptiveLimit:
         )
         raise ResourceLimit(message, sqlstate="53300", source=self._source, hint="ask less of it at a time, or later")
 
-    def leave(self) -> None:
+    def leave(self, share: Share = NOBODY) -> None:
         """Somebody who entered asks no more."""
-        self._permits.give_back()
+        self._permits.give_back(1, share)
 
     def succeeded(self) -> None:
         """The source answered somebody who entered."""

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from hanse.admission.budget import backoff
 from hanse.admission.hedge import Read, Runner, raced
+from hanse.admission.sharing import End, Sharing, key_of
 from hanse.admission.stay import Door, Host, Stay
 from hanse.errors import AGAIN, AWAY, Cancelled, HanseError, SourceResting
 from hanse.ir.expr import Literal
@@ -77,6 +78,8 @@ class ProtectedSession:
         self._cause: HanseError | None = None
         """Why the session was begun again, or could not be."""
         self._is_lost = False
+        self._place = ""
+        """What to tell of who has answered."""
         self._stay: Stay | None = self._unless_resting(self._begun)
 
     def _unless_resting(self, work: Callable[[_Waiting], T]) -> T:
@@ -100,8 +103,9 @@ class ProtectedSession:
         return self._begun_at(self._door.host(failed), waiting)
 
     def _begun_at(self, host: Host, waiting: _Waiting) -> Stay:
-        stay = Stay(self._door, host, waiting)
-        context = replace(self._context, is_ended=waiting, answered=partial(self._answered, stay))
+        context = replace(self._context, is_ended=waiting)
+        stay = Stay(self._door, host, context)
+        context = replace(context, answered=partial(self._answered, stay), at_once=stay.at_once)
         try:
             stay.session = stay.host.connector.begin(context)
         except BaseException:
@@ -126,24 +130,60 @@ class ProtectedSession:
         return found
 
     def read(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
-        """The request's batches, asked for again if that is possible and of use."""
-        before: Stay | None = None
+        """The request's batches: those of the same statement of another query, or its own."""
+        sharing = self._door.sharing
         try:
-            while True:
-                stay = self._current()
-                if before not in (None, stay) and self._cause is not None:
-                    self._context.retried(request, self._cause)
-                try:
-                    stay, batches = self._asked(stay, request, parameters)
-                    yield from self._handed_on(stay, batches)
-                    return
-                except _Superseded:
-                    continue
-                except HanseError as failure:
-                    self._recover(stay, failure)
-                before = stay
+            if sharing is None or not self._context.shares or self._context.requests > 1 or sharing.is_alone():
+                yield from self._own(request, parameters)
+            else:
+                yield from self._shared(sharing, request, parameters)
         finally:
             self._count_read()
+
+    def _shared(self, sharing: Sharing, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
+        """As ``sharing`` has it: who waits for another has handed on nothing, and can still ask himself."""
+        key = key_of(request, parameters, self._context, self._repeats)
+        while (joined := sharing.join(key, request, self._context)) is not None:
+            answer, is_mine = joined
+            if is_mine:
+                yield from sharing.handed_out(key, answer, self._whole(request, parameters), lambda: self._place)
+                return
+            found = sharing.wait(answer, lambda: self._ended)
+            if self._ended:
+                raise self._cancelled()
+            if found is End.COMPLETE:
+                self._context.shared(request, answer.query_id)
+                if answer.notice:
+                    self._context.notice(answer.notice)
+                self.close()  # others may ask, however long the reader takes
+                yield from answer.rows(request)
+                return
+            if found is End.APART:
+                break
+        yield from self._own(request, parameters)
+
+    def _whole(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
+        """Its own, which end with a failure if they may lack something: what a cancel cuts short is for nobody."""
+        yield from self._own(request, parameters)
+        if self._ended:
+            raise self._cancelled()
+
+    def _own(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
+        """The request's batches, asked for again if that is possible and of use."""
+        before: Stay | None = None
+        while True:
+            stay = self._current()
+            if before not in (None, stay) and self._cause is not None:
+                self._context.retried(request, self._cause)
+            try:
+                stay, batches = self._asked(stay, request, parameters)
+                yield from self._handed_on(stay, batches)
+                return
+            except _Superseded:
+                continue
+            except HanseError as failure:
+                self._recover(stay, failure)
+            before = stay
 
     def _current(self) -> Stay:
         """The session to ask, waiting while it is begun again."""
@@ -161,6 +201,8 @@ class ProtectedSession:
 
         def read(one: Stay) -> Iterator[pa.RecordBatch]:
             one.ask()
+            if self._door.allowance is not None:
+                self._door.allowance.more(len(request.statements) - 1)
             return iter(one.session.read(request, parameters))
 
         hedge = self._door.hedge
@@ -207,11 +249,21 @@ class ProtectedSession:
     def _handed_on(self, stay: Stay, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         try:
             for batch in batches:
+                self._pause()
                 self._deliver(stay)
+                if self._door.allowance is not None:
+                    self._door.allowance.took(batch.num_rows, batch.nbytes)
                 yield batch
         finally:
             end(batches)
         self._deliver(stay)  # that there is nothing is something that the snapshot shows
+
+    def _pause(self) -> None:
+        """Go on only when the source's rows and bytes per minute allow it, or nobody wants more."""
+        seconds = self._door.allowance.owed() if self._door.allowance else 0.0
+        if seconds > 0:
+            with self._changed:
+                self._changed.wait_for(lambda: self._ended, seconds)
 
     def _deliver(self, stay: Stay) -> None:
         """Hand something on; from then on the session cannot be begun again."""
@@ -223,6 +275,7 @@ class ProtectedSession:
         if is_first and self._door.hedge:
             self._door.hedge.answers.note(self._door.clock.monotonic() - stay.asked_at)
         if is_first and (place := self._door.place(stay.host)):
+            self._place = place
             self._context.notice(place)
 
     # asking again

@@ -5,15 +5,16 @@ all of them, and only as long as none of them has handed on anything that the ol
 """
 
 import threading
-from collections.abc import Callable
 
+from hanse.admission.allowance import Allowance
 from hanse.admission.answers import AnswerTimes
 from hanse.admission.breaker import Breaker, State, Ticket
 from hanse.admission.budget import RetryBudget
 from hanse.admission.limit import AdaptiveLimit
+from hanse.admission.sharing import Sharing
 from hanse.clock import Clock
 from hanse.errors import AWAY, Fault, HanseError
-from hanse.spi.connector import Connector, Replicated, Session
+from hanse.spi.connector import Connector, InTurns, ReadContext, Replicated, Session
 from hanse.spi.protection import BreakerOptions, Protection
 
 HEDGED_SHARE = 0.05
@@ -46,12 +47,17 @@ class Host:
 class Door:
     """One source: its server, and those that hold copies of it. All its sessions share it."""
 
-    def __init__(self, connector: Connector, protection: Protection, clock: Clock) -> None:
+    def __init__(
+        self, connector: Connector, protection: Protection, clock: Clock, sharing: Sharing | None = None
+    ) -> None:
         """Nobody asks it yet."""
+        self.sharing = sharing
         replicas = connector.replicas if isinstance(connector, Replicated) else ()
         self.connector = connector
         self.hosts = tuple(Host(one, protection.breaker, clock) for one in (connector, *replicas))
         self.retry = protection.retry
+        self.allowance = Allowance(connector.source, protection.limits, clock) if protection.limits.is_any else None
+        self.in_turns = isinstance(connector, InTurns) and connector.in_turns
         self.budget = RetryBudget(protection.retry.budget)
         self.hedge = Hedge() if isinstance(connector, Replicated) and connector.hedges else None
         self.clock = clock
@@ -89,16 +95,28 @@ class Stay:
     session: Session
     """What is asked; given as soon as it has begun."""
 
-    def __init__(self, door: Door, host: Host, is_ended: Callable[[], bool]) -> None:
-        """Wait to be let in by the server's limit; raises ResourceLimit, Cancelled. Nothing is asked yet."""
+    def __init__(self, door: Door, host: Host, context: ReadContext) -> None:
+        """Wait to be let in by the server's limit, and for the source's permits; raises ResourceLimit, Cancelled. Nothing is
+        asked yet."""
         self.host = host
+        self._share = context.share
         self._clock = door.clock
         self._budgets = (door.budget, door.hedge.budget) if door.hedge else (door.budget,)
         self._lock = threading.Lock()
         self._ticket: Ticket | None = None
         self.asked_at = 0.0
         self._answered = self._is_over = False
-        self._entered = host.limit.enter(is_ended)
+        self._entered = host.limit.enter(context.is_ended, share=context.share)
+        try:
+            self._pass = door.allowance.enter(context, door.in_turns) if door.allowance else None
+        except BaseException:
+            host.limit.leave(self._share)
+            raise
+
+    @property
+    def at_once(self) -> int | None:
+        """As many requests may run at a time."""
+        return self._pass.at_once if self._pass else None
 
     def ask(self) -> None:
         """Before the first request of the session; raises SourceResting."""
@@ -138,4 +156,6 @@ class Stay:
         if ticket is not None:
             ticket.released()
         if not was_over:
-            self.host.limit.leave()
+            if self._pass is not None:
+                self._pass.end()
+            self.host.limit.leave(self._share)

@@ -5,6 +5,7 @@ our output has gone, 143 ended by SIGTERM. ``HANSE_TRACEBACK=1`` shows where an 
 """
 
 import functools
+import getpass
 import os
 import signal
 import sys
@@ -17,9 +18,12 @@ import click
 
 from hanse.engine import Engine
 from hanse.errors import ConfigError, HanseError, InternalError
+from hanse.groups import Caller
 
 P = ParamSpec("P")
 STATEMENT = "hanse.statement"
+CLIENT = "hanse"
+"""What resource groups know the command line by."""
 BUG = "this is a bug in Hanse; HANSE_TRACEBACK=1 shows where"
 
 config_option = click.option(
@@ -34,8 +38,16 @@ config_option = click.option(
 @contextmanager
 def opened(config: str) -> Iterator[Engine]:
     """The engine of a configuration file, closed afterwards."""
-    with Engine(config) as engine:
+    with Engine(config, caller=Caller(_user(), client=CLIENT)) as engine:
         yield engine
+
+
+def _user() -> str:
+    """Who runs the command, as far as the machine knows."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def remember(sql: str) -> None:

@@ -203,6 +203,7 @@ def _request(request: Request, kinds: Mapping[str, str], fragment: Fragment, see
             lines.append(f"    {rows}, bytes {seen.bytes}{size}, first row {first}, last row {last}{sent}")
             lines += [f"    {line}" for line in (_times(seen),) if line]
         lines += [f"    sent again after {failure}" for failure in seen.retried_after]
+        lines += [f"    answered by the same statement of query {seen.shared_with}"] if seen.shared_with else []
         if seen.keys:
             shipped = ", ".join("a range or none" if keys is None else str(keys) for keys in seen.keys)
             lines.append(f"    keys shipped: {shipped}")

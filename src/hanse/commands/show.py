@@ -1,7 +1,7 @@
 """SHOW: sources, tables, columns, settings, as rows.
 
-``SHOW SOURCES``, ``SHOW GUARDRAILS``, ``SHOW TABLES [FROM source]``, ``SHOW COLUMNS FROM table``, ``SHOW ALL`` and
-``SHOW <setting>``.
+``SHOW SOURCES``, ``SHOW GUARDRAILS``, ``SHOW RESOURCE GROUPS``, ``SHOW TABLES [FROM source]``, ``SHOW COLUMNS FROM table``,
+``SHOW ALL`` and ``SHOW <setting>``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from hanse.admission.group import GroupState
 from hanse.errors import HanseError, SourceUnreachable, UnknownName
 from hanse.ir.expr import Column
 from hanse.ir.tables import Table
-from hanse.ir.types import BOOLEAN, INT64, TEXT, Type
+from hanse.ir.types import BOOLEAN, FLOAT64, INT64, TEXT, Type
 from hanse.policy import Rules
 from hanse.settings import QuerySettings, nearest
 from hanse.spi.snapshot import Snapshot
@@ -61,6 +62,26 @@ def tables(snapshot: Snapshot, source: str | None = None) -> Rows:
         for table in catalog.tables
     ]
     return columns, rows
+
+
+def resource_groups(states: Sequence[GroupState]) -> Rows:
+    """Every resource group as it is: what runs and waits, of how much, and what was let in and refused so far."""
+    columns = _columns(
+        ("group", TEXT),
+        ("running", INT64),
+        ("concurrency", INT64),
+        ("queued", INT64),
+        ("queue", INT64),
+        ("memory", INT64),
+        ("memory_max", INT64),
+        ("weight", FLOAT64),
+        ("priority", INT64),
+        ("quota", TEXT),
+        ("admitted", INT64),
+        ("refused", INT64),
+        ("waited_seconds", FLOAT64),
+    )
+    return columns, [tuple(getattr(state, column.name) for column in columns) for state in states]
 
 
 def guardrails(rules: Rules) -> Rows:

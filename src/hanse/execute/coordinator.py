@@ -49,6 +49,8 @@ class Settings:
     """Whether its operators are measured."""
     elapsed: Callable[[], float]
     """Milliseconds since the query started."""
+    memory: int | None = None
+    """Bytes that the engine may have; None: as configured."""
 
 
 class Coordinator:
@@ -59,7 +61,10 @@ class Coordinator:
         optimizers = f"{DISABLED_OPTIMIZERS},{AS_WRITTEN}" if settings.as_written else DISABLED_OPTIMIZERS
         self._instance = instance
         self._fetches: Mapping[int, Fetch] = {}
-        self._cursor = instance.cursor({"TimeZone": settings.timezone, "disabled_optimizers": optimizers})
+        memory = instance.memory_limit if settings.memory is None else f"{settings.memory}B"
+        self._cursor = instance.cursor(
+            {"TimeZone": settings.timezone, "disabled_optimizers": optimizers, "memory_limit": memory}
+        )
         self._settings = settings
         self._scope = scope
         scope.on_end(self._interrupt)

@@ -15,6 +15,7 @@ from hanse.execute.fetch import Fetch
 from hanse.execute.instances import Instance, InstancePool
 from hanse.execute.keys import Located, ShippedKeys
 from hanse.execute.limits import Limits, Meter
+from hanse.execute.memory import UNCOUNTED, QueryMemory
 from hanse.execute.probing import Way
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import Report, SourceReport
@@ -27,6 +28,7 @@ from hanse.ir.expr import Literal
 from hanse.ir.fragment import KeyOrigin
 from hanse.ir.request import Request, RequestGraph
 from hanse.ir.sharding import Scheme
+from hanse.spi.admission import EVERYBODY, Admit, Admitted, unasked
 from hanse.spi.connector import Connector, Embedded, ReadContext, Session
 from hanse.spi.dialect import Dialect
 
@@ -62,10 +64,14 @@ class Run:
     """Those that are there for all queries."""
     limits: Limits = Limits()
     """What the query may read and yield."""
+    admit: Admit = unasked
+    """Waits for the query's turn."""
     ended: Callable[[], object] = lambda: None
     """Called once, when everything has been given back and the report is final."""
     scope: CancelScope = field(default_factory=CancelScope)
     """What ends the query early."""
+    shares: bool = False
+    """Whether rows of other queries' statements will do."""
     operators: bool = False
     """Whether the coordinator's operators are measured."""
 
@@ -75,6 +81,12 @@ class Run:
         for report in self.report.sources:
             if report.source == source and report.started_ms is not None and report.connected_ms is None:
                 report.connected_ms = now
+
+    def shared(self, request: Request, query_id: str) -> None:
+        """Note that the statement of another query has answered a request."""
+        for report in self.report.sources:
+            if report.fragment == request.fragment:
+                report.shared_with, report.statements = query_id, 0
 
     def retried(self, request: Request, failure: HanseError) -> None:
         """Note that a request is sent again."""
@@ -93,6 +105,8 @@ class _Held:
     def __init__(self, pool: InstancePool, run: Run, scope: CancelScope) -> None:
         self.sessions: dict[str, Session] = {}
         self._works: list[Work] = []
+        self.computing: Work | None = None
+        """The coordinator's."""
         self.instance: Instance | None = None
         self._pool = pool
         self._run = run
@@ -101,6 +115,20 @@ class _Held:
         self._lock = threading.RLock()
         self._released = False
         self.meter = Meter(run.limits)
+        self.admitted: Admitted = EVERYBODY
+        self.memory = UNCOUNTED
+
+    def enter(self, has_coordinator: bool) -> None:
+        """Wait for the query's turn; raises AdmissionRefused, Cancelled."""
+        report = self._run.report
+        before = self._run.elapsed()
+        self.admitted = self._run.admit(lambda: self.scope.ended)
+        if self.admitted is not EVERYBODY:
+            report.group, report.queued_ms = self.admitted.group, self._run.elapsed() - before
+        if self.admitted.memory is not None:
+            self.memory = QueryMemory(self.admitted.memory, self.admitted.group, has_coordinator=has_coordinator)
+        if self.admitted.is_counted:
+            self.meter.tell(self.admitted.used)
 
     def start(self, work: Work) -> None:
         """Have it done in a thread of its own."""
@@ -132,6 +160,7 @@ class _Held:
             finally:
                 for session in self.sessions.values():
                     session.close()
+                self.admitted.end(self._cpu_seconds())
                 if is_over:
                     self._leave()
                 else:
@@ -143,6 +172,12 @@ class _Held:
         if not report.finished:
             report.error = Cancelled.sqlstate if failure is None else failure.code
             report.error_source = None if failure is None else failure.source
+
+    def _cpu_seconds(self) -> float:
+        """About what the query took of the processors: the coordinator's further threads are DuckDB's own, so that they are
+        taken to do as much as the one that is ours."""
+        more = self.computing.cpu_seconds * (self._pool.threads - 1) if self.computing else 0.0
+        return sum(work.cpu_seconds for work in self._works) + more
 
     def _join(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -159,6 +194,7 @@ class _Held:
     def _leave(self) -> None:
         if self.instance is not None:
             self._pool.release(self.instance)
+        self.admitted.free()
         self._run.running.leave(self.scope)
 
 
@@ -170,6 +206,7 @@ def execute(graph: RequestGraph, pool: InstancePool, run: Run) -> ResultStream:
     try:
         if run.timeout_s:
             held.set_deadline(run.timeout_s)
+        held.enter(graph.direct is None)
         queue = _start(graph, pool, run, scope, held)
         run.running.enter(scope, held.release)
     except BaseException as failure:
@@ -180,8 +217,9 @@ def execute(graph: RequestGraph, pool: InstancePool, run: Run) -> ResultStream:
         if ours is None or error is None:
             raise
         raise error from (None if isinstance(failure, HanseError) else failure)
-    stream = ResultStream(graph.columns, queue, scope, run.report, held.release)
-    return stream.limited(run.limits.answer).timed(run.elapsed)
+    answer = ResultStream(graph.columns, queue, scope, run.report, held.release)
+    answer.limited(run.limits.answer).timed(run.elapsed)
+    return answer.counted(held.admitted.answered) if held.admitted.is_counted else answer
 
 
 def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope, held: _Held) -> BatchQueue:
@@ -189,7 +227,7 @@ def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope
     reports = {request.fragment: _report(request, run) for request in graph.requests}
     run.report.sources.extend(reports[request.fragment] for request in graph.requests if not request.idle)
     fetches = {
-        request.fragment: Fetch(request, reports[request.fragment], scope, run.elapsed)
+        request.fragment: Fetch(request, reports[request.fragment], scope, run.elapsed, held.memory)
         for request in graph.requests
         if not request.embedded
     }
@@ -197,7 +235,7 @@ def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope
         fetch.count(held.meter)
     _ship(graph, fetches, run, scope)
     _choose(graph, fetches, run, scope)
-    queue = fetches[graph.direct].queue if graph.direct is not None else BatchQueue(scope)
+    queue = fetches[graph.direct].queue if graph.direct is not None else BatchQueue(scope, memory=held.memory)
     coordinator = None if graph.direct is not None else _coordinator(graph, pool, run, scope, held)
     _begin_sessions(graph, pool, run, scope, held)
     _probe(graph, fetches, pool, run, held)
@@ -208,7 +246,8 @@ def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope
         coordinator.read(fetches, queue)
         text = statement(graph.sql, run.parameters, run.dialect)
         run.report.coordinator_sql = text
-        held.start(coordinator.work(text, graph, queue, run.report))
+        held.computing = coordinator.work(text, graph, queue, run.report)
+        held.start(held.computing)
     return queue
 
 
@@ -244,18 +283,20 @@ def _report(request: Request, run: Run) -> SourceReport:
 
 
 def _coordinator(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope, held: _Held) -> Coordinator:
-    held.instance = pool.acquire(lambda: scope.ended)
+    held.instance = pool.acquire(lambda: scope.ended, held.admitted.share)
     embedded = {
         request.source: connector
         for request in graph.requests
         if request.embedded and isinstance(connector := run.connectors[request.source], Embedded)
     }
     held.instance.attach(embedded, run.snapshot_version)
-    settings = Settings(run.timezone, run.batch_rows, graph.as_written, run.operators, run.elapsed)
+    settings = Settings(
+        run.timezone, run.batch_rows, graph.as_written, run.operators, run.elapsed, held.memory.coordinator
+    )
     return Coordinator(held.instance, scope, settings)
 
 
-def _context(source: str, pool: InstancePool, run: Run, is_ended: Callable[[], bool]) -> ReadContext:
+def _context(source: str, pool: InstancePool, run: Run, held: _Held, is_ended: Callable[[], bool]) -> ReadContext:
     """What a session for one request is told."""
     return ReadContext(
         run.report.query_id,
@@ -266,11 +307,14 @@ def _context(source: str, pool: InstancePool, run: Run, is_ended: Callable[[], b
         answered=partial(run.answered, source),
         spill_folder=pool.folder,
         spill_bytes=pool.spill_bytes,
-        batch_bytes=run.limits.batch_bytes(source),
+        spill_space=pool.aside,
+        batch_bytes=held.memory.batch_bytes(run.limits.batch_bytes(source)),
         retried=run.retried,
+        shared=run.shared,
         notice=run.report.notices.append,
         seconds_left=run.seconds_left,
         ceiling=run.limits.ceiling(source),
+        share=held.admitted.share,
     )
 
 
@@ -283,17 +327,17 @@ def _probe(graph: RequestGraph, fetches: Mapping[int, Fetch], pool: InstancePool
         source = fetches[hole.target].request.source
         is_limited = bool(run.limits.reading(source))
         if hole.patience is not None and counts[source] == 1 and not (is_limited and hole.patience.seconds is None):
-            begin = _opener(source, pool, run, held.scope)
+            begin = _opener(source, pool, run, held)
             fetches[hole.target].probe(Way(begin, run.dialects[source], run.parameters, held.meter))
 
 
-def _opener(source: str, pool: InstancePool, run: Run, scope: CancelScope) -> Callable[[Callable[[], bool]], Session]:
+def _opener(source: str, pool: InstancePool, run: Run, held: _Held) -> Callable[[Callable[[], bool]], Session]:
     """What opens one more session, if there is a connection for it at once: who holds others does not wait for long."""
 
     def begin(is_unwanted: Callable[[], bool]) -> Session:
         latest = time.monotonic() + CONNECTION_SECONDS
-        is_ended = lambda: scope.ended or is_unwanted() or time.monotonic() > latest  # noqa: E731
-        return run.connectors[source].begin(_context(source, pool, run, is_ended))
+        is_ended = lambda: held.scope.ended or is_unwanted() or time.monotonic() > latest  # noqa: E731
+        return run.connectors[source].begin(_context(source, pool, run, held, is_ended))
 
     return begin
 
@@ -309,8 +353,8 @@ def _begin_sessions(graph: RequestGraph, pool: InstancePool, run: Run, scope: Ca
     counts = Counter(request.source for request in asked if request.fragment not in chosen)
     counts.update({request.source: 1 for request in asked if not counts[request.source]})
     for source in sorted(counts):
-        context = _context(source, pool, run, lambda: scope.ended)
-        context = replace(context, requests=counts[source], arrived=held.meter.arrived(source))
+        context = _context(source, pool, run, held, lambda: scope.ended)
+        context = replace(context, requests=counts[source], arrived=held.meter.arrived(source), shares=run.shares)
         before = run.elapsed()
         session = held.sessions[source] = run.connectors[source].begin(context)
         scope.on_end(session.cancel)

@@ -65,7 +65,8 @@ MESSAGES = (
 """What DuckDB tells apart in its messages alone: the SQLSTATE that PostgreSQL has for it. The classes decide the rest."""
 
 HINTS = {
-    "53200": "raise engine.memory_limit, or give the operators space to spill: engine.spill_folder",
+    "53200": "raise engine.memory_limit (or the memory of the query's resource group), or give the operators space to spill:"
+    " engine.spill_folder",
 }
 
 

@@ -12,6 +12,7 @@ from hanse.execute.batches import filled, refusal
 from hanse.execute.cancel import CancelScope
 from hanse.execute.keys import ShippedKeys
 from hanse.execute.limits import Limits, Meter
+from hanse.execute.memory import UNCOUNTED, QueryMemory
 from hanse.execute.probing import Probe, Way, probed
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import SourceReport
@@ -35,12 +36,18 @@ class Fetch:
     """One request in flight."""
 
     def __init__(
-        self, request: Request, report: SourceReport, scope: CancelScope, elapsed: Callable[[], float]
+        self,
+        request: Request,
+        report: SourceReport,
+        scope: CancelScope,
+        elapsed: Callable[[], float],
+        memory: QueryMemory = UNCOUNTED,
     ) -> None:
-        """Prepare to fetch; ``elapsed`` gives milliseconds since the query started."""
+        """Prepare to fetch; ``elapsed`` gives milliseconds since the query started, ``memory`` is what all of it shares."""
+        self._memory = memory
         self.request = request
         self.schema = wire_schema(request.columns)
-        self.queue = BatchQueue(scope)
+        self.queue = BatchQueue(scope, memory=memory)
         self.answer: BatchQueue | None = None
         """The queue of the whole answer, where a coordinator stands between."""
         self._report = report
@@ -175,7 +182,7 @@ class Fetch:
         queue must not fill: what would be too much ends the collecting."""
         for keys, columns in self._feeds:
             keys.add([batch.column(self.schema.get_field_index(f"c{id}")) for id in columns])
-            if self.queue.bytes > COLLECT_BYTES_MAX:
+            if self.queue.bytes > COLLECT_BYTES_MAX or self._memory.is_crowded(batch.nbytes):
                 keys.give_up()
         for rows in self._rows:
             rows.add(batch)

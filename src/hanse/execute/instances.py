@@ -19,6 +19,19 @@ from hanse.spi.connector import Embedded
 from hanse.spi.duckdb.faults import DISABLED_OPTIMIZERS
 from hanse.spi.duckdb.sandbox import restrict
 from hanse.spi.permits import Permits
+from hanse.spi.shares import NOBODY, Share
+from hanse.spi.spilling import ENDLESS, SpillSpace
+
+
+def spill_share(settings: EngineSettings) -> int | None:
+    """Each instance's part of the disk that all queries may fill, and that of answers that are kept aside; None: no limit."""
+    return None if settings.spill_total is None else settings.spill_total // (settings.instances + 1)
+
+
+def spill_limit(settings: EngineSettings) -> str:
+    """As much as one instance may fill."""
+    share, most = spill_share(settings), size_in_bytes(settings.spill_limit)
+    return settings.spill_limit if share is None or (most is not None and most <= share) else f"{share}B"
 
 
 class Instance:
@@ -26,12 +39,13 @@ class Instance:
 
     def __init__(self, settings: EngineSettings, spill_folder: Path, paths: tuple[Path, ...] = ()) -> None:
         """Start an engine that spills into ``spill_folder``, may open ``paths``, and nothing else of this machine."""
+        self.memory_limit = settings.memory_limit
         self.root = duckdb.connect(
             ":memory:",
             config={
                 "memory_limit": settings.memory_limit,
                 "temp_directory": str(spill_folder),
-                "max_temp_directory_size": settings.spill_limit,
+                "max_temp_directory_size": spill_limit(settings),
                 "threads": str(settings.threads),
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
@@ -45,8 +59,10 @@ class Instance:
         self._spill_folder = spill_folder
         self.has_failed = False
         """Whether a statement has failed since the engine was last known to work."""
+        self.share: Share = NOBODY
+        """Whose turn it was when the engine was taken."""
         self._attached: dict[str, int] = {}
-        self._settings: dict[str, str] = {}
+        self._settings = {"memory_limit": settings.memory_limit}
 
     def attach(self, sources: Mapping[str, Embedded], version: int) -> None:
         """Make embedded sources readable as the snapshot of that version has them."""
@@ -104,6 +120,9 @@ class InstancePool:
         self._free: list[Instance] = []
         self._lock = threading.Lock()
         self._started = 0
+        share = spill_share(settings)
+        self.aside = ENDLESS if share is None else SpillSpace(share)
+        """What answers that are kept aside may fill, of all queries together."""
         if settings.spill_folder:
             Path(settings.spill_folder).mkdir(parents=True, exist_ok=True)
         self._folder = tempfile.TemporaryDirectory(
@@ -118,26 +137,33 @@ class InstancePool:
         return size_in_bytes(self._settings.spill_limit)
 
     @property
+    def threads(self) -> int:
+        """How many threads an engine has."""
+        return self._settings.threads
+
+    @property
     def used(self) -> int:
         """How many engines serve a query at this moment."""
         return self._places.taken
 
-    def acquire(self, is_ended: Callable[[], bool]) -> Instance:
+    def acquire(self, is_ended: Callable[[], bool], share: Share = NOBODY) -> Instance:
         """A free engine, for those who wait in the order of arrival.
 
         Raises ResourceLimit after ``engine.instance_wait`` seconds, Cancelled when ``is_ended`` says so meanwhile.
         """
         seconds = self._settings.instance_wait
-        if not self._places.take(1, seconds, is_ended):
+        if not self._places.take(1, seconds, is_ended, share):
             if is_ended() or self._places.closed:
                 raise Cancelled("cancelled while waiting for a coordinator instance")
             message = f"all {self._places.size} coordinator instances were busy for {seconds:g} s"
             raise ResourceLimit(message, sqlstate="53300", hint="raise engine.instances or engine.instance_wait")
         try:
-            return self._taken(tuple(path for connector in self._embedded for path in connector.paths))
+            instance = self._taken(tuple(path for connector in self._embedded for path in connector.paths))
+            instance.share = share
         except BaseException:
-            self._places.give_back()
+            self._places.give_back(share=share)
             raise
+        return instance
 
     def _taken(self, paths: tuple[Path, ...]) -> Instance:
         """An idle engine that may open these paths; one that may open others cannot change, and ends."""
@@ -153,14 +179,14 @@ class InstancePool:
 
     def release(self, instance: Instance) -> None:
         """Take an engine back for the next query, unless a fault of its own ended it."""
-        works = instance.works()
+        works, share = instance.works(), instance.share
         with self._lock:
             keep = works and not self._places.closed
             if keep:
                 self._free.append(instance)
         if not keep:
             instance.close()
-        self._places.give_back()
+        self._places.give_back(share=share)
 
     def close(self) -> None:
         """Close all idle engines and remove what was spilled; an engine that is in use ends with its query."""

@@ -127,6 +127,13 @@ class Meter:
         self._limits = limits.sources
         self._lock = threading.Lock()
         self._counts: defaultdict[str, _Count] = defaultdict(_Count)
+        self._told: Callable[[int, int], object] | None = None
+        self._charged = (0, 0)
+        """What was told so far; nothing twice, though what is kept aside comes here twice."""
+
+    def tell(self, used: Callable[[int, int], object]) -> None:
+        """Tell of all that arrives, rows and bytes; what that raises ends the query."""
+        self._told = used
 
     def took(self, source: str, batch: pa.RecordBatch) -> None:
         """A batch was handed to its reader, whether or not it was kept aside before."""
@@ -142,7 +149,7 @@ class Meter:
         self._count(source, "left", rows, bytes)
 
     def _count(self, source: str, how: str, rows: int, bytes: int) -> None:
-        if not self._limits:
+        if not self._limits and self._told is None:
             return
         whole = owner(source)
         with self._lock:
@@ -151,6 +158,10 @@ class Meter:
             count[1] += bytes
             mine = self._amounts(count for name, count in self._counts.items() if owner(name) == whole)
             total = self._amounts(self._counts.values())
+            new = tuple(max(0, now - before) for now, before in zip(total, self._charged, strict=True))
+            self._charged = (self._charged[0] + new[0], self._charged[1] + new[1])
+        if self._told is not None:
+            self._told(*new)
         for name, amounts in ((whole, mine), (ALL, total)):
             for limit in self._limits.get(name, ()):
                 if amounts[limit.what == "bytes"] > limit.most:

@@ -7,9 +7,13 @@ from collections import deque
 import pyarrow as pa
 
 from hanse.execute.cancel import CancelScope
+from hanse.execute.memory import UNCOUNTED, QueryMemory
 
 BYTES_MAX = 16 * 1024 * 1024
 """Bytes that wait in one queue; a batch is always let in when the queue is empty."""
+
+CROWDED_S = 0.02
+"""How often a writer looks whether its query's other queues have made room."""
 
 MOMENT_S, MOMENT_BYTES = 0.01, 8 * 1024 * 1024
 """How long a writer is held back, and per how much input that has given no batch yet (800 MB/s at most)."""
@@ -18,9 +22,10 @@ MOMENT_S, MOMENT_BYTES = 0.01, 8 * 1024 * 1024
 class BatchQueue:
     """One writer, one reader. Ending the scope wakes both; they then raise what ended it."""
 
-    def __init__(self, scope: CancelScope, bytes_max: int = BYTES_MAX) -> None:
-        """An empty queue that belongs to a query."""
+    def __init__(self, scope: CancelScope, bytes_max: int = BYTES_MAX, memory: QueryMemory = UNCOUNTED) -> None:
+        """An empty queue that belongs to a query, whose ``memory`` all of its queues share."""
         self._scope = scope
+        self._memory = memory
         self._bytes_max = bytes_max
         self._batches: deque[pa.RecordBatch] = deque()
         self._bytes = 0
@@ -33,13 +38,17 @@ class BatchQueue:
         """Add a batch, waiting while the queue is full (unless its reader may itself wait for what is put)."""
         size = batch.nbytes
         with self._changed:
-            while wait and self._bytes and self._bytes + size > self._bytes_max and not self._scope.ended:
-                self._changed.wait()
+            while wait and self._bytes and self._is_full(size) and not self._scope.ended:
+                self._changed.wait(CROWDED_S if self._memory.is_counted else None)
             self._scope.check()
+            self._memory.take(size)
             self._batches.append(batch)
             self._read_ahead = 0
             self._bytes += size
             self._changed.notify_all()
+
+    def _is_full(self, size: int) -> bool:
+        return self._bytes + size > self._bytes_max or self._memory.is_crowded(size)
 
     def wait_until_wanted(self, size: int) -> None:
         """Wait before the writer reads another ``size`` bytes of what it makes its batches from.
@@ -96,6 +105,7 @@ class BatchQueue:
                 return None
             batch = self._batches.popleft()
             self._bytes -= batch.nbytes
+            self._memory.give_back(batch.nbytes)
             self._changed.notify_all()
             return batch
 

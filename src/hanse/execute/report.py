@@ -47,6 +47,8 @@ class SourceReport:
     """How long the request's reader made it wait, until its last row."""
     retried_after: list[str] = field(default_factory=list)
     """The failures after each of which the request was sent again."""
+    shared_with: str | None = None
+    """The query whose statement, which was the same, answered this request: nothing was sent for it."""
     finished: bool = False
     snapshot: str | None = None
     keys: list[int | None] = field(default_factory=list)
@@ -105,6 +107,10 @@ class Report:
     """None for statements that need none, such as SHOW."""
     coordinator: CoordinatorReport | None = None
     """None: the answer is what one source sent."""
+    group: str | None = None
+    """The resource group in which the query ran; None where there are none."""
+    queued_ms: float | None = None
+    """How long it waited there for its turn."""
     rows: int = 0
     bytes: int = 0
     first_row_ms: float | None = None

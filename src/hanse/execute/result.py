@@ -72,6 +72,7 @@ class ResultStream:
         self._limits: tuple[Limit, ...] = ()
         self._elapsed: Callable[[], float | None] = lambda: None
         self._over: Callable[[Report], object] = lambda _: None
+        self._count: Callable[[int, int], object] = lambda rows, bytes: None  # noqa: ARG005  # nobody counts
 
     def timed(self, elapsed: Callable[[], float]) -> Self:
         """Note when the first row is handed on; ``elapsed`` gives milliseconds since the query started."""
@@ -91,6 +92,11 @@ class ResultStream:
     def followed(self, sequel: Sequel) -> Self:
         """Let failures before the first row be answered by other runs."""
         self._sequel = sequel
+        return self
+
+    def counted(self, count: Callable[[int, int], object]) -> Self:
+        """Tell of each batch's rows and bytes, before it is handed on; what that raises ends the query."""
+        self._count = count
         return self
 
     def held(self, spool: Spool) -> Self:
@@ -117,6 +123,7 @@ class ResultStream:
                 self.report.rows += batch.num_rows
                 self.report.bytes += batch.nbytes
                 check_answer(self._limits, self.report.rows, self.report.bytes)
+                self._count(batch.num_rows, batch.nbytes)
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
                 batch = self._queue.get()
             self.report.finished = True
@@ -152,7 +159,7 @@ class ResultStream:
             self._spool.close()
         self._queue, self._scope, self._release = fresh._queue, fresh._scope, fresh._release
         self._sequel, self._spool = fresh._sequel, fresh._spool
-        self.report, self._elapsed = fresh.report, fresh._elapsed
+        self.report, self._elapsed, self._count = fresh.report, fresh._elapsed, fresh._count
         if self._is_cancelled:
             self._scope.end()
 

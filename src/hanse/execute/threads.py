@@ -1,6 +1,7 @@
 """Threads that stay for the next query: starting one costs more than all else that a short query does around its requests."""
 
 import threading
+import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
@@ -19,6 +20,8 @@ class Work:
         self._target: Callable[[], object] | None = target
         self._thread: threading.Thread | None = None
         self._is_over = False
+        self.cpu_seconds = 0.0
+        """What the thread has used of a processor, known when it is over."""
         self._lasting = threading.Lock()
         self._lasting.acquire()
 
@@ -43,9 +46,11 @@ class Work:
         assert target is not None, "work is done once"
         self._thread = threading.current_thread()
         self._thread.name = self.name
+        before = time.thread_time()
         try:
             target()
         finally:
+            self.cpu_seconds = time.thread_time() - before
             del target  # what it holds must not live on in a thread that rests
             self._thread.name = RESTING
             self._thread = None

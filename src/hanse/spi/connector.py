@@ -14,8 +14,10 @@ from hanse.ir.expr import Literal
 from hanse.ir.fragment import KeyCaps
 from hanse.ir.request import Request
 from hanse.spi.ceiling import Ceiling
-from hanse.spi.protection import BreakerOptions, Protection, RetryOptions
+from hanse.spi.protection import BreakerOptions, Protection, RetryOptions, SourceLimits
+from hanse.spi.shares import NOBODY, Share
 from hanse.spi.snapshot import SourceCatalog
+from hanse.spi.spilling import ENDLESS, SpillSpace
 
 
 def never() -> bool:
@@ -33,6 +35,10 @@ def nobody() -> None:
 
 def ignored(request: Request, failure: HanseError) -> None:
     """For a query of which nobody wants to know what happened to its requests."""
+
+
+def unshared(request: Request, query_id: str) -> None:
+    """For a query of which nobody wants to know whose statements answer it."""
 
 
 def untold(message: str) -> None:
@@ -68,12 +74,22 @@ class ReadContext:
     """Where answers are kept that must wait for one another; None is the system's folder for temporary files."""
     spill_bytes: int | None = None
     """How many bytes of such answers a session may keep there; None is no limit."""
+    spill_space: SpillSpace = ENDLESS
+    """And all sessions together."""
     batch_bytes: int | None = None
     """How large a batch should be at most, so that limits on what is read bite soon; None: as the source likes."""
     ceiling: Ceiling | None = None
     """What the source's own EXPLAIN may say of a request; only for connectors that are ``Explaining``."""
     arrived: Callable[[pa.RecordBatch], None] = uncounted
     """Called with every batch that a session keeps aside until its reader comes; raises what must end the query then."""
+    share: Share = NOBODY
+    """Whose turn the query takes where it waits for what is scarce."""
+    shares: bool = False
+    """Whether rows of another query's statement will do, if that is the same and is sent after this query arrived."""
+    shared: Callable[[Request, str], object] = unshared
+    """Called where they do, with the id of that query."""
+    at_once: int | None = None
+    """As many requests may be run at a time, each by one connection; None: as the session likes."""
 
 
 class Session(Protocol):
@@ -149,6 +165,14 @@ class Replicated(Protocol):
     @property
     def hedges(self) -> bool:
         """Whether one of them may be asked too, where the source's own server takes longer than nearly always."""
+
+
+@runtime_checkable
+class InTurns(Protocol):
+    """A connector whose sessions run one request after another, on one connection: optional."""
+
+    in_turns: ClassVar[bool]
+    """Whether they do."""
 
 
 @runtime_checkable
@@ -252,8 +276,10 @@ class ServerOptions(TableFilter):
     """When the source is left alone because it fails."""
     retry: RetryOptions = RetryOptions()
     """How queries of the profile ``batch`` ask again."""
+    limits: SourceLimits = SourceLimits()
+    """What all queries together may ask of the source."""
 
     @property
     def protection(self) -> Protection:
         """How the source is spared."""
-        return Protection(self.breaker, self.retry)
+        return Protection(self.breaker, self.retry, self.limits)

@@ -1,16 +1,31 @@
-"""A counted resource that cannot deadlock or starve its users: taken all at once, in the order of arrival."""
+"""A counted resource that cannot deadlock or starve its users: taken all at once, in the order of arrival, or, where they
+belong to groups, by turns of the groups (``spi.shares``) and in the order of arrival within each."""
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
+
+from hanse.spi.shares import NOBODY, Share, Taken
 
 POLL_SECONDS = 0.05
 """How often a waiter looks whether it is still wanted."""
 
 
+class _Waiter:
+    """Somebody in the line; ``gate`` opens when he gets what he waits for, or nothing any more."""
+
+    __slots__ = ("count", "gate", "granted", "share")
+
+    def __init__(self, count: int, share: Share) -> None:
+        self.count = count
+        self.share = share
+        self.granted = False
+        self.gate = threading.Lock()
+        self.gate.acquire()
+
+
 class Permits:
-    """``size`` permits. Who waits holds none of them, and nobody who came later is served before.
+    """``size`` permits. Who waits holds none of them, and nobody of his group who came later is served before.
 
     Somebody who takes from several of these must take from them in an order that is the same for everybody.
     """
@@ -18,9 +33,10 @@ class Permits:
     def __init__(self, size: int) -> None:
         """All are free."""
         self.size = size
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._free = size
-        self._waiting: deque[object] = deque()
+        self._waiting: list[_Waiter] = []
+        self._shares = Taken()
         self._closed = False
 
     @property
@@ -33,42 +49,58 @@ class Permits:
         """Whether no more are given."""
         return self._closed
 
-    def take(self, count: int, seconds: float, is_ended: Callable[[], bool]) -> bool:
+    def take(self, count: int, seconds: float, is_ended: Callable[[], bool], share: Share = NOBODY) -> bool:
         """Take ``count`` (at most ``size``) permits; False: not within ``seconds``, ``is_ended()``, or closed."""
-        with self._changed:
+        with self._lock:
             if self._closed:
                 return False
             if not self._waiting and self._free >= count:
-                self._free -= count
+                self._take(count, share)
                 return True
-            ticket = object()
-            self._waiting.append(ticket)
-            try:
-                return self._wait(ticket, count, time.monotonic() + seconds, is_ended)
-            finally:
-                self._waiting.remove(ticket)
-                self._changed.notify_all()
-
-    def _wait(self, ticket: object, count: int, deadline: float, is_ended: Callable[[], bool]) -> bool:
-        while True:
+            waiter = _Waiter(count, share)
+            self._waiting.append(waiter)
+            self._serve()
+        deadline = time.monotonic() + seconds
+        while not waiter.granted:
             left = deadline - time.monotonic()
-            if self._closed or left <= 0 or is_ended():
-                return False
-            if self._waiting[0] is ticket and self._free >= count:
-                self._free -= count
-                return True
-            self._changed.wait(min(POLL_SECONDS, left))
+            if self.closed or left <= 0 or is_ended():
+                return self._leave(waiter)
+            waiter.gate.acquire(timeout=min(POLL_SECONDS, left))
+        return True
 
-    def take_free(self, count: int, leave: int) -> int:
+    def _take(self, count: int, share: Share) -> None:
+        self._free -= count
+        self._shares.add(share, count)
+
+    def _leave(self, waiter: _Waiter) -> bool:
+        """Go, unless one's turn has come in this moment; returns whether it has."""
+        with self._lock:
+            if not waiter.granted:
+                self._waiting.remove(waiter)
+                self._serve()
+            return waiter.granted
+
+    def _serve(self) -> None:
+        """Let all in whose turn it is. Whoever is next and wants more than is free is not passed by others."""
+        while self._waiting and not self._closed:
+            waiter = self._shares.fairest(self._waiting, lambda one: one.share)
+            if waiter.count > self._free:
+                return
+            self._waiting.remove(waiter)
+            self._take(waiter.count, waiter.share)
+            waiter.granted = True
+            waiter.gate.release()
+
+    def take_free(self, count: int, leave: int, share: Share = NOBODY) -> int:
         """Take up to ``count`` permits of those that are free at this moment, so that ``leave`` stay free; returns how many.
 
         None where somebody waits: who takes more without waiting must take it from nobody.
         """
-        with self._changed:
+        with self._lock:
             if self._closed or self._waiting:
                 return 0
             taken = max(0, min(count, self._free - leave))
-            self._free -= taken
+            self._take(taken, share)
             return taken
 
     @property
@@ -76,21 +108,23 @@ class Permits:
         """Whether somebody waits for permits."""
         return bool(self._waiting)
 
-    def give_back(self, count: int = 1) -> None:
-        """Let others have ``count`` permits."""
-        with self._changed:
-            self._free += count
-            self._changed.notify_all()
+    def give_back(self, count: int = 1, share: Share = NOBODY) -> None:
+        """Let others have ``count`` permits that were taken for that share."""
+        with self._lock:
+            self._take(-count, share)
+            self._serve()
 
     def resize(self, size: int) -> None:
         """Let there be more or fewer. What is taken stays so; where that is too much now, nobody gets any for a while."""
-        with self._changed:
+        with self._lock:
             self._free += size - self.size
             self.size = size
-            self._changed.notify_all()
+            self._serve()
 
     def close(self) -> None:
         """Give no more, and tell those who wait."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            for waiter in self._waiting:
+                if waiter.gate.locked():
+                    waiter.gate.release()

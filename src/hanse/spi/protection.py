@@ -5,6 +5,8 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, Field
 
+from hanse.guardrails import Bytes
+
 
 class BreakerOptions(BaseModel):
     """When a source that fails is left alone. Times are in seconds."""
@@ -40,12 +42,32 @@ class RetryOptions(BaseModel):
     to a load of their own."""
 
 
+class SourceLimits(BaseModel):
+    """What all queries together may ask of a source, whichever of its servers answers. What is over it waits."""
+
+    model_config = {"extra": "forbid", "frozen": True}
+    statements: int | None = Field(default=None, ge=1)
+    """How many statements run at a time. Fewer than ``connections``, of which each server has so many."""
+    statements_per_second: float | None = Field(default=None, gt=0)
+    """How many begin within a second."""
+    rows_per_minute: int | None = Field(default=None, ge=1)
+    """How many rows are read within a minute."""
+    bytes_per_minute: Bytes | None = None
+    """How many bytes are read within a minute: ``1 GB``."""
+
+    @property
+    def is_any(self) -> bool:
+        """Whether there is any limit."""
+        return any(value is not None for _, value in self)
+
+
 @dataclass(frozen=True, slots=True)
 class Protection:
     """What a source's configuration says of it."""
 
     breaker: BreakerOptions = BreakerOptions()
     retry: RetryOptions = RetryOptions()
+    limits: SourceLimits = SourceLimits()
 
 
 @runtime_checkable

@@ -13,6 +13,7 @@ import pytest
 from hanse.connectors.postgres.connector import PostgresConnector
 from hanse.engine import Engine
 from hanse.errors import Cancelled, HanseError, InvalidValue
+from hanse.execute.memory import UNCOUNTED
 from hanse.execute.queue import BatchQueue
 from tests.servers.databases import Database
 
@@ -41,7 +42,7 @@ def table(shop: Database) -> Iterator[str]:
 @pytest.fixture
 def engine(shop: Database, table: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Engine]]:
     """`engine(**options)`: with small batches and queues, so that a reader who stops leaves statements unsent."""
-    monkeypatch.setattr(BatchQueue.__init__, "__defaults__", (QUEUE_BYTES,))
+    monkeypatch.setattr(BatchQueue.__init__, "__defaults__", (QUEUE_BYTES, UNCOUNTED))
     opened: list[Engine] = []
 
     def make(**options: Any) -> Engine:

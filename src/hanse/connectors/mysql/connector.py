@@ -29,6 +29,7 @@ class MysqlConnector(Remote[Options, "MysqlConnector"]):
     """The connector of ``spi.connector`` for MySQL 8.0.17 and later and MariaDB 10.3 and later."""
 
     explains = True
+    in_turns = True
 
     def __init__(self, source: str, options: Options, folder: Path) -> None:
         """Connect to nothing yet."""

@@ -73,7 +73,7 @@ class MysqlSession:
         self._shared: Running | None = None
         self._snapshot: str | None = None
         self._is_snapshot = True
-        self._lease = door.pool.lease(1, context.is_ended)
+        self._lease = door.pool.lease(1, context.is_ended, context.share)
         self._lanes = Lanes(door.source, 1, context)
 
     @property

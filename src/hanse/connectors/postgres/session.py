@@ -68,7 +68,8 @@ class PostgresSession:
         self._snapshot: str | None = None
         self._answered = 0
         self._round_trip: float | None = None
-        self._lease = server.readers.lease(context.requests, context.is_ended)
+        width = min(context.requests, context.at_once or context.requests)
+        self._lease = server.readers.lease(width, context.is_ended, context.share)
         self._holder: Lease[Control] | None = None
         if context.requests > 1:
             self._holder = server.controls.lease(1, context.is_ended)
@@ -149,7 +150,7 @@ class PostgresSession:
 
     def _spare(self, wanted: int) -> int:
         """Further connections for a request, of those that nobody wants now; with them, its statements share a snapshot."""
-        if wanted < 1 or self._lanes is not None:
+        if wanted < 1 or self._lanes is not None or self._context.at_once is not None:
             return 0
         more = self._lease.grow(min(wanted, self._server.scan_connections - 1))
         if more and self._holder is None:

@@ -46,6 +46,7 @@ class Lanes:
         self.changed = threading.Condition()
         self._width = width
         self._bytes_left = context.spill_bytes
+        self._space = context.spill_space
         self._order: list[Spool] = []
         self._stopped = False
 
@@ -93,15 +94,21 @@ class Lanes:
 
     def spend(self, size: int) -> None:
         """Count bytes that were put into a file; raises ResourceLimit when they are too many."""
-        if self._bytes_left is None:
-            return
-        with self.changed:
-            self._bytes_left -= size
-            full = self._bytes_left < 0
-        if full:
-            hint = "raise engine.spill_limit, or the option connections"
+        fits = self._space.take(size)
+        if fits and self._bytes_left is not None:
+            with self.changed:
+                self._bytes_left -= size
+                fits = self._bytes_left >= 0
+            if not fits:
+                self._space.give_back(size)
+        if not fits:
+            hint = "raise engine.spill_limit or engine.spill_total, or the option connections"
             message = "the answers that wait for one another are larger than the space to spill"
             raise ResourceLimit(message, sqlstate="53400", source=self.source, hint=hint)
+
+    def give_back(self, size: int) -> None:
+        """Bytes that were put into a file are not there any more."""
+        self._space.give_back(size)
 
     def stop(self) -> None:
         """Nobody wants anything any more: end every turn, and every wait for one."""
@@ -121,7 +128,7 @@ class Spool:
         self._batches: deque[pa.RecordBatch | Kept] = deque()
         self._in_memory = 0
         self._file: IO[bytes] | None = None
-        self._end = 0
+        self._end = self._spent = 0
         self._finished = False
         self._failure: BaseException | None = None
         self.stopped = False
@@ -161,6 +168,7 @@ class Spool:
             writer.write_batch(batch)
         data = memoryview(sink.getvalue())
         self._lanes.spend(len(data))
+        self._spent += len(data)
         kept = Kept(self._end, len(data))
         while data:
             written = os.pwrite(self._file.fileno(), data, self._end)
@@ -189,6 +197,7 @@ class Spool:
             self._wait_finished()
             if self._file is not None:
                 self._file.close()
+                self._lanes.give_back(self._spent)
 
     def _wait_finished(self) -> None:
         with self._lanes.changed:

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from hanse.errors import Cancelled, InternalError, ResourceLimit
 from hanse.spi.connector import never
 from hanse.spi.permits import Permits
+from hanse.spi.shares import NOBODY, Share
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -31,14 +32,14 @@ class Pool(Generic[C]):
         """How many connections sessions may have open at this moment."""
         return self._permits.taken
 
-    def lease(self, wanted: int, is_ended: Callable[[], bool]) -> "Lease[C]":
+    def lease(self, wanted: int, is_ended: Callable[[], bool], share: Share = NOBODY) -> "Lease[C]":
         """The right to ``wanted`` connections, or to all of the pool if that is fewer.
 
         Raises ResourceLimit when they are taken for too long, Cancelled when ``is_ended`` says so meanwhile.
         """
         count = min(wanted, self._permits.size)
-        if self._permits.take(count, self._wait_seconds, is_ended):
-            return Lease(self, count)
+        if self._permits.take(count, self._wait_seconds, is_ended, share):
+            return Lease(self, count, share)
         if self._permits.closed:
             raise Cancelled("the source was closed", source=self._source)
         if is_ended():
@@ -83,18 +84,18 @@ class Pool(Generic[C]):
                 self._idle.append(connection)
             return not self._permits.closed
 
-    def more(self, count: int, leave: int) -> int:
+    def more(self, count: int, leave: int, share: Share) -> int:
         """For a lease: the right to up to ``count`` connections that nobody has or waits for, so that ``leave`` stay."""
-        return self._permits.take_free(count, leave)
+        return self._permits.take_free(count, leave, share)
 
     @property
     def wanted(self) -> bool:
         """Whether somebody waits for connections."""
         return self._permits.wanted
 
-    def end(self, count: int) -> None:
+    def end(self, count: int, share: Share) -> None:
         """For a lease: ``count`` connections may be others'."""
-        self._permits.give_back(count)
+        self._permits.give_back(count, share)
 
     def close(self) -> list[C]:
         """Lease no more; returns the idle connections, which the caller closes."""
@@ -107,9 +108,10 @@ class Pool(Generic[C]):
 class Lease(Generic[C]):
     """A session's right to use up to ``size`` connections at a time; the session keeps to that itself."""
 
-    def __init__(self, pool: Pool[C], size: int) -> None:
-        """For the pool."""
+    def __init__(self, pool: Pool[C], size: int, share: Share = NOBODY) -> None:
+        """For the pool; ``share``: who it is for."""
         self.size = size
+        self._share = share
         self._pool = pool
         self._lock = threading.Lock()
         self._ended = False
@@ -136,7 +138,7 @@ class Lease(Generic[C]):
         Nobody waits here, so that a session which has its own may ask for more without holding up others for ever.
         """
         with self._lock:
-            more = 0 if self._ended else self._pool.more(count, leave)
+            more = 0 if self._ended else self._pool.more(count, leave, self._share)
             self.size += more
             return more
 
@@ -146,7 +148,7 @@ class Lease(Generic[C]):
             if self._ended:
                 return
             self.size -= count
-        self._pool.end(count)
+        self._pool.end(count, self._share)
 
     def end(self) -> None:
         """Let others have these connections. Idempotent; what is still open is closed by its user, not given back."""
@@ -154,7 +156,7 @@ class Lease(Generic[C]):
             if self._ended:
                 return
             self._ended = True
-        self._pool.end(self.size)
+        self._pool.end(self.size, self._share)
 
     def __del__(self) -> None:
         self.end()

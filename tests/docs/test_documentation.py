@@ -214,7 +214,8 @@ def test_every_decision_has_a_number_of_its_own() -> None:
     assert titles == [(f"{number:04}", f"# {number}") for number in range(1, len(files) + 1)]
 
 
-def test_the_limits_of_the_guide_are_a_configuration() -> None:
+def test_the_limits_of_the_guide_are_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_PASSWORD", "secret")
     blocks = _blocks("docs/guide/limits.md", "yaml")
     assert blocks
     for block in blocks:

@@ -13,7 +13,7 @@ from hanse.engine import Engine
 from hanse.errors import HanseError
 from tests.fault.conftest import World, assert_nothing_is_left
 from tests.fault.test_caps import OFF, check, joined
-from tests.fault.test_groups import NAP, Sampled, clients
+from tests.fault.test_groups import APART, NAP, Sampled, clients
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mysql]
 SOURCES = ["shop", "crm"]
@@ -43,8 +43,8 @@ def test_fewer_statements_than_connections(world: World) -> None:
     def work(number: int) -> None:
         try:
             if number % 4 == 0:
-                engine.query(NAP["shop"]).fetchall()
-                engine.query(NAP["crm"]).fetchall()
+                engine.query(NAP["shop"], settings=APART).fetchall()
+                engine.query(NAP["crm"], settings=APART).fetchall()
             elif number % 4 == 1:
                 check(engine.query(joined(tables), settings=OFF).fetchall(), tables)
             elif number % 4 == 2:
@@ -96,7 +96,7 @@ def test_statements_per_second_are_kept(world: World, source: str) -> None:
         engine.query(sql).fetchall()
         time.sleep(1)
         began = time.monotonic()
-        for one in clients(8, lambda _: [engine.query(sql).fetchall() for _ in range(5)]):
+        for one in clients(8, lambda _: [engine.query(sql, settings=APART).fetchall() for _ in range(5)]):
             one.join(60)
         assert 0.95 < time.monotonic() - began < 3  # twenty at once, twenty within a second
         assert_all_is_back(engine, world)

@@ -21,6 +21,7 @@ SERVICE = 0.05
 """Seconds that ``nap`` takes."""
 NAP = {"shop": "SELECT id, v FROM shop.nap", "crm": "SELECT id, v FROM crm.nap"}
 JOINED = "SELECT a.n, b.n FROM shop.t1 AS a JOIN crm.t2 AS b ON a.id = b.id WHERE a.id = {0} AND b.id = {0}"
+APART = {"work_sharing": "off"}
 QUIET, NOISY = Caller("quiet"), Caller("noisy")
 GROUPS: dict[str, Any] = {"groups": {"${user}": {}}, "selectors": [{"group": "${user}"}]}
 
@@ -80,7 +81,7 @@ def test_two_hundred_queries_keep_to_a_cap_of_eight(world: World, grouped: bool)
             try:
                 for turn in range(2):
                     sql = (NAP["shop"], NAP["crm"], JOINED.format(number))[(number + turn) % 3]
-                    rows.append(len(engine.query(sql, caller=Caller(f"user{number % 5}")).fetchall()))
+                    rows.append(len(engine.query(sql, settings=APART, caller=Caller(f"user{number % 5}")).fetchall()))
             except BaseException as problem:  # told below
                 problems.append(problem)
 
@@ -109,7 +110,7 @@ def test_a_noisy_group_does_not_keep_a_quiet_one_waiting(world: World, source: s
 
         def ask(caller: Caller) -> float:
             began = time.monotonic()
-            engine.query(NAP[source], caller=caller).fetchall()
+            engine.query(NAP[source], settings=APART, caller=caller).fetchall()
             return time.monotonic() - began
 
         def work(_: int) -> None:

@@ -148,6 +148,7 @@ class Engine:
         ``caller`` is who asks, instead of the engine's.
         """
         with self._observation.begin(sql) as noted:
+            noted.user = (caller or self._caller).user or noted.user
             query = self._query(sql, params, settings, noted)
             return self._answer(query if caller is None else replace(query, caller=caller))
 
@@ -273,7 +274,7 @@ class Engine:
         """
         with self._observation.begin(sql) as noted:
             query = self._query(sql, params, settings, noted)
-            noted.kind = EXPLAIN
+            noted.kind, noted.user = EXPLAIN, self._caller.user or noted.user
             text = self._explain(query, analyze, format)
             noted.finished()
             return text

@@ -15,7 +15,7 @@ from hanse.observe.noted import Noted
 from hanse.observe.recorder import Recorder
 from hanse.settings import SYSTEM, ObserveSettings
 from hanse.spi.connector import Limited
-from hanse.system import TABLES, Known, Moment
+from hanse.system import GROUPS, TABLES, Known, Moment
 
 
 class Observation:
@@ -87,6 +87,9 @@ class Observation:
         yield gauge("hanse_records_lost", "Queries of which nothing could be kept.", (), (((), self.recorder.dropped),))
         if known is None:
             return
+        place = next(place for place, (name, _, _) in enumerate(GROUPS) if name == "queued")
+        waiting = [row[place] for row in known.groups()][:1]  # the root's
+        yield gauge("hanse_queries_queued", "Queries that wait to be admitted.", (), (((), sum(waiting)),))
         yield gauge(
             "hanse_coordinators_used", "Coordinator instances that serve a query.", (), (((), known.pool.used),)
         )

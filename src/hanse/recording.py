@@ -89,6 +89,7 @@ class Seen:
             one.first_row_ms,
             one.last_row_ms,
             one.waited_ms,
+            one.shared_with,
         )
 
 

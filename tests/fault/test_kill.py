@@ -87,6 +87,30 @@ def test_another_of_its_users_ends_it(engine: Callable[..., Engine], world: Worl
     ]
 
 
+def test_one_that_waits_for_its_turn(world: World, small_queues: None) -> None:
+    with Engine({**world.config(), "resource_groups": {"concurrency": 1}}) as one:
+        first = Victim(one, SLOW.format("shop"))
+        world.wait_until_busy("shop")
+        second = Victim(one, SLOW.format("crm"))
+        deadline = time.monotonic() + 10
+        while not (rows := one.query("SELECT id FROM system.queries WHERE state = 'queued'").fetchall()):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert one.query("SELECT queued, running FROM system.resource_groups").fetchall() == [(1, 1)]
+        assert "hanse_queries_queued 1.0" in one.metrics()
+        began = time.monotonic()
+        one.query(f"KILL '{rows[0][0]}'")
+        second.join(5)
+        assert time.monotonic() - began < 1
+        assert second.failure is not None and second.failure.code == "57014"
+        one.query(f"KILL '{running(one, SLOW.format('shop'))}'")
+        first.join(5)
+        assert first.failure is not None and first.failure.code == "57014"
+        ended = "SELECT state, resource_group FROM system.queries WHERE error = '57014' ORDER BY started"
+        assert one.query(ended).fetchall() == [("cancelled", "all"), ("cancelled", None)]
+        world.wait_until_idle(5)
+
+
 def process(world: World, folder: Path, sql: str) -> tuple[subprocess.Popen[str], Path]:
     """A process of its own that asks."""
     config = folder / "hanse.yaml"

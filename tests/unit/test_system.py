@@ -18,6 +18,7 @@ import pytest
 import hanse
 from hanse import Engine, HanseError
 from hanse.errors import ConfigError, SyntaxFailure, UnknownName
+from hanse.groups import Caller
 from hanse.observe.timeline import page
 
 
@@ -213,6 +214,16 @@ def test_values_are_kept_only_where_that_is_asked_for(tmp_path: Path, monkeypatc
             assert engine.query(mine).fetchall() == [(expected,)]
         kept = b"".join(path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.is_file())
         assert (b"canary" in kept) is literals
+
+
+def test_who_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Engine(build(tmp_path), caller=Caller("ada")) as engine:
+        engine.query("SELECT 1").fetchall()
+        engine.query("SELECT 2", caller=Caller("bo")).fetchall()
+        engine.explain("SELECT 3")
+        rows = engine.query("SELECT \"user\" FROM system.queries WHERE state = 'finished' ORDER BY started")
+        assert rows.fetchall() == [("ada",), ("bo",), ("ada",)]
 
 
 def test_kill_wants_an_id(engine: Engine) -> None:

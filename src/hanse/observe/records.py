@@ -48,6 +48,8 @@ class Leg:
     last_row_ms: float | None
     waited_ms: float
     """How long its reader made it wait."""
+    shared_with: str | None = None
+    """The query whose statement, which was the same, answered it: nothing was sent for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,7 @@ LEGS = (
     Field("first_row_ms", FLOAT64, "when the first row came"),
     Field("last_row_ms", FLOAT64, "when the last row came"),
     Field("waited_ms", FLOAT64, "how long its reader made it wait"),
+    Field("shared_with", TEXT, "the query whose statement answered it, so that nothing was sent"),
 )
 """The columns of ``system.query_sources``."""
 _FACTS = frozenset(one.name for one in fields(Facts))

@@ -1,6 +1,7 @@
 """All that tells of an engine's queries, in one place: records, counters, spans, the tables of ``system``."""
 
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from hanse.observe.recorder import Recorder
 from hanse.settings import SYSTEM, ObserveSettings
 from hanse.spi.connector import Limited
 from hanse.system import GROUPS, TABLES, Known, Moment
+
+SEND_SECONDS = 2.0
+"""How long a closing engine waits for a collector of spans."""
 
 
 class Observation:
@@ -112,6 +116,8 @@ class Observation:
         self._stop()
         self.recorder.close(self.is_kept or self._traces is not None)
         if self._traces is not None:
-            self._traces.close()
+            closing = threading.Thread(target=self._traces.close, name="observing-hanse-close", daemon=True)
+            closing.start()
+            closing.join(SEND_SECONDS)
         if self._own is not None:
             self._own.cleanup()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from hanse.catalog.store import CatalogStore
 from hanse.commands import explain
-from hanse.errors import Denied, Fault, HanseError, ResourceLimit, StaleSnapshot
+from hanse.errors import Fault, HanseError, ResourceLimit, StaleSnapshot
 from hanse.execute.result import ResultStream
 from hanse.execute.spool import Spool
 from hanse.ir.completeness import Completeness, Part
@@ -107,7 +107,7 @@ class Answer:
         """Plan without what is lost; says at the failure why that cannot be."""
         try:
             found = self._answers.planner.plan_without(self._query, self._snapshot, self._lost, self._choice)
-        except (Refused, Denied) as refusal:
+        except Refused as refusal:
             why = f"no partial answer: {refusal}"
             failure.hint = f"{failure.hint}; {why}" if failure.hint else why
             return False

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from hanse import dbapi
+from hanse.cli.main import main
 from hanse.engine import Engine
-from hanse.errors import Cancelled, HanseError, InvalidValue, SourceUnreachable
+from hanse.errors import Cancelled, GuardrailRefused, HanseError, InvalidValue, SourceUnreachable
 from hanse.execute.report import Report
 from hanse.execute.result import ResultStream
 from tests.fault.conftest import RETRY, ROWS, SHARDS, World, assert_nothing_is_left
@@ -242,3 +248,107 @@ def test_a_shard_that_is_killed_mid_stream(spread: tuple[Engine, list[Proxy]]) -
     assert sorted(result.fetchall()) == all_rows
     assert result.report.complete
     assert {one.source for one in result.report.sources if one.retried_after} <= {"sales/3"}
+
+
+def test_a_source_that_swallows_everything(world: World, small_queues: None) -> None:
+    """A black hole is left out when the time is over in which the source must be reached."""
+    config = world.config()
+    with Proxy(world.shop.url) as proxy:
+        config["sources"]["shop"] |= {"url": proxy.url, "connect_timeout": 2, "breaker": {"failures": 1, "wait": 60}}
+        with Engine(config) as engine:
+            engine.catalog.tables()
+            proxy.cut()
+            proxy.swallow()
+            for seconds in (6, 1):  # then it is left alone
+                before = time.monotonic()
+                result = engine.query(BOTH, settings=ON)
+                missing(result, result.fetchall(), "shop")
+                assert time.monotonic() - before < seconds
+
+
+def test_a_statement_that_takes_too_long_there(world: World, small_queues: None) -> None:
+    config = world.config()
+    config["sources"]["shop"]["statement_timeout"] = 0.5
+    with Engine(config) as engine:
+        result = engine.query("SELECT v FROM shop.slow UNION ALL SELECT id = 5 FROM crm.t1 WHERE id < 10", settings=ON)
+        assert len(result.fetchall()) == 10
+        assert result.report.completeness is not None
+        assert (result.report.completeness.lost[0].source, result.report.completeness.lost[0].sqlstate) == (
+            "shop",
+            "57014",
+        )
+        assert_nothing_is_left(engine, world)
+
+
+def test_what_is_left_keeps_its_guardrails(world: World, small_queues: None) -> None:
+    """Where the lost side's keys were what a guardrail demands, nothing is read in their place."""
+    config = world.config()
+    required = {"tables": {"t1": {"require": [{"column": "id", "keys": True}]}}}
+    config["sources"]["crm"]["guardrails"] = required
+    with Proxy(world.shop.url) as proxy:
+        config["sources"]["shop"] |= {"url": proxy.url}
+        with Engine(config) as engine:
+            joined = "SELECT c.id FROM crm.t1 c JOIN shop.small s ON s.id = c.id"
+            assert len(engine.query(joined, settings=ON).fetchall()) == 100
+            proxy.refuse()
+            result = engine.query(joined, settings=ON)
+            assert (result.fetchall(), told(result.report)[:2]) == ([], ({"shop"}, set()))
+            with pytest.raises(GuardrailRefused):
+                engine.query("SELECT id FROM crm.t1 UNION ALL SELECT id FROM shop.t1", settings=ON).fetchall()
+
+
+def test_runs_that_lack_something_teach_nothing(world: World, small_queues: None, tmp_path: Path) -> None:
+    config = world.config()
+    config["engine"]["state"] = str(tmp_path)
+    with Proxy(world.shop.url) as proxy:
+        config["sources"]["shop"] |= {"url": proxy.url, "breaker": {"failures": 50}}
+        with Engine(config) as engine:
+            assert engine.history is not None
+            query = "SELECT count(*) FROM (" + BOTH + ") x"
+            assert engine.query(query, settings=ON).fetchall() == [(2 * ROWS,)]
+            known = engine.history.entries()
+            proxy.refuse()
+            for _ in range(3):
+                assert engine.query(query, settings=ON).fetchall() == [(ROWS,)]
+            assert engine.history.entries() == known
+            proxy.resume()
+            result = engine.query(query, settings=ON)
+            assert result.fetchall() == [(2 * ROWS,)]
+            assert result.report.plan is not None
+            assert result.report.plan.cached
+
+
+def test_the_command_line_and_db_api_tell_it(world: World, small_queues: None, tmp_path: Path) -> None:
+    with Proxy(world.shop.url) as proxy:
+        config = world.config(shop=proxy.url)
+        (tmp_path / "hanse.yaml").write_text(json.dumps(config), encoding="utf-8")
+        given = ["query", "-c", str(tmp_path / "hanse.yaml"), "--format", "csv", "--set", "partial_results=on"]
+        proxy.chunk, proxy.pause = 4096, 0.005
+        watcher = threading.Thread(target=lambda: (_until(lambda: proxy.answered > 150_000), proxy.refuse()))
+        watcher.start()
+        done = CliRunner().invoke(
+            main, [*given, "SELECT id, n, pad FROM shop.t1 UNION ALL SELECT id, n, pad FROM crm.t1"]
+        )
+        watcher.join()
+        assert (done.exit_code, done.stdout.count("\n")) == (0, ROWS + 1)
+        assert done.stderr.splitlines()[:3] == [
+            "partial answer: rows may be missing",
+            done.stderr.splitlines()[1],
+            f"  read crm ({world.crm.name}.t1)",
+        ]
+        assert done.stderr.splitlines()[1].startswith("  lost shop (public.t1): down, ")
+        proxy.resume()
+        config["sources"]["shop"]["on_failure"] = "skip"
+        with dbapi.connect(config) as connection, connection.cursor() as cursor:
+            cursor.execute(BOTH)
+            assert len(cursor.fetchall()) == 2 * ROWS
+            proxy.refuse()
+            cursor.execute(BOTH)
+            assert len(cursor.fetchall()) == ROWS
+            assert cursor.report is not None
+            assert told(cursor.report)[0] == {"shop"}
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    while not holds():
+        time.sleep(0.001)

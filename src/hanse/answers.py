@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from hanse.catalog.store import CatalogStore
 from hanse.commands import explain
-from hanse.errors import Fault, HanseError, ResourceLimit, StaleSnapshot
+from hanse.errors import Fault, HanseError, ResourceLimit, SourceTooSlow, StaleSnapshot
 from hanse.execute.result import ResultStream
 from hanse.execute.spool import Spool
 from hanse.ir.completeness import Completeness, Part
@@ -92,12 +92,15 @@ class Answer:
     def _goes_on(self, failure: HanseError) -> bool:
         """Make another plan after a failure that says so; returns whether there is one."""
         self._query.noted.check()
+        self._query.watch.plan_again()
         if not isinstance(failure, StaleSnapshot):
             self._lost[str(failure.source)] = failure
             return self._plan_without(failure)
         self._is_stale, self._cached = True, False
         if self._lost:
-            self._snapshot = self._answers.store.refresh(failure.source and owner(failure.source))
+            self._snapshot = self._answers.store.refresh(
+                failure.source and owner(failure.source), self._query.watch.seconds_left()
+            )
             return self._plan_without(failure)
         self._planned = self._answers.planner.plan_anew(self._query, self._planned, failure.source)
         self._snapshot = self._planned.snapshot
@@ -123,7 +126,8 @@ class Answer:
 
 
 def _is_loss(failure: HanseError) -> bool:
-    return failure.fault in LOSSES or (isinstance(failure, ResourceLimit) and failure.code == OUT_OF_TIME)
+    is_late = isinstance(failure, SourceTooSlow) or (isinstance(failure, ResourceLimit) and failure.code == OUT_OF_TIME)
+    return failure.fault in LOSSES or is_late
 
 
 def _part(source: str, tables: tuple[str, ...], failure: HanseError) -> Part:

@@ -63,7 +63,12 @@ class RemoteEstimates:
         self._kept: OrderedDict[tuple[str, str], tuple[float | None, float]] = OrderedDict()
 
     def over(
-        self, observed: Observed, graph: FragmentGraph, requests: RequestGraph, parameters: tuple[Literal, ...]
+        self,
+        observed: Observed,
+        graph: FragmentGraph,
+        requests: RequestGraph,
+        parameters: tuple[Literal, ...],
+        seconds: float = SECONDS,
     ) -> Observed:
         """What was observed, and what the sources of the graph's fragments expect of those that are estimated as guesses.
         Their requests must hold no holes for keys. Who does not answer in time, or fails, says nothing."""
@@ -74,15 +79,17 @@ class RemoteEstimates:
                 text = signature(fragment.plan)
                 if text is not None and isinstance(self._connectors.get(fragment.source), Estimating):
                     questions[text] = asked[fragment.id]
-        found = self._answers(dict(list(questions.items())[:QUESTIONS_MAX]), parameters)
+        found = self._answers(dict(list(questions.items())[:QUESTIONS_MAX]), parameters, min(seconds, SECONDS))
         return Asked(observed, found) if found else observed
 
-    def _answers(self, questions: Mapping[str, Request], parameters: tuple[Literal, ...]) -> dict[str, float]:
+    def _answers(
+        self, questions: Mapping[str, Request], parameters: tuple[Literal, ...], seconds: float
+    ) -> dict[str, float]:
         now = self._clock.monotonic()
         open_ = {text: request for text, request in questions.items() if self._is_open(request.source, text, now)}
         if open_:
             pool = ThreadPoolExecutor(len(open_), thread_name_prefix="hanse-estimates")
-            wait([pool.submit(self._ask, text, request, parameters) for text, request in open_.items()], SECONDS)
+            wait([pool.submit(self._ask, text, request, parameters) for text, request in open_.items()], seconds)
             pool.shutdown(wait=False, cancel_futures=True)
         with self._lock:
             answers = {text: self._kept.get((request.source, text)) for text, request in questions.items()}

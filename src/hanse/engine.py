@@ -61,7 +61,9 @@ from hanse.planning import Planned, Planner, Query, Watch, case
 from hanse.policy import Rules, Tolerance, enforce, refuse_sampling, require_explaining
 from hanse.settings import SYSTEM, QuerySettings, load
 from hanse.spi.admission import Admit, unasked
+from hanse.spi.alarms import Alarms
 from hanse.spi.connector import Composite, Connector, Embedded
+from hanse.spi.deadlines import Patience
 from hanse.spi.pace import Pace
 from hanse.spi.snapshot import SourceCatalog
 from hanse.system import Known
@@ -84,7 +86,8 @@ class Engine:
         self._kinds = {name: str(block["kind"]) for name, block in settings.sources.items()}
         self._parts = _parts(self._connectors)
         self._part_kinds = dict(self._kinds)
-        self._admission = Admission({**self._connectors, **self._parts}, self._clock)
+        self._alarms = Alarms(self._clock.monotonic)
+        self._admission = Admission({**self._connectors, **self._parts}, self._clock, self._alarms)
         protected = self._admission.connectors()
         for connector in self._connectors.values():
             if isinstance(connector, Composite):
@@ -173,6 +176,7 @@ class Engine:
         chosen = self.settings
         for name, value in (settings or {}).items():
             chosen = _changed(chosen, name, value, self._rules.engine)
+        watch.limit(chosen)
         known = self._planner.plans.parameters(query_text(sql)) if chosen.plan_cache == "on" else None
         if known is None:
             statement = watch("parse", lambda: parse(sql))
@@ -183,7 +187,7 @@ class Engine:
         return Query(statement, values, chosen, self._context(values, chosen), watch, noted, self._caller)
 
     def _run(self, query: Query) -> ResultStream:
-        snapshot = self._store.snapshot()
+        snapshot = self._store.snapshot(query.watch.seconds_left())
         kept = query.watch("cache", lambda: self._planner.kept(query, snapshot))
         planned = kept or self._planner.plan(query, snapshot)[0]
         return self._answers.begun(query, planned, cached=kept is not None).stream()
@@ -235,6 +239,9 @@ class Engine:
             limits=limits_of(self._rules.engine, self._rules.sources, query.settings),
             batch_rows=query.settings.batch_rows,
             timeout_s=query.settings.statement_timeout,
+            queue_s=query.settings.queue_timeout,
+            patience=_patience(query.settings),
+            alarms=self._alarms,
             report=report,
             elapsed=query.watch.elapsed_ms,
             running=self._running,
@@ -283,7 +290,7 @@ class Engine:
         if query.statement.kind not in ("query", "explain"):
             raise UserError("only queries can be explained", sqlstate="42601")
         query = replace(query, is_explained=True)
-        planned, stages = self._planner.plan(query, self._store.snapshot())
+        planned, stages = self._planner.plan(query, self._store.snapshot(query.watch.seconds_left()))
         report = None
         if analyze:
             answer = self._answers.begun(query, planned, cached=False)
@@ -403,6 +410,7 @@ class Engine:
             limits=limits_of(self._rules.engine, self._rules.sources, QuerySettings.model_construct()),
             batch_rows=self.settings.batch_rows,
             timeout_s=seconds,
+            alarms=self._alarms,
             report=Report(self._clock.new_id()),
             elapsed=Watch(self._clock).elapsed_ms,
             running=self._running,
@@ -460,6 +468,11 @@ def _parts(connectors: Mapping[str, Connector]) -> dict[str, Connector]:
     for name, connector in connectors.items():
         found |= connector.shards if isinstance(connector, Composite) else {name: connector}
     return found
+
+
+def _patience(settings: QuerySettings) -> Patience:
+    """How long sources may take to answer."""
+    return Patience(settings.connect_timeout, settings.first_row_timeout, settings.idle_timeout)
 
 
 def _changed(settings: QuerySettings, name: str, value: Any, most: EngineGuardrails) -> QuerySettings:

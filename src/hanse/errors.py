@@ -18,6 +18,8 @@
     │  ├─ SourceRefused       28000  bad credentials, no rights
     │  └─ StaleSnapshot       72000  the source's schema changed since it was read
     ├─ Cancelled            57014  by the user or a deadline                        kind = user
+    │  └─ DeadlineMissed      57014  something took longer than it may
+    │     └─ SourceTooSlow      57014  one source did
     └─ InternalError        XX000  a bug of ours                                    kind = internal
 
 Codes follow PostgreSQL's appendix A. Drivers' exceptions are translated in one function per connector, by code, never by
@@ -231,6 +233,14 @@ class Cancelled(HanseError):
     sqlstate = "57014"
     kind = "user"
     usual_fault = Fault.CANCELLED
+
+
+class DeadlineMissed(Cancelled):
+    """Something took longer than it may; the message names what, whose time it was, and the limit."""
+
+
+class SourceTooSlow(DeadlineMissed):
+    """One source took longer than it may, and was ended; the others were not."""
 
 
 class InternalError(HanseError):

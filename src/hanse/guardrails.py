@@ -23,6 +23,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 SIZES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 SPANS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
+DURATIONS = {"ms": 0.001, "s": 1, "sec": 1, "min": 60, "h": 3_600}
 _AMOUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 _TIMES = re.compile(r"\s*(\d\d?):(\d\d)\s*-\s*(\d\d?):(\d\d)(?:\s+(\S+))?\s*")
 
@@ -49,6 +50,18 @@ def span(value: Any) -> Any:
     if match is None or seconds is None:
         raise ValueError(f"is no span such as 31 days: {value}")
     return dt.timedelta(seconds=float(match[1]) * seconds)
+
+
+def duration(value: Any) -> Any:
+    """A number of seconds, as a number or as ``500 ms``, ``2 s``, ``5 minutes``; raises ValueError."""
+    if not isinstance(value, str):
+        return value
+    match = _AMOUNT.fullmatch(value)
+    unit = (match[2] or "s").lower() if match else ""
+    factor = DURATIONS.get(unit) or SPANS.get(unit.removesuffix("s"))
+    if match is None or factor is None:
+        raise ValueError(f"is no duration such as 500 ms or 2 s: {value}")
+    return float(match[1]) * factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +113,7 @@ _OR_NUMBER = {"anyOf": [{"type": "string"}, {"type": "number"}]}
 Bytes = Annotated[int, BeforeValidator(size), Field(ge=1), WithJsonSchema(_OR_NUMBER)]
 Rows = Annotated[int, Field(ge=1)]
 Within = Annotated[dt.timedelta | float, BeforeValidator(span), WithJsonSchema(_OR_NUMBER)]
+Seconds = Annotated[float, BeforeValidator(duration), Field(ge=0), WithJsonSchema(_OR_NUMBER)]
 Times = Annotated[Hours, BeforeValidator(hours), WithJsonSchema({"type": "string"})]
 FROZEN = ConfigDict(extra="forbid", frozen=True)
 

@@ -19,7 +19,7 @@ from hanse.cache import ObservedRuns, PlanCache, PlanHistory, PlanKey, Used
 from hanse.catalog.store import CatalogStore
 from hanse.clock import Clock
 from hanse.commands import explain
-from hanse.errors import HanseError, SourceUnreachable, UnknownName
+from hanse.errors import DeadlineMissed, HanseError, SourceUnreachable, UnknownName
 from hanse.execute.limits import limits_of
 from hanse.execute.report import PlanUse
 from hanse.groups import Caller
@@ -57,6 +57,11 @@ RUN_ONLY = frozenset(
     {
         "statement_timeout",
         "operators",
+        "queue_timeout",
+        "plan_timeout",
+        "connect_timeout",
+        "first_row_timeout",
+        "idle_timeout",
         "batch_rows",
         "plan_cache",
         "timezone",
@@ -81,6 +86,11 @@ class Watch:
     clock: Clock
     started: float = 0.0
     stages_ms: dict[str, float] = field(default_factory=dict)
+    plan_s: float = float("inf")
+    """How long planning may take."""
+    whole_s: float = float("inf")
+    """How long all may take."""
+    planned_from: float = 0.0
 
     def __post_init__(self) -> None:
         self.started = self.clock.monotonic()
@@ -92,9 +102,33 @@ class Watch:
     def __call__(self, stage: str, work: Callable[[], T]) -> T:
         """Do the work of a stage; what it takes is added to what the stage took before."""
         before = self.clock.monotonic()
+        if before > self._latest()[0]:
+            raise self._late(stage)
         result = work()
         self.stages_ms[stage] = self.stages_ms.get(stage, 0.0) + (self.clock.monotonic() - before) * 1000
         return result
+
+    def limit(self, settings: QuerySettings) -> None:
+        """Let planning take as long as the settings say: what it has of its own, and what the whole query has."""
+        self.plan_s, self.whole_s = settings.plan_timeout or self.plan_s, settings.statement_timeout or self.whole_s
+
+    def plan_again(self) -> None:
+        """Another plan is to be made, which has as much time as the first had."""
+        self.planned_from = self.clock.monotonic()
+
+    def seconds_left(self) -> float:
+        """For planning."""
+        return max(0.0, self._latest()[0] - self.clock.monotonic())
+
+    def _latest(self) -> tuple[float, str, float]:
+        """When planning must be over, which setting says so, and what it says."""
+        whole = self.started + self.whole_s, "statement_timeout", self.whole_s
+        return min(whole, ((self.planned_from or self.started) + self.plan_s, "plan_timeout", self.plan_s))
+
+    def _late(self, stage: str) -> DeadlineMissed:
+        _, name, seconds = self._latest()
+        message = f"timeout of {seconds:g} s for planning ({name}): it came as far as {stage}"
+        return DeadlineMissed(message, hint=f"SET {name} raises it; SHOW SOURCES tells which source is silent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +199,7 @@ class Planner:
     rules: Rules = Rules()
     dialect: Dialect = field(default_factory=DuckDBDialect)
     """The coordinator's."""
-    _tables: tuple[int, Tables] = field(default_factory=lambda: (0, Tables(())), init=False)
+    _tables: tuple[tuple[object, ...], Tables] = field(default_factory=lambda: ((), Tables(())), init=False)
 
     def plan(self, query: Query, snapshot: Snapshot) -> tuple[Planned, explain.Stages]:
         """Plan; what is not known, or did not answer, is looked for once more: sources change and come back."""
@@ -175,14 +209,14 @@ class Planner:
             lost = failure.source if isinstance(failure, SourceUnreachable) else None
             if failure.code != "42P01" and lost is None:
                 raise
-            if self.store.refresh_older(RECHECK_SECONDS, lost and owner(lost)):
+            if self.store.refresh_older(RECHECK_SECONDS, lost and owner(lost), query.watch.seconds_left()):
                 return self._plan_again(query)
             raise self._cause(failure) from None
 
     def plan_anew(self, query: Query, outdated: Planned, source: str | None) -> Planned:
         """The plan for a source as it is now: it is not any more as the plan took it to be."""
         self.plans.drop(self._key(query, outdated.snapshot))
-        return self._planned(query, self.store.refresh(source and owner(source)))[0]
+        return self._planned(query, self.store.refresh(source and owner(source), query.watch.seconds_left()))[0]
 
     def plan_without(
         self, query: Query, snapshot: Snapshot, lost: Collection[str], choices: Callable[[Table], OnFailure]
@@ -202,7 +236,7 @@ class Planner:
 
     def _plan_again(self, query: Query) -> tuple[Planned, explain.Stages]:
         try:
-            return self._planned(query, self.store.snapshot())
+            return self._planned(query, self.store.snapshot(query.watch.seconds_left()))
         except SourceUnreachable as failure:
             raise self._cause(failure) from None
 
@@ -292,12 +326,15 @@ class Planner:
         if any(one.refused for one in checked(demanded(graph, plan, self.rules, sizes), case(query, bound))):
             return observed  # it will not run: nobody is asked anything
         requests = render(graph, *_sheets(sources), self.dialect, bound.columns)
-        return self.remote.over(observed, graph, requests, parameters.literals(query.values, bound))
+        return self.remote.over(
+            observed, graph, requests, parameters.literals(query.values, bound), query.watch.seconds_left()
+        )
 
     def _tables_of(self, snapshot: Snapshot) -> Tables:
         """The snapshot's tables by name; the index is kept as long as the snapshot is."""
-        version, tables = self._tables
-        if version != snapshot.version:
+        key, tables = self._tables
+        wanted = snapshot.version, *snapshot.unavailable
+        if key != wanted:
             sources = snapshot.sources.values()
             tables = Tables(
                 (table for source in sources for table in source.tables),
@@ -305,7 +342,7 @@ class Planner:
                 snapshot.unavailable,
                 (source.source for source in sources if not source.is_listed),
             )
-            self._tables = (snapshot.version, tables)
+            self._tables = (wanted, tables)
         return tables
 
     def kept(self, query: Query, snapshot: Snapshot) -> Planned | None:

@@ -24,7 +24,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from hanse.errors import ConfigError
 from hanse.groups import TEMPLATES, ResourceGroups, lacking
-from hanse.guardrails import Bytes, EngineGuardrails, Rows, SourceGuardrails
+from hanse.guardrails import Bytes, EngineGuardrails, Rows, Seconds, SourceGuardrails
 
 REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 GROUPS = "resource_groups"
@@ -182,7 +182,12 @@ class QuerySettings(BaseModel):
         "on", description="off: ask sources also for what another query asks them at this moment."
     )
     timezone: str | None = Field(None, description="The zone of the session; None: the engine's.")
-    statement_timeout: float = Field(0, ge=0, description="Seconds until the query is cancelled; 0: never.")
+    statement_timeout: Seconds = Field(0, description="Seconds until the query is cancelled; 0: never.")
+    queue_timeout: Seconds = Field(0, description="Seconds that a query waits for what others hold; 0: as configured.")
+    plan_timeout: Seconds = Field(0, description="Seconds that planning takes, catalogs and remote estimates included.")
+    connect_timeout: Seconds = Field(0, description="Seconds until a source has answered anything; 0: as configured.")
+    first_row_timeout: Seconds = Field(0, description="Seconds from then on until a request's first rows; 0: any.")
+    idle_timeout: Seconds = Field(0, description="Seconds between rows of a request while they are waited for; 0: any.")
     max_rows: Rows | None = Field(None, description="As many rows as a query may read from its sources.")
     max_bytes: Bytes | None = Field(None, description="As many bytes as a query may read from its sources: 1 GB.")
     result_rows: Rows | None = Field(None, description="As many rows as an answer may have.")

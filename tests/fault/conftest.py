@@ -103,7 +103,11 @@ def assert_nothing_is_left(engine: Engine, world: World, seconds: float = 3) -> 
 
 @pytest.fixture(scope="session")
 def world(pg_database: DatabaseFactory, mysql_database: DatabaseFactory) -> World:
-    shop, crm = pg_database(collation="C"), mysql_database()
+    return made(pg_database(collation="C"), mysql_database())
+
+
+def made(shop: Database, crm: Database) -> World:
+    """The tables in two empty databases."""
     for number in range(1, TABLES + 1):
         made = f"SELECT i AS id, i::bigint * {number} AS n, repeat(md5(i::text), 4) AS pad"
         shop.run(f"CREATE TABLE t{number} AS {made} FROM generate_series(0, {ROWS - 1}) AS g(i)")

@@ -7,11 +7,14 @@ import itertools
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 CHUNK_BYTES = 1 << 16
+ESTABLISHED = ("01", "02", "08")
+"""States of TCP in which a client has not closed: established, connecting, and told of the end by the other side alone."""
 
 
 class Proxy:
@@ -89,6 +92,12 @@ class Proxy:
         if next(last) == len((source, target)):
             source.close()
             target.close()
+
+    def clients(self) -> int:
+        """How many TCP connections to the proxy there are, in whatever process."""
+        rows = Path("/proc/self/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+        found = [line.split() for line in rows]
+        return sum(words[2].endswith(f":{self._port:04X}") and words[3] in ESTABLISHED for words in found)
 
     def swallow(self) -> None:
         """From now on nothing passes, and nobody is told: connections stay up, new ones are accepted."""

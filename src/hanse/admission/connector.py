@@ -11,6 +11,7 @@ from hanse.errors import HanseError
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
 from hanse.settings import Profile
+from hanse.spi.alarms import Alarms
 from hanse.spi.connector import Composite, Connector, Embedded, Estimating, ReadContext, Session
 from hanse.spi.protection import Protected, Protection
 from hanse.spi.snapshot import SourceCatalog
@@ -68,12 +69,13 @@ class ProtectedEstimating(ProtectedConnector):
 class Admission:
     """All sources of an engine, behind what spares them."""
 
-    def __init__(self, connectors: Mapping[str, Connector], clock: Clock) -> None:
+    def __init__(self, connectors: Mapping[str, Connector], clock: Clock, alarms: Alarms | None = None) -> None:
         """Around every source that requests can go to; those that are read in place stay as they are."""
+        alarms = alarms or Alarms(clock.monotonic)
         self.sharing = Sharing(clock)
         """What queries that run at the same time need not ask twice."""
         self._doors = {
-            name: _door(connector, clock, self.sharing)
+            name: _door(connector, clock, self.sharing, alarms)
             for name, connector in connectors.items()
             if not isinstance(connector, Embedded | Composite)
         }
@@ -117,6 +119,8 @@ def _state(host: Host) -> str:
     return str(host.breaker.standing()) + ("" if limit is None else f", {limit} queries at a time")
 
 
-def _door(connector: Connector, clock: Clock, sharing: Sharing) -> Door:
+def _door(connector: Connector, clock: Clock, sharing: Sharing, alarms: Alarms) -> Door:
     protection = connector.protection if isinstance(connector, Protected) else Protection()
-    return Door(connector, protection, clock, sharing)
+    door = Door(connector, protection, clock, sharing)
+    door.alarms = alarms
+    return door

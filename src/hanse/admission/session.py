@@ -13,6 +13,7 @@ from typing import Self, TypeVar
 import pyarrow as pa
 
 from hanse.admission.budget import backoff
+from hanse.admission.deadlines import Leg, Limit, limits
 from hanse.admission.hedge import Read, Runner, raced
 from hanse.admission.sharing import End, Sharing, key_of
 from hanse.admission.stay import Door, Host, Stay
@@ -80,6 +81,9 @@ class ProtectedSession:
         self._is_lost = False
         self._place = ""
         """What to tell of who has answered."""
+        self._limits = limits(door.deadlines, context.patience)
+        self._legs: dict[int, Leg] = {}
+        """By the fragment that a request is for."""
         self._stay: Stay | None = self._unless_resting(self._begun)
 
     def _unless_resting(self, work: Callable[[_Waiting], T]) -> T:
@@ -106,6 +110,7 @@ class ProtectedSession:
         context = replace(self._context, is_ended=waiting)
         stay = Stay(self._door, host, context)
         context = replace(context, answered=partial(self._answered, stay), at_once=stay.at_once)
+        context = replace(context, asking=self._asking, connected=self._connected)
         try:
             stay.session = stay.host.connector.begin(context)
         except BaseException:
@@ -175,15 +180,42 @@ class ProtectedSession:
             stay = self._current()
             if before not in (None, stay) and self._cause is not None:
                 self._context.retried(request, self._cause)
+            leg = self._legs[request.fragment] = self._leg(stay)
             try:
                 stay, batches = self._asked(stay, request, parameters)
-                yield from self._handed_on(stay, batches)
+                yield from self._handed_on(stay, batches, leg)
                 return
             except _Superseded:
                 continue
             except HanseError as failure:
-                self._recover(stay, failure)
+                if self._ended:
+                    stay.gave_up(leg.silent_seconds())
+                self._recover(stay, stay.overdue or failure)
+            finally:
+                leg.over()
             before = stay
+
+    def _leg(self, stay: Stay) -> Leg:
+        """What ends a session whose request takes too long."""
+
+        def missed(limit: Limit) -> None:
+            with self._changed:
+                stays = {stay, *self._rivals, *([] if self._stay is None else [self._stay])}
+            for one in stays:
+                one.too_late(limit.error(self._door.connector.source))
+
+        tells = self._door.deadlines.connect is not None
+        return Leg(self._limits, self._door.clock.monotonic, self._door.alarms, missed, tells)
+
+    def _asking(self, request: Request) -> None:
+        if (leg := self._legs.get(request.fragment)) is not None:
+            leg.asking()
+        self._context.asking(request)
+
+    def _connected(self, request: Request) -> None:
+        if (leg := self._legs.get(request.fragment)) is not None:
+            leg.connected()
+        self._context.connected(request)
 
     def _current(self) -> Stay:
         """The session to ask, waiting while it is begun again."""
@@ -246,14 +278,16 @@ class ProtectedSession:
         rival.over()
         return None
 
-    def _handed_on(self, stay: Stay, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def _handed_on(self, stay: Stay, batches: Iterator[pa.RecordBatch], leg: Leg) -> Iterator[pa.RecordBatch]:
         try:
             for batch in batches:
+                leg.came()
                 self._pause()
                 self._deliver(stay)
                 if self._door.allowance is not None:
                     self._door.allowance.took(batch.num_rows, batch.nbytes)
                 yield batch
+                leg.waits()
         finally:
             end(batches)
         self._deliver(stay)  # that there is nothing is something that the snapshot shows

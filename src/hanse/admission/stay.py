@@ -13,7 +13,8 @@ from hanse.admission.budget import RetryBudget
 from hanse.admission.limit import AdaptiveLimit
 from hanse.admission.sharing import Sharing
 from hanse.clock import Clock
-from hanse.errors import AWAY, Fault, HanseError
+from hanse.errors import AWAY, Fault, HanseError, SourceUnreachable
+from hanse.spi.alarms import Alarms
 from hanse.spi.connector import Connector, InTurns, ReadContext, Replicated, Session
 from hanse.spi.protection import BreakerOptions, Protection
 
@@ -23,6 +24,8 @@ HEDGED_FIRST = 2.0
 """Such calls that nothing has earned yet."""
 SILENT_SECONDS = 1.0
 """A connection that failed after a query's end, and was answered nothing for so long before, failed for its own reasons."""
+NOT_AT_ONCE_SECONDS = 0.05
+"""Who waits for less says nothing of whom he waits for."""
 
 
 class Hedge:
@@ -42,6 +45,8 @@ class Host:
         self.connector = connector
         self.breaker = Breaker(connector.source, options, clock)
         self.limit = AdaptiveLimit(connector.source)
+        self.silent_s = 0.0
+        """How long it has been waited for, by all together, since it last answered anything."""
 
 
 class Door:
@@ -60,7 +65,10 @@ class Door:
         self.in_turns = isinstance(connector, InTurns) and connector.in_turns
         self.budget = RetryBudget(protection.retry.budget)
         self.hedge = Hedge() if isinstance(connector, Replicated) and connector.hedges else None
+        self.deadlines = protection.deadlines
         self.clock = clock
+        self.alarms = Alarms(clock.monotonic)
+        """Those of all sources, once it is one of several."""
 
     def host(self, failed: Host | None = None) -> Host:
         """Whom to ask: the source's own server, or the first replica where that is left alone, or has just ``failed``."""
@@ -106,6 +114,8 @@ class Stay:
         self._ticket: Ticket | None = None
         self.asked_at = 0.0
         self._answered = self._is_over = False
+        self.overdue: HanseError | None = None
+        """What it was ended for, if it took too long."""
         self._entered = host.limit.enter(context.is_ended, share=context.share)
         try:
             self._pass = door.allowance.enter(context, door.in_turns) if door.allowance else None
@@ -135,6 +145,18 @@ class Stay:
             for budget in self._budgets:
                 budget.earn()
             self.host.limit.succeeded()
+        self.host.silent_s = 0.0
+
+    def gave_up(self, seconds: float) -> None:
+        """Nobody wants any more what the source was asked so long ago, without an answer. Where that adds up it counts as a
+        failure: who has little patience with a silent source would never know that it is one."""
+        if self._answered or seconds < NOT_AT_ONCE_SECONDS:
+            return
+        self.host.silent_s += seconds
+        if self.host.silent_s >= SILENT_SECONDS and self._ticket is not None:
+            message = f"it has answered nothing for {self.host.silent_s:.1f} s"
+            self.host.silent_s = 0.0
+            self._ticket.failed(SourceUnreachable(message, source=self.host.connector.source))
 
     def failed(self, failure: HanseError, is_ended: bool) -> None:
         """A request failed; ``is_ended``: after nobody wanted it any more, which cuts connections that work."""
@@ -147,6 +169,14 @@ class Stay:
             self.host.limit.refused(self._entered)
         if failure.fault in AWAY:
             ticket.failed(failure)
+
+    def too_late(self, error: HanseError) -> None:
+        """It took too long: end it. Does not wait for that."""
+        with self._lock:
+            is_first = self.overdue is None
+            self.overdue = self.overdue or error
+        if is_first:
+            threading.Thread(target=self.session.cancel, name="hanse-overdue", daemon=True).start()
 
     def over(self) -> None:
         """Nothing more is asked: others may come in, and a probe that says nothing makes room for the next. Idempotent."""

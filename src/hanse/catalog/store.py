@@ -7,15 +7,20 @@ source says is told by whoever asks it.
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from dataclasses import replace
 
 from hanse.clock import Clock
-from hanse.errors import AGAIN, HanseError, SourceError
+from hanse.errors import AGAIN, HanseError, SourceError, SourceUnreachable
 from hanse.spi.connector import Connector, Embedded
 from hanse.spi.snapshot import Snapshot, SourceCatalog
 
 Loaded = SourceCatalog | HanseError
 Completion = Callable[[SourceCatalog], SourceCatalog]
+FOREVER = float("inf")
+READING = "its catalog is still being read: it takes longer than planning may"
+TOGETHER_SECONDS = 0.1
+"""Catalogs that are read within that time change the snapshot at once; each change makes kept plans useless."""
 OLD_SECONDS = 1.0
 """How long reading an old catalog again is waited for, by all together."""
 
@@ -60,19 +65,52 @@ class CatalogStore:
         self._failures: dict[str, HanseError] = {}
         self._read_at: dict[str, float] = {}
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, seconds: float = FOREVER) -> Snapshot:
         """The current picture; sources that are too old are read first, if that does not take long. One that failed is not
-        tried again here, so that it delays nobody but those who name it (the engine then calls ``refresh``)."""
+        tried again here, so that it delays nobody but those who name it (the engine then calls ``refresh``).
+
+        A source that has never been read is waited for, with ``seconds`` for half of them at most, so that there is some
+        left for planning without it: then it is not available, and is read on for others."""
         stale = self._stale()
         if not stale:
             return self._snapshot
         if all(name in self._snapshot.sources for name in stale):
             behind = self._read_behind()
-            behind.join(max(0.0, OLD_SECONDS - (self._clock.monotonic() - self._behind_since)))
+            behind.join(max(0.0, min(seconds, OLD_SECONDS - (self._clock.monotonic() - self._behind_since))))
             return self._snapshot
-        with self._turn:
-            self._reload(self._stale())
-            return self._snapshot
+        if seconds == FOREVER:
+            self._within(FOREVER, lambda: self._reload(self._stale()))
+        else:
+            self._read_behind().join(seconds / 2)
+        return self._without(self._stale())
+
+    def _within(self, seconds: float, work: Callable[[], None]) -> bool:
+        """Do what changes the snapshot, alone; False where that takes longer than ``seconds``, and so goes on behind us."""
+        latest = self._clock.monotonic() + seconds
+        if not self._turn.acquire(timeout=-1 if seconds == FOREVER else seconds):
+            return False
+
+        def alone() -> None:
+            try:
+                work()
+            finally:
+                self._turn.release()
+
+        if seconds == FOREVER:
+            alone()
+            return True
+        thread = threading.Thread(target=alone, name="hanse-catalogs", daemon=True)
+        thread.start()
+        thread.join(max(0.0, latest - self._clock.monotonic()))
+        return not thread.is_alive()
+
+    def _without(self, names: list[str]) -> Snapshot:
+        """The picture as far as it is known, which says why the others are missing from it."""
+        known = self._snapshot
+        missing = {name: READING for name in names if name not in known.sources}
+        if not missing:
+            return known
+        return replace(known, unavailable={**known.unavailable, **missing})
 
     def _read_behind(self) -> threading.Thread:
         """The thread that reads what is old: one for all who wait."""
@@ -87,20 +125,25 @@ class CatalogStore:
         with self._turn:
             self._reload(self._stale())
 
-    def refresh(self, source: str | None = None) -> Snapshot:
-        """Read one source, or all, again now."""
-        with self._turn:
-            self._reload([source] if source else list(self._connectors))
-            return self._snapshot
+    def refresh(self, source: str | None = None, seconds: float = FOREVER) -> Snapshot:
+        """Read one source, or all, again now; raises SourceUnreachable where that takes longer."""
+        names = [source] if source else list(self._connectors)
+        if not self._within(seconds, lambda: self._reload(names)):
+            raise SourceUnreachable(READING, source=source)
+        return self._snapshot
 
-    def refresh_older(self, seconds: float, source: str | None = None) -> bool:
-        """Read again the source, or all, where the catalog is older than that; whether there were any."""
-        with self._turn:
+    def refresh_older(self, seconds: float, source: str | None = None, within: float = FOREVER) -> bool:
+        """Read again the source, or all, where the catalog is older than that; whether there were any, and they are read
+        ``within`` so many seconds."""
+        found: list[str] = []
+
+        def reread() -> None:
             now = self._clock.monotonic()
             names = self._connectors if source is None else [source]
-            old = [name for name in names if now - self._read_at.get(name, float("-inf")) > seconds]
-            self._reload(old)
-            return bool(old)
+            found.extend(name for name in names if now - self._read_at.get(name, float("-inf")) > seconds)
+            self._reload(list(found))
+
+        return self._within(within, reread) and bool(found)
 
     def failure(self, source: str) -> HanseError | None:
         """Why the source's catalog could not be read last time, naming the source; None if it could."""
@@ -123,9 +166,14 @@ class CatalogStore:
         if not names:
             return
         with ThreadPoolExecutor(max_workers=min(16, len(names)), thread_name_prefix="hanse-catalog") as pool:
-            loaded = dict(
-                zip(names, pool.map(lambda name: _load(self._connectors[name], self._complete), names), strict=True)
-            )
+            running = {pool.submit(_load, self._connectors[name], self._complete): name for name in names}
+            first = wait(running, TOGETHER_SECONDS)
+            self._take({running[one]: one.result() for one in first.done})
+            for one in as_completed(first.not_done):  # each that is late is told as soon as it is here
+                self._take({running[one]: one.result()})
+
+    def _take(self, loaded: Mapping[str, Loaded]) -> None:
+        """Change the snapshot to what was read. Call with ``_turn`` held."""
         sources = dict(self._snapshot.sources)
         for name, result in loaded.items():
             self._read_at[name] = self._clock.monotonic()
@@ -138,7 +186,9 @@ class CatalogStore:
         if all(isinstance(result, HanseError) and self._is_kept(name, result) for name, result in loaded.items()):
             return  # nothing is known that was not, and plans need not be made anew
         unavailable = {name: failure.message for name, failure in self._failures.items()}
-        self._snapshot = Snapshot(self._snapshot.version + 1, sources, unavailable)
+        configured = [name for name in self._connectors if name in sources]  # in this order, whoever was read first
+        in_order = {name: sources[name] for name in (*configured, *sources)}
+        self._snapshot = Snapshot(self._snapshot.version + 1, in_order, unavailable)
 
     def _is_kept(self, name: str, failure: HanseError) -> bool:
         """Whether what is known of a source is still told: it is away, and a file that is away is none to plan with."""

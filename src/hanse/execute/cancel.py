@@ -1,6 +1,7 @@
 """One query's fate: running, done, or ended early, by whom. Everything that blocks asks it, or is woken by it."""
 
 import threading
+import time
 from collections.abc import Callable
 
 from hanse.errors import Cancelled, HanseError
@@ -13,6 +14,7 @@ class CancelScope:
         self._lock = threading.Lock()
         self._actions: list[Callable[[], None]] = []
         self._error: HanseError | None = None
+        self._threads: list[threading.Thread] = []
         self._ended = threading.Event()
 
     @property
@@ -50,6 +52,16 @@ class CancelScope:
             self._error = error or Cancelled("the query was cancelled")
             actions, self._actions = self._actions, []
             self._ended.set()
-        threads = [threading.Thread(target=action, name="hanse-cancel", daemon=True) for action in actions]
+            self._threads = [threading.Thread(target=action, name="hanse-cancel", daemon=True) for action in actions]
+            for thread in self._threads:
+                thread.start()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until all is ended that was to be; False if that takes longer."""
+        with self._lock:
+            threads = list(self._threads)
+        deadline = None if seconds is None else time.monotonic() + seconds
         for thread in threads:
-            thread.start()
+            if thread is not threading.current_thread():
+                thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() and thread is not threading.current_thread() for thread in threads)

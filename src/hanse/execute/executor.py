@@ -10,6 +10,7 @@ from functools import partial
 from hanse.errors import Cancelled, HanseError
 from hanse.execute.cancel import CancelScope
 from hanse.execute.coordinator import Coordinator, Settings, statement
+from hanse.execute.deadlines import QueueWatch, out_of_time
 from hanse.execute.failures import translate
 from hanse.execute.fetch import Fetch
 from hanse.execute.instances import Instance, InstancePool
@@ -29,12 +30,14 @@ from hanse.ir.fragment import KeyOrigin
 from hanse.ir.request import Request, RequestGraph
 from hanse.ir.sharding import Scheme
 from hanse.spi.admission import EVERYBODY, Admit, Admitted, unasked
+from hanse.spi.alarms import Alarm, Alarms
 from hanse.spi.connector import Connector, Embedded, ReadContext, Session
+from hanse.spi.deadlines import Patience
 from hanse.spi.dialect import Dialect
 
 CONNECTION_SECONDS = 0.1
 """How long a scan that is begun on trial waits for a connection."""
-JOIN_SECONDS = 0.9
+JOIN_SECONDS = 0.45
 """How long a closing result waits for its threads, all together, before it leaves them to end by themselves."""
 
 
@@ -66,6 +69,12 @@ class Run:
     """What the query may read and yield."""
     admit: Admit = unasked
     """Waits for the query's turn."""
+    patience: Patience = Patience()
+    """How long sources may take to answer."""
+    queue_s: float = 0.0
+    """How long the query waits for what others hold; 0: as long as the pools have it."""
+    alarms: Alarms = field(default_factory=Alarms)
+    """What keeps deadlines."""
     ended: Callable[[], object] = lambda: None
     """Called once, when everything has been given back and the report is final."""
     scope: CancelScope = field(default_factory=CancelScope)
@@ -111,7 +120,8 @@ class _Held:
         self._pool = pool
         self._run = run
         self.scope = scope
-        self._timer: threading.Timer | None = None
+        self._deadline: Alarm | None = None
+        self.queue = QueueWatch(run.queue_s, run.alarms, scope)
         self._lock = threading.RLock()
         self._released = False
         self.meter = Meter(run.limits)
@@ -134,11 +144,12 @@ class _Held:
         """Have it done in a thread of its own."""
         self._works.append(self._run.threads.start(work))
 
-    def set_deadline(self, seconds: float) -> None:
-        error = Cancelled(f"statement timeout of {seconds:g} s", hint="SET statement_timeout raises it")
-        self._timer = threading.Timer(max(0.0, self._run.seconds_left()), self.scope.end, args=(error,))
-        self._timer.daemon = True
-        self._timer.start()
+    def set_deadline(self) -> None:
+        """End the query when its time is over, of which planning has taken some."""
+        run, scope = self._run, self.scope
+        self._deadline = run.alarms.after(
+            run.seconds_left(), lambda: scope.end(out_of_time(run.timeout_s, run.report, self.queue.waits_for))
+        )
 
     def release(self) -> None:
         """Give everything back. Idempotent; a second caller waits for the first.
@@ -152,8 +163,9 @@ class _Held:
             self._released = True
             self._run.report.elapsed_ms = self._run.elapsed()
             self._note_end()
-            if self._timer is not None:
-                self._timer.cancel()
+            self.queue.off()
+            if self._deadline is not None:
+                self._deadline.off()
             is_over = False
             try:
                 is_over = self._join(JOIN_SECONDS)
@@ -184,11 +196,12 @@ class _Held:
         others = [work for work in self._works if not work.is_mine]
         for work in others:
             work.join(max(0.0, deadline - time.monotonic()))
-        return all(work.is_over for work in others)
+        return self.scope.wait(0) and all(work.is_over for work in others)
 
     def _leave_later(self) -> None:
         for work in self._works:
             work.join()
+        self.scope.wait()
         self._leave()
 
     def _leave(self) -> None:
@@ -205,8 +218,9 @@ def execute(graph: RequestGraph, pool: InstancePool, run: Run) -> ResultStream:
     run.running.enter(scope, scope.end)
     try:
         if run.timeout_s:
-            held.set_deadline(run.timeout_s)
-        held.enter(graph.direct is None)
+            held.set_deadline()
+        with held.queue.waiting("turn"):
+            held.enter(graph.direct is None)
         queue = _start(graph, pool, run, scope, held)
         run.running.enter(scope, held.release)
     except BaseException as failure:
@@ -240,6 +254,7 @@ def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope
     _begin_sessions(graph, pool, run, scope, held)
     _probe(graph, fetches, pool, run, held)
     scope.check()
+    held.queue.off()
     for fetch in fetches.values():
         held.start(fetch.work(held.sessions.get(fetch.request.source), run.parameters))
     if coordinator is not None and graph.sql is not None:
@@ -283,7 +298,8 @@ def _report(request: Request, run: Run) -> SourceReport:
 
 
 def _coordinator(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope, held: _Held) -> Coordinator:
-    held.instance = pool.acquire(lambda: scope.ended, held.admitted.share)
+    with held.queue.waiting("coordinator instance"):
+        held.instance = pool.acquire(lambda: scope.ended, held.admitted.share)
     embedded = {
         request.source: connector
         for request in graph.requests
@@ -313,6 +329,7 @@ def _context(source: str, pool: InstancePool, run: Run, held: _Held, is_ended: C
         shared=run.shared,
         notice=run.report.notices.append,
         seconds_left=run.seconds_left,
+        patience=run.patience,
         ceiling=run.limits.ceiling(source),
         share=held.admitted.share,
     )
@@ -356,7 +373,8 @@ def _begin_sessions(graph: RequestGraph, pool: InstancePool, run: Run, scope: Ca
         context = _context(source, pool, run, held, lambda: scope.ended)
         context = replace(context, requests=counts[source], arrived=held.meter.arrived(source), shares=run.shares)
         before = run.elapsed()
-        session = held.sessions[source] = run.connectors[source].begin(context)
+        with held.queue.waiting("connection", source):
+            session = held.sessions[source] = run.connectors[source].begin(context)
         scope.on_end(session.cancel)
         for report in run.report.sources:
             if report.source == source:

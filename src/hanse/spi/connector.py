@@ -14,6 +14,7 @@ from hanse.ir.expr import Literal
 from hanse.ir.fragment import KeyCaps
 from hanse.ir.request import Request
 from hanse.spi.ceiling import Ceiling
+from hanse.spi.deadlines import DeadlineOptions, Patience
 from hanse.spi.protection import BreakerOptions, Protection, RetryOptions, SourceLimits
 from hanse.spi.shares import NOBODY, Share
 from hanse.spi.snapshot import SourceCatalog
@@ -31,6 +32,10 @@ def uncounted(batch: pa.RecordBatch) -> None:  # it looks like what counts
 
 def nobody() -> None:
     """For a query of which nobody wants to be told."""
+
+
+def unwatched(request: Request) -> None:
+    """For a query of which nobody wants to know how far it is."""
 
 
 def ignored(request: Request, failure: HanseError) -> None:
@@ -64,12 +69,19 @@ class ReadContext:
     """Whether nobody wants the answer any more: what ``begin`` asks while it waits."""
     answered: Callable[[], object] = nobody
     """To be called, if a session can, as soon as the source has answered anything: a greeting, the begin of a transaction."""
+    asking: Callable[[Request], object] = unwatched
+    """To be called, if a session can, when a request's turn has come, so that from then on the source is waited for."""
+    connected: Callable[[Request], object] = unwatched
+    """To be called, if a session can, when a request has what it needs of the source, a connection in a transaction say, and
+    is sent itself: who waits from then on waits for rows."""
     retried: Callable[[Request, HanseError], object] = ignored
     """Called when a request is to be sent again, with what ended it."""
     notice: Callable[[str], object] = untold
     """What the user should know though the answer is right."""
     seconds_left: Callable[[], float] = endless
     """How long somebody will want the answer: nobody need begin what takes longer."""
+    patience: Patience = Patience()
+    """How long it may take to answer."""
     spill_folder: Path | None = None
     """Where answers are kept that must wait for one another; None is the system's folder for temporary files."""
     spill_bytes: int | None = None
@@ -278,8 +290,18 @@ class ServerOptions(TableFilter):
     """How queries of the profile ``batch`` ask again."""
     limits: SourceLimits = SourceLimits()
     """What all queries together may ask of the source."""
+    deadlines: DeadlineOptions = DeadlineOptions()
+    """How long it may take to answer."""
+
+    @property
+    def reached_within(self) -> float | None:
+        """Seconds in which it answers anything if it is there; None: its sessions do not say when it has."""
+        return None
 
     @property
     def protection(self) -> Protection:
         """How the source is spared."""
-        return Protection(self.breaker, self.retry, self.limits)
+        deadlines = self.deadlines
+        if deadlines.connect is None:
+            deadlines = deadlines.model_copy(update={"connect": self.reached_within})
+        return Protection(self.breaker, self.retry, self.limits, deadlines)

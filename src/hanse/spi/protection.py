@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 from pydantic import BaseModel, Field
 
 from hanse.guardrails import Bytes
+from hanse.spi.deadlines import DeadlineOptions
 
 
 class BreakerOptions(BaseModel):
@@ -68,6 +69,7 @@ class Protection:
     breaker: BreakerOptions = BreakerOptions()
     retry: RetryOptions = RetryOptions()
     limits: SourceLimits = SourceLimits()
+    deadlines: DeadlineOptions = DeadlineOptions()
 
 
 @runtime_checkable

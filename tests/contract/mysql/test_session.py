@@ -40,7 +40,7 @@ def asking(sql: str, *types: Type, tables: tuple[Any, ...] = ()) -> Request:
 
 
 def statements(database: Database, query_id: str) -> list[tuple[Any, ...]]:
-    where = f"INFO LIKE '/* hanse:{query_id} */%'"
+    where = f"INFO LIKE '/* hanse:{query_id}%'"
     return database.rows(f"SELECT ID, INFO FROM information_schema.PROCESSLIST WHERE {where}")
 
 
@@ -155,7 +155,7 @@ def test_a_slow_reader_stops_the_server(contract: ConnectorContract, database: D
     batches = session.read(asking("SELECT REPEAT('x', 200) FROM seq_1_to_300000", TEXT), ())
     next(batches)
     time.sleep(0.3)
-    states = database.rows("SELECT STATE FROM information_schema.PROCESSLIST WHERE INFO LIKE '/* hanse:ab05 */%'")
+    states = database.rows("SELECT STATE FROM information_schema.PROCESSLIST WHERE INFO LIKE '/* hanse:ab05%/%'")
     assert states == [("Writing to net",)] or states == [("Sending data",)]
     assert sum(batch.num_rows for batch in batches) < 300_000
     session.close()

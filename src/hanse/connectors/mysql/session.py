@@ -1,8 +1,8 @@
 """One query's stay at a server: read-only statements under one snapshot, streamed, and ended on demand."""
 
 import contextlib
+import functools
 import json
-import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,21 @@ from hanse.connectors.mysql.dialect import MysqlDialect
 from hanse.connectors.mysql.errors import FAILURES, INTERRUPTED, is_lost, number, translate
 from hanse.connectors.mysql.expected import planned
 from hanse.connectors.mysql.wire import Connection, Rows, check_warnings
+from hanse.connectors.shared.attempts import Attempt, given_up_after, shut
 from hanse.connectors.shared.lanes import Lanes
+from hanse.connectors.shared.ownership import Ownership
 from hanse.connectors.shared.pool import Pool
 from hanse.errors import Cancelled, HanseError, InvalidValue, StaleSnapshot
 from hanse.ir.expr import Literal, Parameter
 from hanse.ir.request import Request, SqlText
 from hanse.spi.connector import ReadContext
 
-CANCEL_SECONDS = 0.7
+POLITE_SECONDS = 0.3
+"""How long the server may take to hear of the end before our sockets are shut."""
+KILL_SECONDS = 0.8
+"""How long it is tried to tell it."""
+GRACE_SECONDS = 0.25
+"""How much later than a query's deadline the server ends its statements by itself, where it hears nothing of us."""
 SNAPSHOT_ENGINES = frozenset({"innodb", "rocksdb", "tokudb"})
 BEGIN = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 WHEN = "SELECT CONNECTION_ID(), DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%dT%H:%i:%s.%fZ')"
@@ -34,12 +41,23 @@ class Door:
 
     source: str
     pool: Pool[Connection]
-    connect: Callable[[], Connection]
-    """Opens a connection beside the pool, to end statements with."""
+    ways: "Ways"
     policy: Policy
     dialect: MysqlDialect
     round_trip: float | None = None
     """What an exchange took when a connection was opened, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How statements are marked, limited and ended."""
+
+    connect: Callable[[Attempt], Connection]
+    """Opens a connection beside the pool, to end statements with."""
+    limited: Callable[[Connection, str, float], str]
+    """The statement as it is sent so that the server ends it after so many seconds."""
+    owner: Ownership[Connection]
+    """Whose the statements are."""
 
 
 class Running:
@@ -50,6 +68,24 @@ class Running:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.doomed = False
+
+
+class Told:
+    """Whom to tell how far a request is."""
+
+    __slots__ = ("_context", "_request")
+
+    def __init__(self, context: ReadContext, request: Request) -> None:
+        self._context = context
+        self._request = request
+
+    def asking(self) -> None:
+        """Its turn has come."""
+        self._context.asking(self._request)
+
+    def connected(self) -> None:
+        """It is sent."""
+        self._context.connected(self._request)
 
 
 class MysqlSession:
@@ -66,6 +102,8 @@ class MysqlSession:
         self._lock = threading.Lock()
         self._begin_lock = threading.Lock()
         self._running: set[Running] = set()
+        self._attempts: set[Attempt] = set()
+        """Connections that are being made."""
         self._ended = False
         self._answered = 0
         self._cause: HanseError | None = None
@@ -89,20 +127,19 @@ class MysqlSession:
 
     def read(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
         """Run the request and yield its batches, decoded."""
-        mark = f"/* hanse:{self._context.query_id} */"
-        texts = [f"{mark} {self._spelled(sql, parameters)}" for sql in request.statements]
+        texts = [self._spelled(sql, parameters) for sql in request.statements]
         decoder = Decoder(request.columns, request.tables, self._door.policy)
         engines = {value.lower() for table in request.tables for name, value in table.details if name == "engine"}
         self._is_snapshot = self._is_snapshot and engines <= SNAPSHOT_ENGINES
-        return self._counted(texts, decoder)
+        return self._counted(texts, decoder, Told(self._context, request))
 
-    def _counted(self, texts: Sequence[str], decoder: Decoder) -> Iterator[pa.RecordBatch]:
+    def _counted(self, texts: Sequence[str], decoder: Decoder, told: Told) -> Iterator[pa.RecordBatch]:
         """The answer; after the last one others may have the connection, however long the query goes on."""
         try:
             if self._context.requests > 1 or len(texts) > 1:
-                yield from self._lanes.read(lambda: self._turn(texts, decoder))
+                yield from self._lanes.read(lambda: self._turn(texts, decoder, told))
             else:
-                yield from self._alone(texts[0], decoder)
+                yield from self._alone(texts[0], decoder, told)
         finally:
             with self._lock:
                 self._answered += 1
@@ -122,11 +159,12 @@ class MysqlSession:
 
     # one request: a connection of its own
 
-    def _alone(self, sql: str, decoder: Decoder) -> Iterator[pa.RecordBatch]:
+    def _alone(self, sql: str, decoder: Decoder, told: Told) -> Iterator[pa.RecordBatch]:
         running: Running | None = None
         finished = False
+        told.asking()
         try:
-            running, rows = self._start(sql)
+            running, rows = self._start(sql, told)
             yield from self._batches(running, rows, decoder)
             self._give_back(running)
             finished = True
@@ -136,13 +174,14 @@ class MysqlSession:
             if running is not None and not finished:
                 self._drop(running)
 
-    def _start(self, sql: str) -> tuple[Running, Rows]:
+    def _start(self, sql: str, told: Told) -> tuple[Running, Rows]:
         """The statement on a leased connection; an idle one that the server has closed meanwhile is replaced."""
         while True:
             running, used = self._connected()
             try:
+                told.connected()
                 self._explain(running, [sql])
-                return running, Rows(running.connection, sql, self._context.batch_rows, self._context.batch_bytes)
+                return running, self._rows(running, sql)
             except FAILURES as failure:
                 self._drop(running)
                 if not (used and is_lost(failure)) or self._ended:
@@ -159,22 +198,45 @@ class MysqlSession:
         plans = []
         with running.connection.cursor() as cursor:
             for text in texts:
-                cursor.execute(f"EXPLAIN FORMAT=JSON {text}")
+                cursor.execute(f"/* {self._tag} */ EXPLAIN FORMAT=JSON {text}")
                 plans.append(planned(json.loads(cursor.fetchone()[0])))
         ceiling.check(plans, self._door.source)
 
     def _connected(self) -> tuple[Running, bool]:
-        connection, used = self._lease.connection()
+        attempt = Attempt()
+        with self._lock:
+            self._raise_if_ended()
+            self._attempts.add(attempt)
+        try:
+            connection, used = self._lease.connection(attempt)
+        finally:
+            with self._lock:
+                self._attempts.discard(attempt)
         running = Running(connection)
         with self._lock:
             self._running.add(running)
             ended = self._ended
         if ended:
             self._drop(running)
-            raise Cancelled("the statement was cancelled", source=self._door.source)
+            self._raise_if_ended()
         if not used:
             self._context.answered()
         return running, used
+
+    def _raise_if_ended(self) -> None:
+        if self._ended:
+            raise Cancelled("the statement was cancelled", source=self._door.source)
+
+    def _rows(self, running: Running, sql: str) -> Rows:
+        """Send a statement. The server ends it by itself where nobody will want its answer then and no cancel gets through."""
+        left = max(0.001, self._context.seconds_left() + GRACE_SECONDS)
+        sql = self._door.ways.limited(running.connection, sql, left)
+        return Rows(running.connection, f"/* {self._tag} */ {sql}", self._context.batch_rows, self._context.batch_bytes)
+
+    @functools.cached_property
+    def _tag(self) -> str:
+        """What the server shows of the session's statements: whose they are, and what for."""
+        return f"hanse:{self._context.query_id}{self._door.ways.owner.suffix()}"
 
     def _batches(self, running: Running, rows: Rows, decoder: Decoder) -> Iterator[pa.RecordBatch]:
         if rows.width != decoder.width:
@@ -189,10 +251,12 @@ class MysqlSession:
 
     # several requests: turns in one transaction
 
-    def _turn(self, texts: Sequence[str], decoder: Decoder) -> Iterator[pa.RecordBatch]:
+    def _turn(self, texts: Sequence[str], decoder: Decoder, told: Told) -> Iterator[pa.RecordBatch]:
         """One answer, in its turn. Leaving it early ends its statement and keeps the transaction."""
+        told.asking()
         try:
             running = self._transaction()
+            told.connected()
             self._explain(running, texts)
             for sql in texts:
                 yield from self._answer(running, sql, decoder)
@@ -201,7 +265,7 @@ class MysqlSession:
 
     def _answer(self, running: Running, sql: str, decoder: Decoder) -> Iterator[pa.RecordBatch]:
         """The rows of one statement of the transaction."""
-        rows = Rows(running.connection, sql, self._context.batch_rows, self._context.batch_bytes)
+        rows = self._rows(running, sql)
         try:
             yield from self._batches(running, rows, decoder)
         except GeneratorExit:
@@ -255,9 +319,12 @@ class MysqlSession:
         with self._lock:
             running = [] if self._ended else list(self._running)
             self._ended = True
+            attempts = list(self._attempts)
             for one in running:
                 one.doomed = True
         self._lanes.stop()
+        for attempt in attempts:
+            attempt.give_up()
         if running:
             self._kill(running)
 
@@ -312,24 +379,33 @@ class MysqlSession:
         """End connections; whatever comes of that, our sockets are shut, so that no reader waits."""
         self._end(running, "KILL CONNECTION")
         for one in running:
-            with contextlib.suppress(OSError, AttributeError):
-                one.connection._sock.shutdown(socket.SHUT_RDWR)
+            shut_connection(one.connection)
 
     def _end(self, running: list[Running], command: str) -> None:
         numbers = [one.connection.thread_id() for one in running]
         killer = threading.Thread(target=self._execute, args=(command, numbers), name="hanse-mysql-kill", daemon=True)
         killer.start()
-        killer.join(CANCEL_SECONDS)
+        killer.join(POLITE_SECONDS)
 
     def _execute(self, command: str, numbers: list[int]) -> None:
         """From a connection of our own beside the pool, which may be in use to the last one."""
-        with contextlib.suppress(HanseError):
-            control = self._door.connect()
+        with contextlib.suppress(HanseError), given_up_after(KILL_SECONDS) as attempt:
+            control = self._door.ways.connect(attempt)
+            attempt.ends_by(lambda: shut_connection(control))
             for one in numbers:
                 with contextlib.suppress(*FAILURES), control.cursor() as cursor:
                     cursor.execute(f"{command} {one}")
             with contextlib.suppress(*FAILURES):
                 control.close()
+            if not attempt.is_given_up:
+                return
+        self._door.ways.owner.left_behind(self._tag)
+
+
+def shut_connection(connection: Connection) -> None:
+    """Wake whoever waits for the server on this connection: nothing else does if the server is silent."""
+    with contextlib.suppress(OSError, AttributeError):
+        shut(connection._sock)
 
 
 def _begin(connection: Connection) -> str:

@@ -31,6 +31,8 @@ class Server:
     encoding: str
     default_collation: Collation
     default_schema: str
+    sees_clients_go: bool
+    """Whether it can notice while a statement runs that its client has gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,10 @@ def read(connection: "psycopg.Connection[Any]") -> Facts:
 
 
 def _server(row: tuple[Any, ...]) -> Server:
-    version, text, encoding, locale, provider, schema = row
+    version, text, encoding, locale, provider, schema, sees = row
     sorted_by_bytes = provider == "b" or (provider == "c" and locale in CODEPOINT_LOCALES)
     by_codepoint = sorted_by_bytes and encoding in CODEPOINT_ENCODINGS
-    return Server(version, text, encoding, Collation("default", True, by_codepoint), schema)
+    return Server(version, text, encoding, Collation("default", True, by_codepoint), schema, sees)
 
 
 def _collation(row: tuple[Any, ...], server: Server) -> Collation:

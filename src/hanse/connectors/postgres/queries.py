@@ -2,7 +2,8 @@
 
 SERVER = """
 SELECT current_setting('server_version_num')::int4, current_setting('server_version'), d.encoding_name,
-       d.facts->>'datcollate', coalesce(d.facts->>'datlocprovider', 'c'), coalesce(current_schema(), 'public')
+       d.facts->>'datcollate', coalesce(d.facts->>'datlocprovider', 'c'), coalesce(current_schema(), 'public'),
+       version() ~ 'linux'
 FROM (SELECT pg_encoding_to_char(encoding) AS encoding_name, to_jsonb(d) AS facts
       FROM pg_database AS d WHERE datname = current_database()) AS d
 """

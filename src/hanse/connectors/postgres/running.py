@@ -2,7 +2,8 @@
 
 Two locks: ``_inside`` is held while the reader's thread is in the driver; ``_handle`` keeps the handles from being closed
 under a cancel. A statement whose reader is inside is cancelled at the server, which wakes the reader. If nobody is
-inside, the server may be stuck sending, deaf to cancels: then its connection is closed.
+inside, the server may be stuck sending, deaf to cancels: then its connection is closed. Where neither is of use since the
+network is silent, its socket is shut.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ from adbc_driver_manager import AdbcStatement
 from adbc_driver_manager._reader import AdbcRecordBatchReader
 from adbc_driver_postgresql import StatementOptions
 
+from hanse.connectors.postgres.sockets import Mark, shut_waited_for
 from hanse.errors import Cancelled
 
 RETRY_SECONDS = 0.05
@@ -24,13 +26,27 @@ OPTION = StatementOptions.BATCH_SIZE_HINT_BYTES.value
 COPY = StatementOptions.USE_COPY.value
 
 
+class Wire:
+    """A connection of ADBC, and how to find its socket."""
+
+    __slots__ = ("adbc", "mark")
+
+    def __init__(self, adbc: Any, mark: Mark) -> None:
+        self.adbc = adbc
+        self.mark = mark
+
+    def close(self) -> None:
+        """End it."""
+        self.adbc.close()
+
+
 class Running:
     """A leased connection with at most one statement on it."""
 
-    def __init__(self, connection: Any, fetch_bytes: int) -> None:
-        """Take over a connection of ADBC, outside any transaction."""
+    def __init__(self, connection: Wire, fetch_bytes: int) -> None:
+        """Take over a connection, outside any transaction."""
         self._connection = connection
-        self._statement = AdbcStatement(connection)
+        self._statement = AdbcStatement(connection.adbc)
         self._statement.set_options(**{OPTION: str(fetch_bytes)})
         self._reader: Any = None
         self._inside = threading.Lock()
@@ -39,6 +55,8 @@ class Running:
         self.is_open = True
         self.is_lost = False
         """Whether the connection itself has failed: cancelling needs another one, and may wait as long as TCP does."""
+        self.is_cut = False
+        """Whether we have cut it, since nothing gets through."""
         self._has_run = False
 
     def script(self, sql: str) -> None:
@@ -77,7 +95,7 @@ class Running:
             self._statement.set_options(**{COPY: "true"})
             return text
 
-    def finish(self) -> Any:
+    def finish(self) -> Wire:
         """End the transaction of a statement that was read to its end; returns the connection, clean. Raises Cancelled if it
         was dropped meanwhile: it is closed then, and must be nobody's."""
         with self._inside:
@@ -102,9 +120,11 @@ class Running:
         closing = threading.Thread(target=self._close, name="hanse-postgres-close", daemon=True)
         closing.start()
         closing.join(LOST_SECONDS)
+        if closing.is_alive():
+            self.shut(closing)
 
     def _close(self) -> None:
-        cancel = (self._cancel,) if self._has_run else ()
+        cancel = (self._cancel,) if self._has_run and not self.is_cut else ()
         for close in (*cancel, self._close_reader, self._statement.close, self._connection.close):
             with contextlib.suppress(Exception):
                 close()
@@ -125,10 +145,19 @@ class Running:
                 if not self.is_open:
                     return
                 with contextlib.suppress(Exception):
-                    self._cancel()
+                    if not self.is_cut:
+                        self._cancel()
             if self._inside.acquire(timeout=RETRY_SECONDS):
                 try:
                     self.drop()
                 finally:
                     self._inside.release()
                 return
+
+    def shut(self, canceller: threading.Thread | None = None) -> None:
+        """Cut the connection: who waits on it is woken, however silent the network is; so is the thread that cancels it, if
+        there is one. May be called again."""
+        self.is_lost = self.is_cut = True
+        self._connection.mark.shut()
+        if canceller is not None:
+            shut_waited_for(canceller)

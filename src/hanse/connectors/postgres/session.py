@@ -1,14 +1,13 @@
 """One query's stay at a server: read-only transactions that all see one snapshot, streamed, and ended on demand."""
 
 import contextlib
+import functools
 import json
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 import pyarrow as pa
@@ -16,19 +15,32 @@ import pyarrow as pa
 from hanse.connectors.postgres.dialect import PostgresDialect
 from hanse.connectors.postgres.errors import FAILURES, is_lost, sqlstate, translate
 from hanse.connectors.postgres.expected import planned
-from hanse.connectors.postgres.running import Running
+from hanse.connectors.postgres.running import Running, Wire
 from hanse.connectors.postgres.wire import Decoder, label, statement
 from hanse.connectors.postgres.work import AT_ONCE_MS, Work
+from hanse.connectors.shared.attempts import Attempt, shut_descriptor
 from hanse.connectors.shared.lanes import Lanes
 from hanse.connectors.shared.merging import Merged, Put
+from hanse.connectors.shared.ownership import Ownership
 from hanse.connectors.shared.pool import Lease, Pool
 from hanse.errors import Cancelled, HanseError, InvalidValue, SourceUnreachable
 from hanse.ir.expr import Literal, Parameter
 from hanse.ir.request import Request, SqlText
 from hanse.spi.connector import ReadContext
 
-CANCEL_SECONDS = 0.8
+POLITE_SECONDS = 0.3
+"""How long a cancel may take at the server before the connection is cut."""
+CANCEL_SECONDS = 0.7
+"""How long in all, before that, too, is left."""
+SHUT_AGAIN_SECONDS = 0.05
+SHUT_TIMES = 4
+GRACE_SECONDS = 0.25
+"""How much later than a query's deadline the server ends its statements by itself, where it hears nothing of us."""
 Control = psycopg.Connection[Any]
+C = TypeVar("C")
+TIMES = ("statement_timeout", "idle_in_transaction_session_timeout")
+CHECKS = "client_connection_check_interval"
+"""A setting of servers that see whether their client is there."""
 LOST_SNAPSHOT = ("22023", "55000")
 """What the server says of a snapshot whose connection has gone, or goes just now."""
 READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -39,10 +51,12 @@ class Server:
     """What a session needs of its connector."""
 
     source: str
-    readers: Pool[Any]
+    readers: Pool[Wire]
     """Connections of ADBC."""
     controls: Pool[Control]
     """Connections that hold snapshots: at most one for each session, so as many as there may be readers."""
+    owner: Ownership[Control]
+    """Whose the statements are."""
     settings: Mapping[str, str]
     fetch_bytes: int
     dialect: PostgresDialect
@@ -63,6 +77,8 @@ class PostgresSession:
         self._lock = threading.Lock()
         self._exporting = threading.Lock()
         self._running: set[Running] = set()
+        self._attempts: set[Attempt] = set()
+        """Connections that are being made."""
         self._control: Control | None = None
         self._ended = False
         self._snapshot: str | None = None
@@ -98,15 +114,18 @@ class PostgresSession:
 
     def _batches(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
         """The answer, on a connection that the session may use, or on several."""
+        self._context.asking(request)
         labels = [label(column, request.tables) for column in request.columns]
         spelt = [statement(self._spelled(sql, parameters), request.columns, labels) for sql in request.statements]
         decoder = Decoder(self._server.source, request.columns, labels)
         large = [table.relation for table in request.tables if table.ranges]
         more = self._spare(len(spelt) - 1) if large and not self._is_watched else 0
         if more:
-            yield from self._at_once(Work(spelt, large), decoder, more)
+            started = functools.partial(self._context.connected, request)
+            yield from self._at_once(Work(spelt, large), decoder, more, started)
         else:
             running = self._start()
+            self._context.connected(request)
             yield from self._one_by_one(running, self._allowed(running, spelt), decoder)
 
     @property
@@ -157,7 +176,9 @@ class PostgresSession:
             self._holder = self._server.controls.lease(1, self._context.is_ended)
         return more
 
-    def _at_once(self, work: Work, decoder: Decoder, more: int) -> Iterator[pa.RecordBatch]:
+    def _at_once(
+        self, work: Work, decoder: Decoder, more: int, started: Callable[[], object]
+    ) -> Iterator[pa.RecordBatch]:
         """The rows of all statements. One connection is in its transaction, and so holds the table's lock, from before the
         first statement until after the last: else somebody could rewrite the table in between, and rows would move from
         one range into another. The others come when that lock is held; one that does not get it at once is not needed."""
@@ -172,6 +193,7 @@ class PostgresSession:
 
         def first(put: Put) -> None:
             running = self._start(work.lock())
+            started()
             for _ in range(more):
                 merged.start(another)
             read(running, iter(work), put, merged.wait_for_others)
@@ -229,15 +251,15 @@ class PostgresSession:
 
     def _start(self, lock: str = "") -> Running:
         """A connection in a transaction of ours; an idle one that the server has closed meanwhile is replaced."""
-        begin = self._begin() + lock
         while True:
-            connection, used = self._lease.connection()
+            connection, used = self._connected(self._lease)
             running = Running(connection, self._fetch_bytes)
             with self._lock:
                 self._running.add(running)
                 running.cancelled = self._ended
             try:
                 self._check(running)
+                begin = self._begin() + lock
                 before = time.monotonic()
                 running.script(begin)
                 took = time.monotonic() - before
@@ -254,6 +276,21 @@ class PostgresSession:
                 self._drop(running)
                 raise
 
+    def _connected(self, lease: Lease[C]) -> tuple[C, bool]:
+        """A connection of the lease, and whether it was used before; the end of the session gives up making one."""
+        attempt = Attempt()
+        with self._lock:
+            self._raise_if_ended()
+            self._attempts.add(attempt)
+        try:
+            return lease.connection(attempt)
+        except HanseError:
+            self._raise_if_ended()
+            raise
+        finally:
+            with self._lock:
+                self._attempts.discard(attempt)
+
     def _of_begin(self, failure: BaseException, cancelled: bool) -> HanseError:
         """Our error for a transaction that did not start: a snapshot goes with the connection that exported it."""
         cancelled |= self._ended  # the end shuts the connection that holds the snapshot before it cancels this one
@@ -264,14 +301,26 @@ class PostgresSession:
     def _begin(self) -> str:
         snapshot = self._shared_snapshot() if self._holder is not None else None
         join = [f"SET TRANSACTION SNAPSHOT '{snapshot}'"] if snapshot else []
-        sets = [f"SET LOCAL {name} = {_quoted(value)}" for name, value in self._server.settings.items()]
-        own = {"application_name": self._name, "TimeZone": self._context.timezone}
-        sets += [f"SET LOCAL {name} = {_quoted(value)}" for name, value in own.items()]
-        return "; ".join([READ_ONLY, *join, *sets])
+        sets = _local(self._server.settings)
+        own = {"application_name": self._name, "TimeZone": self._context.timezone, **self._deadline()}
+        return "; ".join([READ_ONLY, *join, *sets, *_local(own)])
 
-    @property
+    def _deadline(self) -> dict[str, str]:
+        """When the server ends a statement by itself, if nobody will want its answer then and no cancel gets through: while
+        it computes, while it sends to nobody, and while it waits for us."""
+        left = self._context.seconds_left()
+        if left == float("inf"):
+            return {}
+        most = max(1, round((left + GRACE_SECONDS) * 1000))
+        found = {name: min(most, int(self._server.settings[name]) or most) for name in TIMES}
+        if CHECKS in self._server.settings:
+            found["tcp_user_timeout"] = most
+        return {name: str(value) for name, value in found.items()}
+
+    @functools.cached_property
     def _name(self) -> str:
-        return f"{self._server.settings['application_name']}/{self._context.query_id}"
+        """What the server shows of the session's transactions: whose they are, and what for."""
+        return f"{self._server.settings['application_name']}/{self._context.query_id}{self._server.owner.suffix()}"
 
     def _shared_snapshot(self) -> str:
         """The name of the snapshot; the first request exports it, on a connection that then waits for the end."""
@@ -286,12 +335,13 @@ class PostgresSession:
     def _export(self) -> None:
         """Try once; an idle connection that the server has closed meanwhile is worth another try."""
         assert self._holder is not None
-        control, used = self._holder.connection()
+        control, used = self._connected(self._holder)
         try:
             with self._lock:
                 self._raise_if_ended()
                 self._control = control
-            control.execute(f"{READ_ONLY}; SET LOCAL application_name = {_quoted(self._name)}".encode())
+            own = {"application_name": self._name, **self._deadline()}
+            control.execute("; ".join([READ_ONLY, *_local(own)]).encode())
             row = control.execute(b"SELECT pg_catalog.pg_export_snapshot()").fetchone()
             assert row is not None
             with self._lock:
@@ -314,35 +364,52 @@ class PostgresSession:
     def cancel(self) -> None:
         """End every running statement at the server, within a second. Only the first call waits for that."""
         with self._lock:
-            running = [] if self._ended else list(self._running)
-            self._ended = True
+            is_first, self._ended = not self._ended, True
+            running, attempts = list(self._running), list(self._attempts)
             if self._control is not None:
-                _shut(self._control)
+                shut_control(self._control)
+        if not is_first:
+            return
         if self._lanes is not None:
             self._lanes.stop()
+        for attempt in attempts:
+            attempt.give_up()
         self._end(running)
+        with self._lock:
+            attempts = list(self._attempts)
+        for attempt in attempts:  # a host may have had a further address
+            attempt.give_up()
 
     def _end(self, running: list[Running]) -> None:
-        """End statements, within the time that a cancel may take."""
-        threads = [
-            threading.Thread(target=one.cancel, args=(CANCEL_SECONDS,), name="hanse-postgres-cancel", daemon=True)
+        """End statements, within the time that a cancel may take: at the server or, where it does not hear us, here."""
+        cancels = [
+            (
+                one,
+                threading.Thread(target=one.cancel, args=(CANCEL_SECONDS,), name="hanse-postgres-cancel", daemon=True),
+            )
             for one in running
         ]
-        for thread in threads:
+        for _, thread in cancels:
             thread.start()
-        deadline = time.monotonic() + CANCEL_SECONDS
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-
-    def _all_running(self) -> list[Running]:
-        with self._lock:
-            return list(self._running)
+        now = time.monotonic()
+        for _, thread in cancels:
+            thread.join(max(0.0, now + POLITE_SECONDS - time.monotonic()))
+        late = [both for both in cancels if both[1].is_alive()]
+        for one, _ in late:
+            one.shut()  # its reader waits no more, while the server may still hear of it
+        for one, thread in late:
+            thread.join(max(0.0, now + CANCEL_SECONDS - time.monotonic()))
+            for _ in range(SHUT_TIMES):
+                if thread.is_alive():
+                    one.shut(thread)
+                    thread.join(SHUT_AGAIN_SECONDS)
+        if any(one.is_cut for one in running):
+            self._server.owner.left_behind(self._name)
 
     def close(self) -> None:
         """End what still runs and give everything back.
 
-        A reader whose server neither answers nor closes stays in the driver until TCP gives up; it then closes its
-        connection itself, and nobody waits for it.
+        A reader that is nevertheless in its driver closes its connection itself, and nobody waits for it.
         """
         with self._lock:
             answered = self._answered >= self._context.requests
@@ -384,10 +451,14 @@ class PostgresSession:
             self._running.discard(running)
 
 
-def _shut(control: Control) -> None:
+def shut_control(control: Control) -> None:
     """Wake whoever waits for the server on this connection: nothing else does if the server is silent."""
-    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(control.fileno())) as found:
-        found.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(psycopg.Error):
+        shut_descriptor(control.fileno())
+
+
+def _local(settings: Mapping[str, str]) -> list[str]:
+    return [f"SET LOCAL {name} = {_quoted(value)}" for name, value in settings.items()]
 
 
 def _quoted(value: str) -> str:

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from hanse.connectors.shared.attempts import Attempt
 from hanse.errors import Cancelled, InternalError, ResourceLimit
-from hanse.spi.connector import never
 from hanse.spi.permits import Permits
 from hanse.spi.shares import NOBODY, Share
 
@@ -18,8 +18,9 @@ R = TypeVar("R")
 class Pool(Generic[C]):
     """At most ``size`` connections of one source at a time; idle ones are used again, the most recent first."""
 
-    def __init__(self, source: str, size: int, wait_seconds: float, connect: Callable[[], C]) -> None:
-        """Open nothing yet; ``connect`` makes one connection and may raise our errors."""
+    def __init__(self, source: str, size: int, wait_seconds: float, connect: Callable[[Attempt], C]) -> None:
+        """Open nothing yet; ``connect`` makes one connection and may raise our errors. It says to the attempt how it is given
+        up."""
         self._source = source
         self._wait_seconds = wait_seconds
         self._connect = connect
@@ -48,20 +49,20 @@ class Pool(Generic[C]):
         message = f"{busy} connections were busy for {self._wait_seconds:g} s"
         raise ResourceLimit(message, sqlstate="53300", source=self._source, hint="raise the option connections")
 
-    def ask(self, question: Callable[[C], R], drop: Callable[[C], object]) -> R:
+    def ask(self, question: Callable[[C], R], drop: Callable[[C], object], attempt: Attempt) -> R:
         """What one connection answers that has nothing else to do meanwhile; ``drop`` closes one on which that failed.
 
         An idle connection may have been closed by the server since: then the next is asked. Raises what a new one does.
         """
-        lease = self.lease(1, never)
+        lease = self.lease(1, lambda: attempt.is_given_up)
         try:
             while True:
-                connection, used = lease.connection()
+                connection, used = lease.connection(attempt)
                 try:
                     answer = question(connection)
                 except BaseException as failure:
                     drop(connection)
-                    if not (used and isinstance(failure, Exception)):
+                    if not (used and isinstance(failure, Exception)) or attempt.is_given_up:
                         raise
                 else:
                     if not lease.give_back(connection):
@@ -70,12 +71,12 @@ class Pool(Generic[C]):
         finally:
             lease.end()
 
-    def connection(self) -> tuple[C, bool]:
+    def connection(self, attempt: Attempt) -> tuple[C, bool]:
         """For a lease: an idle connection or a new one, and whether it has been used before."""
         with self._lock:
             if self._idle:
                 return self._idle.pop(), True
-        return self._connect(), False
+        return self._connect(attempt), False
 
     def keep(self, connection: C) -> bool:
         """For a lease: take a clean connection back; False if the pool is closed."""
@@ -116,11 +117,12 @@ class Lease(Generic[C]):
         self._lock = threading.Lock()
         self._ended = False
 
-    def connection(self) -> tuple[C, bool]:
-        """A connection, and whether it has been used before. The user gives it back, or closes it."""
+    def connection(self, attempt: Attempt | None = None) -> tuple[C, bool]:
+        """A connection, and whether it has been used before. The user gives it back, or closes it. Making one may be given
+        up by the ``attempt``."""
         if self._ended:
             raise InternalError("a session connects after its end")
-        return self._pool.connection()
+        return self._pool.connection(attempt or Attempt())
 
     def give_back(self, connection: C) -> bool:
         """Take a clean connection back; False if the lease or the pool has ended, so that the caller must close it."""

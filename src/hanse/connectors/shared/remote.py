@@ -5,6 +5,8 @@ from typing import Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
+from hanse.connectors.shared.attempts import Attempt, given_up_after
+from hanse.errors import HanseError, SourceUnreachable
 from hanse.spi.connector import Connector, ServerOptions
 from hanse.spi.protection import Protection
 
@@ -42,6 +44,10 @@ class RemoteOptions(ServerOptions):
     connection_wait: float = Field(default=30, gt=0)
     """How long a statement waits for one of the source's connections."""
 
+    sweep: bool = True
+    """Whether what processes of ours that died have left running at the server is looked for, once, at its first use, and
+    ended. It takes one connection more, which holds a lock that says that this process lives."""
+
     @classmethod
     def check_url(cls, url: str) -> None:
         """Raise ValueError that says what a URL of this kind of server looks like, without telling the URL."""
@@ -57,6 +63,11 @@ class RemoteOptions(ServerOptions):
     def _are_urls(cls, urls: list[SecretStr]) -> list[SecretStr]:
         return [cls._is_url(url) for url in urls]
 
+    @property
+    def reached_within(self) -> float:
+        """As long as connecting may take."""
+        return self.connect_timeout
+
     def copies(self) -> tuple[Self, ...]:
         """The options of each replica, which has none itself."""
         return tuple(self.model_copy(update={"url": url, "replicas": []}) for url in self.replicas)
@@ -64,6 +75,7 @@ class RemoteOptions(ServerOptions):
 
 O = TypeVar("O", bound=RemoteOptions)
 C = TypeVar("C", bound=Connector)
+R = TypeVar("R")
 
 
 class Remote(Generic[O, C]):
@@ -94,3 +106,15 @@ class Remote(Generic[O, C]):
     def protection(self) -> Protection:
         """As configured."""
         return self._options.protection
+
+    def read_in_time(self, read: Callable[[Attempt], R]) -> R:
+        """What is read for the catalog, within the time that this may take; raises SourceUnreachable, and what reading does."""
+        seconds = self._options.deadlines.catalog
+        with given_up_after(seconds) as attempt:
+            try:
+                return read(attempt)
+            except HanseError as failure:
+                if not attempt.is_given_up:
+                    raise
+                message, hint = f"its catalog was not read within {seconds:g} s", "raise the option deadlines.catalog"
+                raise SourceUnreachable(message, source=self._source, hint=hint) from failure

@@ -7,12 +7,14 @@ from itertools import count
 
 import pytest
 
+from hanse.connectors.shared.attempts import Attempt
 from hanse.connectors.shared.pool import Lease, Pool
 from hanse.errors import Cancelled, InternalError, ResourceLimit
 
 
 def pool(size: int = 2, wait: float = 0.2) -> Pool[int]:
-    return Pool("shop", size, wait, count(1).__next__)
+    numbers = count(1)
+    return Pool("shop", size, wait, lambda _: next(numbers))
 
 
 def never() -> bool:
@@ -77,7 +79,7 @@ def test_who_waits_gets_what_comes_back() -> None:
 
 
 def test_a_failed_connect_is_reported_each_time() -> None:
-    def connect() -> int:
+    def connect(_: Attempt) -> int:
         raise ResourceLimit("no")
 
     lease = Pool("shop", 1, 0.1, connect).lease(1, never)
@@ -153,7 +155,7 @@ def _refused(connections: Pool[int], ended: threading.Event) -> None:
 
 def test_who_is_asked_is_kept_for_the_next() -> None:
     connections, dropped = pool(), list[int]()
-    assert [connections.ask(lambda one: one * 10, dropped.append) for _ in range(3)] == [10, 10, 10]
+    assert [connections.ask(lambda one: one * 10, dropped.append, Attempt()) for _ in range(3)] == [10, 10, 10]
     assert (connections.leased, dropped) == (0, [])
 
 
@@ -169,7 +171,7 @@ def test_the_next_is_asked_when_an_idle_one_was_lost() -> None:
             raise OSError("closed")
         return f"from {one}"
 
-    assert connections.ask(asked, dropped.append) == "from 3"
+    assert connections.ask(asked, dropped.append, Attempt()) == "from 3"
     assert (connections.leased, dropped) == (0, [2, 1])
 
 
@@ -181,11 +183,11 @@ def test_what_a_new_one_raises_is_raised_and_nothing_stays_open(failure: type[Ba
         raise failure
 
     with pytest.raises(failure):
-        connections.ask(asked, dropped.append)
+        connections.ask(asked, dropped.append, Attempt())
     assert (connections.leased, dropped) == (0, [1])
 
 
 def test_who_asks_while_the_pool_closes_drops_the_connection() -> None:
     connections, dropped = pool(), list[int]()
-    assert connections.ask(lambda _: connections.close(), dropped.append) == []
+    assert connections.ask(lambda _: connections.close(), dropped.append, Attempt()) == []
     assert dropped == [1]

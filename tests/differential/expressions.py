@@ -273,7 +273,7 @@ OPERATIONS: dict[str, tuple[Make, ...]] = {
         choose("({} ILIKE '{}')", PATTERNS, "text"), choose("({} ~ '{}')", ("^a", "b$", "[0-9]+", "^.$", "a|A"), "text"),
         choose("({} ~* '{}')", ("^A", "B$", "^.b"), "text"), of("starts_with({}, {})", "text", "text"),
         choose("({} LIKE '{}' ESCAPE '!')", ("a!_%", "%!%", "!%a", "a%"), "text"),
-        of("({} = ANY (ARRAY[1, 2, NULL]))", "int"), of("({} = ANY ({}::integer[]))", "int+", "array"), _row_comparison,
+        of("({} = ANY (ARRAY[1, 2, NULL]))", "int"), of("({} = ANY (array_append({}::integer[], 7)))", "int+", "array"), _row_comparison,
     ),
     "int": (
         of("({} + {})", "int+", "int+"), of("({} - {})", "int+", "int+"), of("({} * {})", "int+", "int+"), of("(- {})", "int+"),

@@ -147,3 +147,11 @@ def test_without_groups_nothing_is_told(config: dict[str, Any]) -> None:
         assert (result.report.group, result.report.queued_ms) == (None, None)
         assert engine.query("SHOW RESOURCE GROUPS").fetchall() == []
         assert engine._admission.sharing._arrived == {}
+
+
+def test_the_time_in_a_group_counts_for_the_queues_deadline(config: dict[str, Any]) -> None:
+    config["resource_groups"] = {"concurrency": 1}
+    with Engine(config) as engine, engine.query(ALL):
+        with pytest.raises(hanse.HanseError, match="place in its resource group"):
+            engine.query(ALL, settings={"queue_timeout": 0.2})
+        assert engine.resource_groups()[0].queued == 0

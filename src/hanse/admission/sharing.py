@@ -196,5 +196,5 @@ def key_of(request: Request, parameters: tuple[Literal, ...], context: ReadConte
     values = tuple((hole, repr(parameters[hole])) for hole in sorted(holes))
     shape = tuple(column.type for column in request.columns)
     tables = tuple(map(id, request.tables))
-    how = (context.batch_rows, context.batch_bytes, context.timezone, context.ceiling, repeats)
+    how = (context.batch_rows, context.batch_bytes, context.timezone, context.ceiling, context.patience, repeats)
     return request.source, request.statements, values, shape, tables, how

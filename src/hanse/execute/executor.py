@@ -132,7 +132,8 @@ class _Held:
         """Wait for the query's turn; raises AdmissionRefused, Cancelled."""
         report = self._run.report
         before = self._run.elapsed()
-        self.admitted = self._run.admit(lambda: self.scope.ended)
+        with self.queue.waiting("place in its resource group"):
+            self.admitted = self._run.admit(lambda: self.scope.ended)
         if self.admitted is not EVERYBODY:
             report.group, report.queued_ms = self.admitted.group, self._run.elapsed() - before
         if self.admitted.memory is not None:

@@ -47,14 +47,19 @@ def contract(database: Database, connect_to: Connect) -> ConnectorContract:
 
 
 @pytest.fixture
-def make(mysql_database: Callable[..., Database], connect_to: Connect) -> Callable[..., ConnectorContract]:
+def make(mysql_database: Callable[..., Database], connect_to: Connect) -> Iterator[Callable[..., ConnectorContract]]:
     """`make(*statements, **options)`: run statements in a database of the test's own, and return a contract over it."""
+
+    connectors: list[MysqlConnector] = []
 
     def run(*statements: str, **options: Any) -> ConnectorContract:
         database = mysql_database()
         database.run("SET sql_mode = ''", *statements)
-        contract = ConnectorContract(connect_to(database.url, **options))
+        connectors.append(connect_to(database.url, **options))
+        contract = ConnectorContract(connectors[-1])
         contract.database = database  # type: ignore[attr-defined]
         return contract
 
-    return run
+    yield run
+    for connector in connectors:
+        connector.close()

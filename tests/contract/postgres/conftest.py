@@ -55,6 +55,7 @@ def make(database: Database, connect_to: Connect) -> Iterator[Callable[..., Conn
     Statements name things without schema; the schema's name is `s` and a number, and goes when the test is over.
     """
     made: list[str] = []
+    connectors: list[PostgresConnector] = []
 
     def run(*statements: str, **options: Any) -> ConnectorContract:
         schema = f"s{database.rows('SELECT count(*) FROM pg_namespace')[0][0]}_{len(made)}"
@@ -64,8 +65,12 @@ def make(database: Database, connect_to: Connect) -> Iterator[Callable[..., Conn
             connection.execute(f"SET search_path = {schema}, public")
             for statement in statements:
                 connection.execute(statement)
-        return ConnectorContract(connect_to(database.url, schemas=[schema], **{**QUICK, **options}))
+        connector = connect_to(database.url, schemas=[schema], **{**QUICK, **options})
+        connectors.append(connector)
+        return ConnectorContract(connector)
 
     yield run
+    for connector in connectors:
+        connector.close()
     for schema in made:
         database.run(f"DROP SCHEMA {schema} CASCADE")

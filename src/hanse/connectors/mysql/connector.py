@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from hanse.connectors.mysql.orphans import MysqlOwner
 from hanse.connectors.mysql.session import Door, MysqlSession, Ways, shut_connection
 from hanse.connectors.mysql.wire import Connection
 from hanse.connectors.shared.attempts import Attempt, given_up_after
-from hanse.connectors.shared.ownership import Ownership
+from hanse.connectors.shared.ownership import Ownership, weakly
 from hanse.connectors.shared.pool import Pool
 from hanse.connectors.shared.remote import Remote
 from hanse.errors import Cancelled
@@ -45,7 +46,8 @@ class MysqlConnector(Remote[Options, "MysqlConnector"]):
         self._login = login(options, folder)
         self._pool: Pool[Connection] = Pool(source, options.connections, options.connection_wait, self._connect)
         self._dialect = MysqlDialect()
-        self._owner = Ownership(source, MysqlOwner(source, self._connect), options.sweep)
+        self._owner = Ownership(source, MysqlOwner(source, weakly(self._connect)), options.sweep)
+        weakref.finalize(self, self._owner.let_go)
         self._round_trip: float | None = None
 
     @property

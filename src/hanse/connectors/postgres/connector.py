@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from hanse.connectors.postgres.session import CHECKS, READ_ONLY, PostgresSession
 from hanse.connectors.postgres.sockets import FIRST_MS, Mark
 from hanse.connectors.postgres.types import Policy
 from hanse.connectors.shared.attempts import Attempt, given_up_after
-from hanse.connectors.shared.ownership import Ownership
+from hanse.connectors.shared.ownership import Ownership, weakly
 from hanse.connectors.shared.pool import Pool
 from hanse.connectors.shared.remote import Remote
 from hanse.errors import Cancelled, HanseError, Unsupported
@@ -55,8 +56,9 @@ class PostgresConnector(Remote[Options, "PostgresConnector"]):
         self._readers: Pool[Wire] = Pool(source, size, wait, self._connect_reader)
         self._controls = Pool(source, size, wait, self._connect)
         self._dialect = PostgresDialect()
-        owner = PostgresOwner(source, options.application_name, self._connect)
+        owner = PostgresOwner(source, options.application_name, weakly(self._connect))
         self._owner = Ownership(source, owner, options.sweep)
+        weakref.finalize(self, self._owner.let_go)
         self._opening = threading.Lock()
         self._database: Any = None
         self._turn = threading.Condition()

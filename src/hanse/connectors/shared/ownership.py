@@ -16,11 +16,12 @@ import select
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from hanse.connectors.shared.attempts import Attempt, given_up_after
-from hanse.errors import HanseError
+from hanse.errors import HanseError, SourceUnreachable
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -79,6 +80,21 @@ class OwnerServer(Protocol[C]):
         """End a connection, if its statement still has that tag."""
 
 
+def weakly(connect: Callable[[Attempt], C]) -> Callable[[Attempt], C]:
+    """A connector's method that opens connections, which does not keep the connector: one that nobody closed ends with the
+    last who knew it, and its lock with it (``Ownership.let_go``). Raises SourceUnreachable afterwards."""
+    method = weakref.WeakMethod(connect)
+
+    def connected(attempt: Attempt) -> C:
+        alive = method()
+        if alive is None:
+            raise SourceUnreachable("nobody uses the source any more")
+        found: C = alive(attempt)
+        return found
+
+    return connected
+
+
 class Ownership(Generic[C]):
     """One process's at one server. Thread-safe; a thread of its own asks the server."""
 
@@ -134,12 +150,16 @@ class Ownership(Generic[C]):
                 self._left.add(tag)
                 self._call()
 
-    def close(self) -> None:
-        """Give the lock free. What was found of dead processes is ended first. Idempotent."""
+    def let_go(self) -> None:
+        """Give the lock free soon; nobody waits for that. Idempotent."""
         with self._changed:
             self._is_closed = True
             self._call()
-            thread = self._thread
+
+    def close(self) -> None:
+        """Give the lock free. What was found of dead processes is ended first. Idempotent."""
+        self.let_go()
+        thread = self._thread
         if thread is not None:
             thread.join(GRACE_SECONDS + 2 * ASK_SECONDS)
 

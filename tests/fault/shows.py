@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hanse.engine import Engine
 from hanse.errors import Cancelled, HanseError
@@ -59,11 +60,14 @@ def breakers(engine: Engine) -> dict[str, str]:
     return dict(engine.breakers())
 
 
-def _left(engine: Engine, source: str, sockets: int, proxy: Proxy) -> list[str]:
+def _left(engine: Engine, source: str, proxy: Proxy) -> list[str]:
+    """What is held, except connections that wait for the next query, and the one of the lock."""
     found = [f"{count} {name}" for name, count in leases(engine).items() if count]
     found += [f"thread {name}" for name in threads()]
-    lock = bool(engine._connectors[source]._owner._suffix)  # type: ignore[attr-defined]  # it stays, as idle connections do
-    more = proxy.clients() - sockets - lock
+    connector: Any = engine._connectors[source]
+    pools = [connector._readers, connector._controls] if source == "shop" else [connector._pool]
+    idle = sum(len(pool._idle) for pool in pools) + bool(connector._owner._suffix)
+    more = proxy.clients() - idle
     return found + ([f"{more} sockets"] if more > 0 else [])
 
 
@@ -77,7 +81,6 @@ def black_holes(world: World, source: str, times: int, seed: int) -> Found:
             if chance.random() < 0.7:
                 engine.query(POINT.format(source)).fetchall()  # else there is no connection yet
             engine.catalog.tables()
-            sockets = proxy.clients()
             shape = chance.choice(SHAPES[:-1]).format(source, other)
             timer = threading.Timer(chance.random() * DEADLINE / 2, proxy.swallow)
             timer.start()
@@ -87,7 +90,7 @@ def black_holes(world: World, source: str, times: int, seed: int) -> Found:
             over = time.monotonic()
             found.late_ms.append((over - started - DEADLINE) * 1000)
             timer.join()
-            while (left := _left(engine, source, sockets, proxy)) and time.monotonic() < over + 1:
+            while (left := _left(engine, source, proxy)) and time.monotonic() < over + 1:
                 time.sleep(0.01)
             found.left += [f"{shape}: {one}" for one in left]
             while any(busy := world.busy().values()) and time.monotonic() < over + 5:

@@ -162,7 +162,9 @@ class PostgresConnector(Remote[Options, "PostgresConnector"]):
         before, mark = time.monotonic(), Mark(self._first_mark)
         attempt.ends_by(mark.shut)
         try:
-            return psycopg.connect(self._conninfo + mark.setting, autocommit=True, prepare_threshold=None)
+            connection = psycopg.connect(self._conninfo + mark.setting, autocommit=True, prepare_threshold=None)
+            mark.belongs_to(connection)
+            return connection
         except FAILURES as failure:
             self._raise_if_given_up(attempt)
             code = refusal(self._conninfo, self._options.connect_timeout) if self._is_early(before) else None

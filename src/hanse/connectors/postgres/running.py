@@ -20,6 +20,8 @@ from hanse.connectors.postgres.sockets import Mark, shut_waited_for
 from hanse.errors import Cancelled
 
 RETRY_SECONDS = 0.05
+HANDED_SECONDS = 0.1
+"""How long a reader waits for the thread that cancels his statement."""
 LOST_SECONDS = 0.5
 """How long anybody waits for the end of a statement whose connection has failed."""
 OPTION = StatementOptions.BATCH_SIZE_HINT_BYTES.value
@@ -55,6 +57,8 @@ class Running:
         self.is_open = True
         self.is_lost = False
         """Whether the connection itself has failed: cancelling needs another one, and may wait as long as TCP does."""
+        self._is_left = False
+        """Whether who cancels has to close the connection."""
         self.is_cut = False
         """Whether we have cut it, since nothing gets through."""
         self._has_run = False
@@ -109,11 +113,18 @@ class Running:
         return self._connection
 
     def drop(self) -> None:
-        """Close the connection, whatever it is doing; the server ends the statement when it notices. Never raises."""
-        with self._handle:
+        """Close the connection, whatever it is doing; the server ends the statement when it notices. Never raises. Where a
+        cancel is stuck in a silent network, that thread closes it."""
+        if not self._handle.acquire(timeout=HANDED_SECONDS):
+            self._is_left = True
+            if not self._handle.acquire(blocking=False):
+                return
+        try:
             if not self.is_open:
                 return
             self.is_open = False
+        finally:
+            self._handle.release()
         if not self.is_lost:
             self._close()
             return
@@ -147,6 +158,9 @@ class Running:
                 with contextlib.suppress(Exception):
                     if not self.is_cut:
                         self._cancel()
+            if self._is_left:
+                self.drop()
+                return
             if self._inside.acquire(timeout=RETRY_SECONDS):
                 try:
                     self.drop()

@@ -375,10 +375,14 @@ class PostgresSession:
         for attempt in attempts:
             attempt.give_up()
         self._end(running)
-        with self._lock:
-            attempts = list(self._attempts)
-        for attempt in attempts:  # a host may have had a further address
-            attempt.give_up()
+        for _ in range(round(CANCEL_SECONDS / SHUT_AGAIN_SECONDS)):
+            with self._lock:
+                attempts = list(self._attempts)
+            if not attempts:
+                break
+            for attempt in attempts:  # libpq may have tried another way in
+                attempt.give_up()
+            time.sleep(SHUT_AGAIN_SECONDS)
 
     def _end(self, running: list[Running]) -> None:
         """End statements, within the time that a cancel may take: at the server or, where it does not hear us, here."""
@@ -397,9 +401,10 @@ class PostgresSession:
         late = [both for both in cancels if both[1].is_alive()]
         for one, _ in late:
             one.shut()  # its reader waits no more, while the server may still hear of it
-        for one, thread in late:
+        for _, thread in late:
             thread.join(max(0.0, now + CANCEL_SECONDS - time.monotonic()))
-            for _ in range(SHUT_TIMES):
+        for _ in range(SHUT_TIMES):
+            for one, thread in late:
                 if thread.is_alive():
                     one.shut(thread)
                     thread.join(SHUT_AGAIN_SECONDS)

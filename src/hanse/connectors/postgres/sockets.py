@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +25,7 @@ _taken: set[int] = set()
 
 
 class Mark:
-    """One connection's, for as long as the object lives."""
+    """One connection's, for as long as the object lives: so it lives as long as the connection."""
 
     def __init__(self, first: int = FIRST_MS) -> None:
         """The lowest above ``first`` that nobody has."""
@@ -42,6 +43,10 @@ class Mark:
     def setting(self) -> str:
         """What follows a connection string, whose last word counts."""
         return f" tcp_user_timeout={self.value}"
+
+    def belongs_to(self, connection: object) -> None:
+        """Live as long as that."""
+        _owned[connection] = self
 
     @property
     def is_seen(self) -> bool:
@@ -104,3 +109,7 @@ def shut_waited_for(thread: threading.Thread) -> None:
         with found:
             if _is_tcp(found):
                 shut(found)
+
+
+_owned: "weakref.WeakKeyDictionary[object, Mark]" = weakref.WeakKeyDictionary()
+"""Marks of connections that know nothing of theirs."""

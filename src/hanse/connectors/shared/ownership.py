@@ -31,7 +31,9 @@ WAIT_SECONDS = 0.5
 """How long a statement waits for its owner's token, at a process's first use of the server, before it goes without."""
 GRACE_SECONDS = 2.0
 """Between the two looks: in that time a living process has its lock again."""
-ASK_SECONDS = 0.8
+REACH_SECONDS = 1.0
+"""How long connecting and locking may take."""
+ASK_SECONDS = 0.5
 """How long the server may take for one of these questions."""
 PAUSES = (0.1, 0.2, 0.4, 0.8, 2.0, 5.0, 5.0, 5.0, 5.0)
 """Before each time that a lock is asked for again which a connection still holds that we have lost."""
@@ -187,7 +189,7 @@ class Ownership(Generic[C]):
             try:
                 self._held(connection)
             except HanseError:
-                pass
+                break  # it says nothing
             finally:
                 self._server.close(connection)
         with self._changed:
@@ -214,7 +216,7 @@ class Ownership(Generic[C]):
         raises _Taken."""
         connection: C | None = None
         try:
-            with given_up_after(ASK_SECONDS) as attempt:
+            with given_up_after(REACH_SECONDS) as attempt:
                 connection = self._server.connect(attempt)
                 attempt.ends_by(self._shutter(connection))
                 self._token = self._taken(connection)

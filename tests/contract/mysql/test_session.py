@@ -252,7 +252,7 @@ def test_nothing_can_be_written(make: Make, statement: str, requests: int) -> No
 
 
 def test_connections_are_used_again_and_capped(make: Make) -> None:
-    contract = make("CREATE TABLE v (v int)", connections=2, connection_wait=0.2)
+    contract = make("CREATE TABLE v (v int)", connections=2, connection_wait=0.2, sweep=False)
     database = contract.database  # type: ignore[attr-defined]
     for _ in range(5):
         session = contract.connector.begin(ReadContext("e0", 1))

@@ -168,8 +168,9 @@ class Ownership(Generic[C]):
     def _call(self) -> None:
         """Wake the thread. Call with ``_changed`` held."""
         self._changed.notify_all()
-        with contextlib.suppress(OSError):
-            self._calls.send(b".")
+        if self._thread is not None:  # else nobody reads, and at last nothing more could be sent
+            with contextlib.suppress(OSError):
+                self._calls.send(b".")
 
     # the thread
 

@@ -3,6 +3,7 @@ is kept or told of it."""
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from hanse.observe.traces import Traces
 from tests.servers.databases import Database, DatabaseFactory
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mysql]
+OWNER = "~[0-9a-f]{5}"
+"""The token of the process, behind the id."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +103,11 @@ def test_the_id_arrives_whatever_the_statement_holds(engine: Engine, world: Worl
     id = result.report.query_id
     assert len(id) == 32
     if source == "shop":
-        assert found == [f"hanse/{id}"]
+        assert re.fullmatch(f"hanse/{id}{OWNER}", found[0])
+        assert len(found) == 1
         assert len(found[0]) < 64  # longer names are cut
     else:
-        assert found[0].startswith(f"/* hanse:{id} */ SELECT ")
+        assert re.match(rf"/\* hanse:{id}{OWNER} \*/ SELECT ", found[0])
     assert engine.query("SELECT state FROM system.queries WHERE id = $1", [id]).fetchall() == [("finished",)]
 
 

@@ -8,13 +8,12 @@ import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, replace
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from hanse import parameters, recording
+from hanse import parameters
 from hanse.admission.connector import Admission
 from hanse.admission.gate import Gate
 from hanse.admission.group import GroupState
@@ -35,16 +34,14 @@ from hanse.errors import (
     InternalError,
     UserError,
 )
-from hanse.execute.executor import Run, execute
 from hanse.execute.instances import InstancePool
-from hanse.execute.limits import limits_of
-from hanse.execute.memory import wanted
-from hanse.execute.report import PlanUse, Report
+from hanse.execute.report import Report
 from hanse.execute.result import ResultStream
 from hanse.execute.running import RunningQueries
 from hanse.execute.spool import Spool
 from hanse.execute.threads import Threads
-from hanse.groups import Caller, Kind
+from hanse.executing import Executing
+from hanse.groups import Caller
 from hanse.guardrails import EngineGuardrails
 from hanse.ir import types as t
 from hanse.ir.expr import Column
@@ -54,16 +51,13 @@ from hanse.ir.tables import Table
 from hanse.observation import Observation
 from hanse.observe.noted import Noted
 from hanse.observe.recorder import Recorder
-from hanse.observing import seen
 from hanse.parse.parser import parse
 from hanse.parse.statements import EXPLAIN, QUERY, Statement, query_text
-from hanse.planning import Planned, Planner, Query, Watch, case
-from hanse.policy import Rules, Tolerance, enforce, refuse_sampling, require_explaining
+from hanse.planning import Planner, Query, Watch
+from hanse.policy import Rules, Tolerance, refuse_sampling, require_explaining
 from hanse.settings import SYSTEM, QuerySettings, load
-from hanse.spi.admission import Admit, unasked
 from hanse.spi.alarms import Alarms
 from hanse.spi.connector import Composite, Connector, Embedded
-from hanse.spi.deadlines import Patience
 from hanse.spi.pace import Pace
 from hanse.spi.snapshot import SourceCatalog
 from hanse.system import Known
@@ -86,8 +80,8 @@ class Engine:
         self._kinds = {name: str(block["kind"]) for name, block in settings.sources.items()}
         self._parts = _parts(self._connectors)
         self._part_kinds = dict(self._kinds)
-        self._alarms = Alarms(self._clock.monotonic)
-        self._admission = Admission({**self._connectors, **self._parts}, self._clock, self._alarms)
+        alarms = Alarms(self._clock.monotonic)
+        self._admission = Admission({**self._connectors, **self._parts}, self._clock, alarms)
         protected = self._admission.connectors()
         for connector in self._connectors.values():
             if isinstance(connector, Composite):
@@ -115,8 +109,22 @@ class Engine:
             PlanHistory(state) if state else None,
             self._rules,
         )
+        self._executing = Executing(
+            settings.engine,
+            self._clock,
+            self._admission,
+            alarms,
+            self._gate,
+            self._part_kinds,
+            self._observation,
+            self._planner,
+            self._pool,
+            self._rules,
+            self._running,
+            self._threads,
+        )
         tolerance = Tolerance(settings.failures(), settings.engine.on_failure)
-        self._answers = Answers(self._planner, self._store, tolerance, self._execute, self._spool)
+        self._answers = Answers(self._planner, self._store, tolerance, self._executing.query, self._spool)
         self.catalog = Catalog(self._store, self._kinds)
         self._observation.watch(
             Known(
@@ -192,80 +200,12 @@ class Engine:
         planned = kept or self._planner.plan(query, snapshot)[0]
         return self._answers.begun(query, planned, cached=kept is not None).stream()
 
-    def _ended(self, query: Query, planned: Planned, report: Report) -> Callable[[], object]:
-        """Say in the report that a query has a plan that it never had; returns what notes the run when it has ended."""
-        history, used = self.history, planned.used
-        is_noted = history is not None and used is not None and not query.is_explained
-        if history and used and is_noted and report.plan and not report.plan.cached and history.is_change(used):
-            report.notices.append(
-                f"this query has a new plan, {used.plan}: hanse plans show {used.query} lists those that it had"
-            )
-
-        def ended() -> None:
-            self._admission.sharing.leave(report.query_id)
-            now = self._clock.now()
-            if report.complete:
-                self._planner.observed.note(seen(report, planned.requests, planned.fragments), now)
-                if history and used and is_noted:
-                    history.record(used, now, report.elapsed_ms, report.bytes_moved)
-
-        return ended
-
     def _context(self, values: tuple[Any, ...], settings: QuerySettings) -> BindContext:
         return BindContext(
             now=dt.datetime.fromtimestamp(self._clock.now(), dt.UTC),
             timezone=settings.timezone or self._engine_settings.timezone,
             parameter_types=tuple(parameters.type_of(value) for value in values),
         )
-
-    def _execute(self, query: Query, planned: Planned, cached: bool) -> ResultStream:
-        test = case(query, planned.bound)
-        enforce(planned.demands, test, planned.bound.places)
-        zone = query.settings.timezone or self._engine_settings.timezone
-        snapshot, use = planned.snapshot, PlanUse(planned.fingerprint, cached, planned.pinned)
-        report = Report(query.noted.id, zone, stages_ms=query.watch.stages_ms, plan=use)
-        report.notices += [planned.notice] if planned.notice else []
-        profile = query.settings.profile
-        self._admission.check(planned.requests.asked, profile)
-        run = Run(
-            connectors={**self._admission.connectors(profile), SYSTEM: self._observation.source},
-            kinds=self._part_kinds,
-            dialects={name: source.dialect for name, source in snapshot.physical().items()},
-            fan_out={name: source.fan_out_max for name, source in snapshot.sources.items() if source.fan_out_max},
-            snapshot_version=snapshot.version,
-            dialect=self._planner.dialect,
-            parameters=test.values,
-            timezone=zone,
-            limits=limits_of(self._rules.engine, self._rules.sources, query.settings),
-            batch_rows=query.settings.batch_rows,
-            timeout_s=query.settings.statement_timeout,
-            queue_s=query.settings.queue_timeout,
-            patience=_patience(query.settings),
-            alarms=self._alarms,
-            report=report,
-            elapsed=query.watch.elapsed_ms,
-            running=self._running,
-            threads=self._threads,
-            ended=self._ended(query, planned, report),
-            shares=query.settings.work_sharing == "on",
-            operators=query.is_explained or query.settings.operators == "on",
-            admit=self._admit(
-                query.caller, query.settings, "explain" if query.is_explained else profile, planned.requests
-            ),
-        )
-        facts = recording.Seen(report, planned.requests, planned.used.query if planned.used else None)
-        query.noted.runs(run.scope.end, facts)
-        self._admission.sharing.enter(report.query_id, query.watch.started)
-        return execute(planned.requests, self._pool, run).told(partial(recording.ended, query.noted))
-
-    def _admit(self, caller: Caller, settings: QuerySettings, kind: Kind, requests: RequestGraph) -> Admit:
-        """What waits for a query's turn in its resource group; whoever asks what runs, and who waits, does not wait."""
-        gate = self._gate
-        if gate is None or {request.source for request in requests.requests} == {SYSTEM}:
-            return unasked
-        path = gate.path(caller, settings.tags, kind)
-        memory = wanted(self._engine_settings.memory_limit, requests.direct is None)
-        return lambda is_ended: gate.enter(path, caller, memory, is_ended)
 
     def explain(
         self,
@@ -357,7 +297,7 @@ class Engine:
         analysis = Analysis(
             snapshot.physical(),
             self._planner.dialect,
-            partial(self._ask, snapshot.version),
+            self._asked(snapshot.version),
             self._clock.now,
             lambda table, now: refuse_sampling(table, self._rules, dt.datetime.fromtimestamp(now, dt.UTC)),
         )
@@ -398,26 +338,9 @@ class Engine:
         """How each resource group stands, the root first; nothing where the configuration has none."""
         return self._gate.states() if self._gate else []
 
-    def _ask(self, version: int, requests: RequestGraph, seconds: float) -> ResultStream:
-        """Run requests that no statement of a user's stands behind."""
-        run = Run(
-            connectors=self._admission.connectors(),
-            kinds=self._part_kinds,
-            snapshot_version=version,
-            dialect=self._planner.dialect,
-            parameters=(),
-            timezone="UTC",
-            limits=limits_of(self._rules.engine, self._rules.sources, QuerySettings.model_construct()),
-            batch_rows=self.settings.batch_rows,
-            timeout_s=seconds,
-            alarms=self._alarms,
-            report=Report(self._clock.new_id()),
-            elapsed=Watch(self._clock).elapsed_ms,
-            running=self._running,
-            threads=self._threads,
-            admit=self._admit(self._caller, self.settings, "analyze", requests),
-        )
-        return execute(requests, self._pool, run)
+    def _asked(self, version: int) -> Callable[[RequestGraph, float], ResultStream]:
+        """What reads sources as the catalog of that version has them, in the turn of the engine's own caller."""
+        return lambda requests, seconds: self._executing.ask(version, requests, seconds, self._caller, self.settings)
 
     def _spool(self) -> Spool:
         return Spool(self._pool.folder, self._pool.spill_bytes)
@@ -468,11 +391,6 @@ def _parts(connectors: Mapping[str, Connector]) -> dict[str, Connector]:
     for name, connector in connectors.items():
         found |= connector.shards if isinstance(connector, Composite) else {name: connector}
     return found
-
-
-def _patience(settings: QuerySettings) -> Patience:
-    """How long sources may take to answer."""
-    return Patience(settings.connect_timeout, settings.first_row_timeout, settings.idle_timeout)
 
 
 def _changed(settings: QuerySettings, name: str, value: Any, most: EngineGuardrails) -> QuerySettings:

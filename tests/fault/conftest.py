@@ -160,10 +160,11 @@ def shards(pg_database: DatabaseFactory, mysql_database: DatabaseFactory) -> lis
 
 @pytest.fixture
 def spread(shards: list[str], small_queues: None) -> Iterator[tuple[Engine, list[Proxy]]]:
-    """An engine over the shards, each behind a proxy."""
+    """An engine over the shards, each behind a proxy to which none but queries connect."""
     with contextlib.ExitStack() as stack:
         proxies = [stack.enter_context(Proxy(url)) for url in shards]
-        blocks = [{"url": proxy.url, "tls": {"mode": "disable"}, "retry": RETRY} for proxy in proxies]
+        common = {"tls": {"mode": "disable"}, "retry": RETRY, "sweep": False}
+        blocks = [{"url": proxy.url, **common} for proxy in proxies]
         table = {"method": "hash", "key": "id", "function": "mod"}
         source = {"kind": "sharded", "shards": blocks, "tables": {"t": table}}
         engine = stack.enter_context(Engine({"sources": {"sales": source}}))

@@ -33,7 +33,7 @@ CLIENTS = int(os.environ.get("HANSE_OUTAGE_CLIENTS", "40"))
 
 def opened(world: World, source: str, url: str, **options: object) -> Engine:
     config = world.config(**{source: url})
-    config["sources"][source] |= {"breaker": QUICK, **options}
+    config["sources"][source] |= {"breaker": QUICK, "sweep": False, **options}
     return Engine(config)
 
 

@@ -119,7 +119,10 @@ class Watch:
     CRM = "SELECT ID, COALESCE(INFO, '') LIKE '/* hanse:%' FROM information_schema.PROCESSLIST WHERE DB = '{0}' AND ID <> CONNECTION_ID()"
 
     def run(self) -> None:
-        limits = {"shop": (2 * CAP, CAP), "crm": (CAP, CAP)}  # snapshots are held by as many connections again
+        limits = {
+            "shop": (2 * CAP + 1, CAP),
+            "crm": (CAP + 1, CAP),
+        }  # snapshots are held by as many again, the lock by one
         sources = {"shop": (self.world.shop, self.SHOP), "crm": (self.world.crm, self.CRM)}
         with contextlib.ExitStack() as opened:
             cursors = {

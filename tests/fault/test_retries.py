@@ -24,7 +24,7 @@ BATCH = {"profile": "batch"}
 
 def opened(world: World, source: str, proxy: Proxy, **options: object) -> Engine:
     config = world.config(**{source: proxy.url})
-    config["sources"][source] |= {"retry": RETRY, "breaker": {"failures": 50}, **options}
+    config["sources"][source] |= {"retry": RETRY, "breaker": {"failures": 50}, "sweep": False, **options}
     engine = Engine(config)
     engine.catalog.tables()
     return engine

@@ -15,7 +15,7 @@ import pyarrow as pa
 from hanse.admission.budget import backoff
 from hanse.admission.deadlines import Leg, Limit, limits
 from hanse.admission.hedge import Read, Runner, raced
-from hanse.admission.sharing import End, Sharing, key_of
+from hanse.admission.sharing import Answer, End, Sharing, key_of
 from hanse.admission.stay import Door, Host, Stay
 from hanse.errors import AGAIN, AWAY, Cancelled, HanseError, SourceResting
 from hanse.ir.expr import Literal
@@ -153,9 +153,11 @@ class ProtectedSession:
             if is_mine:
                 yield from sharing.handed_out(key, answer, self._whole(request, parameters), lambda: self._place)
                 return
-            found = sharing.wait(answer, lambda: self._ended)
+            found = sharing.wait(answer, partial(self._is_waited_for_in_vain, answer))
             if self._ended:
                 raise self._cancelled()
+            if found is not End.COMPLETE and not self._repeats:
+                self._door.check()
             if found is End.COMPLETE:
                 self._context.shared(request, answer.query_id)
                 if answer.notice:
@@ -166,6 +168,10 @@ class ProtectedSession:
             if found is End.APART:
                 break
         yield from self._own(request, parameters)
+
+    def _is_waited_for_in_vain(self, answer: Answer) -> bool:
+        """Whether nobody wants it any more, or the source is left alone meanwhile and has said nothing to the one who asks."""
+        return self._ended or (answer.moved is None and not self._repeats and self._door.refuses)
 
     def _whole(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
         """Its own, which end with a failure if they may lack something: what a cancel cuts short is for nobody."""

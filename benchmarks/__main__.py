@@ -6,7 +6,7 @@ Servers come from HANSE_TEST_PG_URL and HANSE_TEST_MYSQL_URL: ``make bench`` sta
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import key_ways, keys, memory, parallel, planning, points, scans, spill
+from benchmarks import key_ways, keys, memory, overhead, parallel, planning, points, scans, spill
 from benchmarks.federated import run as federated
 
 ALL: dict[str, Callable[[], None]] = {
@@ -17,6 +17,7 @@ ALL: dict[str, Callable[[], None]] = {
     "keys": keys.run,
     "key_ways": key_ways.run,
     "parallel": parallel.run,
+    "overhead": overhead.run,
 }
 WITH_OPTIONS: dict[str, Callable[[Sequence[str]], None]] = {"federated": federated.run, "points": points.run}
 

@@ -46,8 +46,11 @@ def start(server: Server) -> str:
     binaries = programs("mariadbd", "mariadb-server", PLACES)
     installer = programs("mariadb-install-db", "mariadb-server", [Path("/usr/bin"), Path("/usr/local/bin")])
     server.owner.take(folder)
-    data = folder / "data"
-    server.run([installer / "mariadb-install-db", "--no-defaults", f"--datadir={data}", *_install_options()])
+    data, temporary = folder / "data", folder / "temporary"
+    temporary.mkdir()
+    server.owner.take(temporary)
+    own = [f"--datadir={data}", f"--tmpdir={temporary}"]  # a server that starts removes what others have in a shared one
+    server.run([installer / "mariadb-install-db", "--no-defaults", *own, *_install_options()])
     password = secrets.token_hex(12)
     script = folder / "administrator.sql"
     script.write_text(ADMINISTRATOR.format(password=password))
@@ -55,7 +58,7 @@ def start(server: Server) -> str:
     server.owner.take(script)
     certificate.write(folder, server.owner)
     port = free_port()
-    places = [f"--datadir={data}", f"--socket={folder}/socket", f"--pid-file={folder}/pid", f"--port={port}"]
+    places = [*own, f"--socket={folder}/socket", f"--pid-file={folder}/pid", f"--port={port}"]
     tls = [f"--ssl-cert={folder}/server.pem", f"--ssl-key={folder}/server.key", f"--ssl-ca={folder}/ca.pem"]
     command: list[str | Path] = [
         binaries / "mariadbd",

@@ -56,9 +56,11 @@ class Server:
         return self.folder / "log"
 
     def run(self, command: Sequence[str | Path]) -> None:
-        """Run a set-up program as the owner, to its end."""
+        """Run a set-up program as the owner, to its end; raises RuntimeError with its words if it fails."""
         with self.log.open("ab") as log:
-            self._popen(command, log.fileno()).wait()
+            status = self._popen(command, log.fileno()).wait()
+        if status:
+            raise RuntimeError(f"{command[0]} of {self.name} failed with {status}:\n{self._words()}")
 
     def start(self, command: Sequence[str | Path], answers: Callable[[], None]) -> None:
         """Start the server and return as soon as `answers` raises no more."""
@@ -70,9 +72,12 @@ class Server:
                 return answers()
             except Exception as error:
                 if self.process.poll() is not None or time.monotonic() > deadline:
-                    words = self.log.read_text(errors="replace")[-2000:]
-                    raise RuntimeError(f"{self.name} did not start: {error}\n{words}") from error
+                    raise RuntimeError(f"{self.name} did not start: {error}\n{self._words()}") from error
                 time.sleep(0.05)
+
+    def _words(self) -> str:
+        """The last of what the server and its programs have said."""
+        return self.log.read_text(errors="replace")[-2000:]
 
     def stop(self) -> None:
         """Ask the process that we started to stop; insist if it does not."""

@@ -126,19 +126,21 @@ class Engine:
         tolerance = Tolerance(settings.failures(), settings.engine.on_failure)
         self._answers = Answers(self._planner, self._store, tolerance, self._executing.query, self._spool)
         self.catalog = Catalog(self._store, self._kinds)
-        self._observation.watch(
-            Known(
-                self._observation.recorder,
-                self._observation.counted,
-                self._parts,
-                self._part_kinds,
-                self._admission,
-                self._store,
-                self._planner.observed,
-                self._planner.history,
-                self._pool,
-                lambda: [astuple(state) for state in self.resource_groups()],
-            )
+        self._observation.watch(self._known())
+
+    def _known(self) -> Known:
+        """What the source ``system`` tells of the engine."""
+        return Known(
+            self._observation.recorder,
+            self._observation.counted,
+            self._parts,
+            self._part_kinds,
+            self._admission,
+            self._store,
+            self._planner.observed,
+            self._planner.history,
+            self._pool,
+            lambda: [astuple(state) for state in self.resource_groups()],
         )
 
     @property

@@ -1,12 +1,14 @@
-"""A TCP proxy before a server, which can cut connections, swallow everything, or let bytes drip."""
+"""A TCP proxy before a server, which can cut connections at any byte, swallow everything, or let bytes drip."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
 import socket
+import struct
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,6 +17,18 @@ from urllib.parse import urlsplit, urlunsplit
 CHUNK_BYTES = 1 << 16
 ESTABLISHED = ("01", "02", "08")
 """States of TCP in which a client has not closed: established, connecting, and told of the end by the other side alone."""
+AT_ONCE = struct.pack("ii", 1, 0)
+"""For SO_LINGER: closing is a reset."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What befalls the connection that would pass one byte more in a direction than so many, counted over all: `cut` ends it,
+    `reset` drops it, `half-close` ends this direction alone, `silence` passes nothing more in this direction."""
+
+    kind: str
+    at: int
+    is_answer: bool
 
 
 class Proxy:
@@ -41,6 +55,8 @@ class Proxy:
         """Connections so far."""
         self.cut_next = 0
         """As many connections are cut as soon as they are made."""
+        self.fault: Fault | None = None
+        """What waits for its byte; nothing more after that."""
         self._start(self._accept, self._listener)
 
     @property
@@ -75,23 +91,49 @@ class Proxy:
     def _pump(self, source: socket.socket, target: socket.socket, is_answer: bool, last: Iterator[int]) -> None:
         """Pass on until one side ends. Who ends second closes both, which tells a server that its window, full of what
         nobody reads, will never open; while the other still reads, a closed number might be a new connection's."""
+        fault: Fault | None = None
         with contextlib.suppress(OSError):
-            while data := source.recv(self.chunk):
+            while fault is None and (data := source.recv(self.chunk)):
                 if is_answer and self.pause:
                     self._ended.wait(self.pause)
                 self._open.wait()
                 if self._ended.is_set():
                     break
+                data, fault = self._passing(data, is_answer)
                 target.sendall(data)
-                with self._lock:
-                    self.answered += len(data) if is_answer else 0
-                    self.asked += 0 if is_answer else len(data)
-        for one in (source, target):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+        if fault is not None and fault.kind == "silence":
+            self._ended.wait()
+        self._end(source, target, fault)
         if next(last) == len((source, target)):
             source.close()
             target.close()
+
+    def _passing(self, data: bytes, is_answer: bool) -> tuple[bytes, Fault | None]:
+        """What of the data passes, and what comes then."""
+        with self._lock:
+            before, fault = self.answered if is_answer else self.asked, self.fault
+            if fault is not None and fault.is_answer == is_answer and before + len(data) > fault.at:
+                data, self.fault = data[: max(0, fault.at - before)], None
+            else:
+                fault = None
+            self.answered += len(data) if is_answer else 0
+            self.asked += 0 if is_answer else len(data)
+            return data, fault
+
+    def _end(self, source: socket.socket, target: socket.socket, fault: Fault | None) -> None:
+        with contextlib.suppress(OSError):
+            match fault.kind if fault else "cut":
+                case "half-close":
+                    target.shutdown(socket.SHUT_WR)
+                    return
+                case "reset":
+                    for one in (source, target):
+                        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+                        one.shutdown(socket.SHUT_RD)
+                    return
+        for one in (source, target):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
     def clients(self) -> int:
         """How many TCP connections to the proxy there are, in whatever process."""

@@ -30,7 +30,7 @@ OPTIONS = [
     "--innodb-flush-method=nosync",
 ]
 ADMINISTRATOR = """\
-CREATE USER 'hanse'@'%' IDENTIFIED BY '{password}';
+CREATE USER IF NOT EXISTS 'hanse'@'%' IDENTIFIED BY '{password}';
 GRANT ALL PRIVILEGES ON *.* TO 'hanse'@'%' WITH GRANT OPTION;
 """
 
@@ -49,7 +49,8 @@ def start(server: Server) -> str:
     data, temporary = folder / "data", folder / "temporary"
     temporary.mkdir()
     server.owner.take(temporary)
-    own = [f"--datadir={data}", f"--tmpdir={temporary}"]  # a server that starts removes what others have in a shared one
+    # A server that starts removes what others have in a folder for temporary tables that they share.
+    own = [f"--datadir={data}", f"--tmpdir={temporary}"]
     server.run([installer / "mariadb-install-db", "--no-defaults", *own, *_install_options()])
     password = secrets.token_hex(12)
     script = folder / "administrator.sql"

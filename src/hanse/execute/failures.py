@@ -64,7 +64,11 @@ MESSAGES = (
 )
 """What DuckDB tells apart in its messages alone: the SQLSTATE that PostgreSQL has for it. The classes decide the rest."""
 
+SPILLED = re.compile(r'"[^"]*duckdb_temp_[^"]*": (.+)')
+"""An operator's own temporary file cannot be written or read: no source has anything to do with that."""
+
 HINTS = {
+    "53100": "free space there, or name another folder: engine.spill_folder",
     "53200": "raise engine.memory_limit (or the memory of the query's resource group), or give the operators space to spill:"
     " engine.spill_folder",
 }
@@ -86,6 +90,8 @@ def translate(failure: BaseException) -> HanseError:
     if issubclass(kind, duckdb.InterruptException):
         return InternalError(LOST, hint="run the query again: it happens seldom that the cause is lost")
     message = PREFIX.sub("", message)
+    if issubclass(kind, duckdb.IOException) and (why := SPILLED.search(message)):
+        return ResourceLimit(f"no room for what operators spill: {why[1]}", sqlstate="53100", hint=HINTS["53100"])
     for theirs, ours, code in CLASSES:
         if issubclass(kind, theirs):
             told = next((state for pattern, state in MESSAGES if pattern.search(message)), code)

@@ -1,7 +1,8 @@
 """An answer that is held back until all of it is here: some of it in memory, the rest in a file."""
 
+import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,6 +13,16 @@ from hanse.execute.limits import Limit, check_answer
 
 MEMORY_BYTES_MAX = 64 * 1024 * 1024
 """What is held in memory; more goes to a file."""
+
+
+@contextlib.contextmanager
+def _on_disk() -> Iterator[None]:
+    """Where the disk may be full."""
+    try:
+        yield
+    except OSError as failure:
+        message = f"no room for an answer that is held back until it is complete: {failure}"
+        raise ResourceLimit(message, sqlstate="53100", hint="engine.spill_folder names another folder") from None
 
 
 class Spool:
@@ -26,7 +37,8 @@ class Spool:
         self._reader: pa.RecordBatchReader | None = None
 
     def fill(self, get: Callable[[], pa.RecordBatch | None], limits: tuple[Limit, ...]) -> None:
-        """Take all that ``get`` gives, up to None; raises what it raises, and ResourceLimit beyond the limits."""
+        """Take all that ``get`` gives, up to None; raises what it raises, and ResourceLimit beyond the limits, or where the
+        disk is full."""
         rows = bytes = in_memory = in_file = 0
         writer: pa.RecordBatchWriter | None = None
         while (batch := get()) is not None:
@@ -39,13 +51,15 @@ class Spool:
             in_file += batch.nbytes
             if self._file_bytes_max is not None and in_file > self._file_bytes_max:
                 raise self._full()
-            if writer is None:
-                self._file = pa.OSFile(str(self._path), "wb")
-                writer = pa.ipc.new_stream(self._file, batch.schema)
-            writer.write_batch(batch)
+            with _on_disk():
+                if writer is None:
+                    self._file = pa.OSFile(str(self._path), "wb")
+                    writer = pa.ipc.new_stream(self._file, batch.schema)
+                writer.write_batch(batch)
         if writer is not None and self._file is not None:
-            writer.close()
-            self._file.close()
+            with _on_disk():
+                writer.close()
+                self._file.close()
             self._file = pa.OSFile(str(self._path), "rb")
             self._reader = pa.ipc.open_stream(self._file)
 

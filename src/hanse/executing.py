@@ -73,6 +73,7 @@ class Executing:
             timeout_s=query.settings.statement_timeout,
             queue_s=query.settings.queue_timeout,
             patience=_patience(query.settings),
+            reader_s=_narrower(query.settings.reader_timeout, self.settings.reader_timeout),
             alarms=self.alarms,
             report=report,
             elapsed=query.watch.elapsed_ms,
@@ -143,3 +144,8 @@ class Executing:
 def _patience(settings: QuerySettings) -> Patience:
     """How long sources may take to answer."""
     return Patience(settings.connect_timeout, settings.first_row_timeout, settings.idle_timeout)
+
+
+def _narrower(*seconds: float) -> float:
+    """The shortest of limits, of which 0 is none."""
+    return min(filter(None, seconds), default=0.0)

@@ -62,6 +62,7 @@ RUN_ONLY = frozenset(
         "connect_timeout",
         "first_row_timeout",
         "idle_timeout",
+        "reader_timeout",
         "batch_rows",
         "plan_cache",
         "timezone",

@@ -100,6 +100,11 @@ class EngineSettings(BaseModel):
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="Threads of one instance.")
     instances: int = Field(4, ge=1, le=64, description="Coordinator instances: queries that compute at one time.")
     instance_wait: float = Field(30.0, gt=0, description="Seconds that a query waits for one of them.")
+    reader_timeout: float = Field(
+        0,
+        ge=0,
+        description="Seconds for which any answer may be left unread before it ends, connections and all; 0: for ever.",
+    )
     timezone: str = Field("UTC", description="The zone in which timestamptz is shown and cut.")
     catalog_ttl: float = Field(300.0, ge=0, description="Seconds until a source's catalog is read again.")
     state: str | None = Field(
@@ -188,6 +193,9 @@ class QuerySettings(BaseModel):
     connect_timeout: Seconds = Field(0, description="Seconds until a source has answered anything; 0: as configured.")
     first_row_timeout: Seconds = Field(0, description="Seconds from then on until a request's first rows; 0: any.")
     idle_timeout: Seconds = Field(0, description="Seconds between rows of a request while they are waited for; 0: any.")
+    reader_timeout: Seconds = Field(
+        0, description="Seconds for which an answer may be left unread before it ends; 0: as configured."
+    )
     max_rows: Rows | None = Field(None, description="As many rows as a query may read from its sources.")
     max_bytes: Bytes | None = Field(None, description="As many bytes as a query may read from its sources: 1 GB.")
     result_rows: Rows | None = Field(None, description="As many rows as an answer may have.")

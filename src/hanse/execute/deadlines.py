@@ -1,7 +1,8 @@
 """How long a query may wait for what others hold, and what it is told when its time is over."""
 
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from hanse.errors import DeadlineMissed
 from hanse.execute.cancel import CancelScope
@@ -45,6 +46,46 @@ class QueueWatch:
         message = f"no {what} became free within {self._seconds:g} s (setting queue_timeout)"
         hint = "others hold them: ask later, or raise queue_timeout"
         self._scope.end(DeadlineMissed(message, source=source, hint=hint))
+
+
+class ReaderWatch:
+    """Whether somebody still reads an answer. Its reader's thread says when it comes and goes; another one looks."""
+
+    def __init__(self, seconds: float, alarms: Alarms, end: Callable[[DeadlineMissed], None]) -> None:
+        """``seconds`` between two comings, from now on; ``end`` ends the answer, and need not keep it alive meanwhile."""
+        self._seconds = seconds
+        self._alarms = alarms
+        self._end = end
+        self._away_since: float | None = time.monotonic()
+        self._failure: DeadlineMissed | None = None
+        self._alarm = alarms.after(seconds, self._look)
+
+    def comes(self) -> None:
+        """The reader wants rows; raises what the answer has been ended with."""
+        self._away_since = None
+        if self._failure is not None:
+            raise self._failure
+
+    def goes(self) -> None:
+        """The reader has rows."""
+        self._away_since = time.monotonic()
+
+    def off(self) -> None:
+        """Nobody reads any more."""
+        self._alarm.off()
+
+    def _look(self) -> None:
+        since = self._away_since
+        left = self._seconds if since is None else since + self._seconds - time.monotonic()
+        if left > 0:
+            self._alarm = self._alarms.after(left, self._look)
+            return
+        message = f"nobody has read the answer for {self._seconds:g} s (reader_timeout)"
+        hint = (
+            "what it held was given back: read answers to their end, or close them; the setting or option may be longer"
+        )
+        self._failure = DeadlineMissed(message, hint=hint)
+        self._end(self._failure)
 
 
 def out_of_time(seconds: float, report: Report, waits_for: tuple[str, str | None] | None) -> DeadlineMissed:

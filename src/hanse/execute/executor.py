@@ -73,6 +73,8 @@ class Run:
     """How long sources may take to answer."""
     queue_s: float = 0.0
     """How long the query waits for what others hold; 0: as long as the pools have it."""
+    reader_s: float = 0.0
+    """How long the answer may be left unread; 0: for ever."""
     alarms: Alarms = field(default_factory=Alarms)
     """What keeps deadlines."""
     ended: Callable[[], object] = lambda: None
@@ -234,6 +236,8 @@ def execute(graph: RequestGraph, pool: InstancePool, run: Run) -> ResultStream:
         raise error from (None if isinstance(failure, HanseError) else failure)
     answer = ResultStream(graph.columns, queue, scope, run.report, held.release)
     answer.limited(run.limits.answer).timed(run.elapsed)
+    if run.reader_s:
+        answer.watched(run.reader_s, run.alarms)
     return answer.counted(held.admitted.answered) if held.admitted.is_counted else answer
 
 

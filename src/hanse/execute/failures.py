@@ -67,6 +67,10 @@ MESSAGES = (
 SPILLED = re.compile(r'"[^"]*duckdb_temp_[^"]*": (.+)')
 """An operator's own temporary file cannot be written or read: no source has anything to do with that."""
 
+TOO_WIDE = re.compile(r"to type (DECIMAL\(\d+,\d+\)) failed: value is out of range")
+"""38 digits do not hold the number with as many after the point as the type that it is put together with has."""
+FEWER = "numbers have at most 38 digits: cast one side to fewer after the point"
+
 HINTS = {
     "53100": "free space there, or name another folder: engine.spill_folder",
     "53200": "raise engine.memory_limit (or the memory of the query's resource group), or give the operators space to spill:"
@@ -92,6 +96,8 @@ def translate(failure: BaseException) -> HanseError:
     message = PREFIX.sub("", message)
     if issubclass(kind, duckdb.IOException) and (why := SPILLED.search(message)):
         return ResourceLimit(f"no room for what operators spill: {why[1]}", sqlstate="53100", hint=HINTS["53100"])
+    if TOO_WIDE.search(message):
+        return InvalidValue(message, sqlstate="22003", hint=FEWER)
     for theirs, ours, code in CLASSES:
         if issubclass(kind, theirs):
             told = next((state for pattern, state in MESSAGES if pattern.search(message)), code)

@@ -1,6 +1,7 @@
 """The stream of an answer: schema, Arrow batches, report. Whoever holds it must read it to its end or close it."""
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -9,11 +10,13 @@ import pyarrow as pa
 
 from hanse.errors import HanseError, InvalidValue
 from hanse.execute.cancel import CancelScope
+from hanse.execute.deadlines import ReaderWatch
 from hanse.execute.limits import Limit, check_answer
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import Report
 from hanse.execute.spool import Spool
 from hanse.ir.expr import Column
+from hanse.spi.alarms import Alarms
 from hanse.spi.arrow import schema
 
 
@@ -71,6 +74,7 @@ class ResultStream:
         self._is_cancelled = False
         self._limits: tuple[Limit, ...] = ()
         self._elapsed: Callable[[], float | None] = lambda: None
+        self._watch: ReaderWatch | None = None
         self._over: Callable[[Report], object] = lambda _: None
         self._count: Callable[[int, int], object] = lambda rows, bytes: None  # noqa: ARG005  # nobody counts
 
@@ -104,6 +108,17 @@ class ResultStream:
         self._spool = spool
         return self
 
+    def watched(self, seconds: float, alarms: Alarms) -> Self:
+        """End when nobody has read for so long. Who does not keep the answer is not kept from forgetting it."""
+        left = weakref.WeakMethod(self._left)
+        self._watch = ReaderWatch(seconds, alarms, lambda failure: (found := left()) and found(failure))
+        return self
+
+    def _left(self, failure: HanseError) -> None:
+        """Give everything back, though the reader may still come; blocks nobody."""
+        self._scope.end(failure)
+        threading.Thread(target=self.close, name="hanse-left", daemon=True).start()
+
     @classmethod
     def of_rows(cls, columns: tuple[Column, ...], rows: list[tuple[Any, ...]], report: Report) -> Self:
         """An answer that is already here, such as that of SHOW."""
@@ -116,7 +131,10 @@ class ResultStream:
         return cls(columns, queue, scope, report, lambda: None)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
+        watch = self._watch
         try:
+            if watch is not None:
+                watch.comes()
             batch = self._first()
             self.report.first_row_ms = self._elapsed()
             while batch is not None:
@@ -124,7 +142,11 @@ class ResultStream:
                 self.report.bytes += batch.nbytes
                 check_answer(self._limits, self.report.rows, self.report.bytes)
                 self._count(batch.num_rows, batch.nbytes)
+                if watch is not None:
+                    watch.goes()
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+                if watch is not None:
+                    watch.comes()
                 batch = self._queue.get()
             self.report.finished = True
             self.report.complete = self.report.completeness is None
@@ -174,6 +196,8 @@ class ResultStream:
             if self._released:
                 return
             self._released = True
+        if self._watch is not None:
+            self._watch.off()
         if not (self.report.finished and all(source.finished for source in self.report.sources)):
             self._scope.end()  # also what a LIMIT computed here has left unread
         try:

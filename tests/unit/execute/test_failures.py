@@ -11,6 +11,11 @@ from hanse.execute.failures import translate
 CASES = [
     ("SELECT (CASE WHEN i > {0} THEN 'x' ELSE '1' END)::int FROM range(3000000) t(i)", InvalidValue, "22P02"),
     ("SELECT (9223372036854775807 - {0} + i)::bigint + 1::bigint FROM range(3000000) t(i)", InvalidValue, "22003"),
+    (
+        "SELECT (CASE WHEN i > {0} THEN 9e31 ELSE 9 END)::decimal(38,0)::decimal(38,7) FROM range(3000000) t(i)",
+        InvalidValue,
+        "22003",
+    ),
     ("SELECT CASE WHEN i > {0} THEN error('[22012] no') ELSE i END FROM range(3000000) t(i)", InvalidValue, "22012"),
     ("SELECT i, md5(i::text || '{0}') FROM range(5000000) t(i) ORDER BY 2", ResourceLimit, "53200"),
 ]

@@ -95,7 +95,9 @@ def outcome(engine: Engine, sql: str, right: Rows) -> str:
 
 
 @SOURCES
-@pytest.mark.parametrize(("chunk", "pause"), [(7, 0.0), (1 << 16, 0.02)], ids=["slices", "latency"])
+@pytest.mark.parametrize(
+    ("chunk", "pause"), [(7, 0.0), (1460, 0.0228), (1 << 16, 0.1)], ids=["slices", "64 kB/s", "latency"]
+)
 def test_no_network_is_too_slow(world: World, small_queues: None, source: str, chunk: int, pause: float) -> None:
     other = "crm" if source == "shop" else "shop"
     with Proxy(getattr(world, source).url) as proxy, opened(world, source, proxy) as engine:

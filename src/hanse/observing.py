@@ -8,19 +8,22 @@ from hanse.ir.fragment import FragmentGraph
 from hanse.ir.plan import Filter, Guard, Project, Scan
 from hanse.ir.request import RequestGraph
 from hanse.ir.signature import signature, tables_of
-from hanse.ir.walk import plans
+from hanse.ir.walk import plans, unkeyed
 
 ALONE = (Scan, Filter, Project, Guard)
 
 
 def known_fragments(graph: FragmentGraph) -> dict[int, Fragment]:
-    """What the fragments are known by whose rows depend on nothing but their own tables."""
+    """What the fragments are known by whose rows depend on nothing but their own tables, or on keys that are only tried."""
     found: dict[int, Fragment] = {}
     for fragment in graph.fragments:
-        text = signature(fragment.plan)
+        plan = fragment.plan
+        if any(hole.target == fragment.id and hole.is_tried for hole in graph.holes):
+            plan = unkeyed(plan)
+        text = signature(plan)
         if text is not None:
-            is_scan = all(isinstance(node, ALONE) for node in plans(fragment.plan))
-            found[fragment.id] = known_by(text, tables_of(fragment.plan), is_scan)
+            is_scan = all(isinstance(node, ALONE) for node in plans(plan))
+            found[fragment.id] = known_by(text, tables_of(plan), is_scan)
     return found
 
 
@@ -38,5 +41,6 @@ def _seen(report: Report, sources: Mapping[int, str], fragments: Mapping[int, Fr
             sending = max(0.0, last - first - one.waited_ms) / 1000
             trip = None if one.round_trip_ms is None else one.round_trip_ms / 1000
             # what run time sent to a shard of its choice is not the fragment that was planned
-            known = fragments.get(one.fragment) if one.source == sources[one.fragment] else None
+            is_planned = one.source == sources[one.fragment] and (one.is_whole or not one.keys)
+            known = fragments.get(one.fragment) if is_planned else None
             yield Seen(one.source, known, one.rows, one.bytes - one.first_bytes, trip, sending, whole)

@@ -155,6 +155,8 @@ def _hole(hole: Hole, graph: FragmentGraph) -> str:
         late = f"; all is begun{time} at more than {hole.patience.keys:,}"
     weighed = "" if hole.weighed is None else f" ({hole.weighed})"
     whence = _origins(hole.origins, graph)
+    if hole.is_tried:
+        return f"keys k{hole.id} <- {whence}, tried while all is read: sent if they are few, at most {hole.keys_max:,}{weighed}"
     return f"keys k{hole.id} <- {whence}{whose}, at most {hole.keys_max:,}; of more, {more}{late}{weighed}"
 
 

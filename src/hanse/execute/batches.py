@@ -43,6 +43,11 @@ class Filling:
             return 0
         return None if self.keys is None else len(self.keys)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it leaves out nothing: keys were too many in any form."""
+        return self.rows is None and all(keys is None for keys in self.columns)
+
     def narrower(self, types: Sequence[Type]) -> "Filling":
         """The next shorter condition: for rows those of each column, for lists their ranges, for ranges none."""
         if self.rows is not None:
@@ -85,12 +90,19 @@ class _Work:
     def spell(self, id: int, filling: Filling) -> str:
         operands = self.operands[id]
         if filling.rows is not None:
-            return self.dialect.key_rows(operands, filling.rows)
+            return self.spell_rows(operands, filling.rows, filling.hole.lead)
         pairs = zip(operands, filling.columns, strict=True)
         found = [self.dialect.keys(arg, keys) for arg, keys in pairs if keys is not None]
         if len(found) < 2:
             return found[0] if found else self.dialect.keys(operands[0], None)
         return " AND ".join(f"({text})" for text in found)
+
+    def spell_rows(self, operands: Sequence[Operand], rows: Sequence[tuple[Any, ...]], lead: int | None) -> str:
+        """The condition on whole rows of values, and where the source finds them by one of their parts, on that one."""
+        text = self.dialect.key_rows(operands, rows)
+        if lead is None or not rows:
+            return text
+        return f"({self.dialect.keys(operands[lead], sorted({row[lead] for row in rows}))}) AND {text}"
 
     def statements(self) -> tuple[SqlText, ...]:
         """All of them; keys that do not fit give way one after the other, the longest first."""
@@ -104,7 +116,7 @@ class _Work:
             if parts and (most is None or len(parts) <= most):
                 return tuple(self.statement({**self.texts, id: text}) for text in parts)
             self.give_way(id, f"batches_max, {len(parts):,} statements" if parts else None)
-        if self.request.divided and not any(map(_narrows, self.fillings.values())):
+        if self.request.divided and all(filling.is_empty for filling in self.fillings.values()):
             return tuple(self.statement(self.texts, sql) for sql in self.request.divided)
         return (self.statement(self.texts),)
 
@@ -181,10 +193,6 @@ class _Work:
 
     def statement(self, texts: Mapping[int, str], sql: SqlText | None = None) -> SqlText:
         return (sql or self.request.sql).filled(lambda part: f"({texts[part.hole]})")
-
-
-def _narrows(filling: Filling) -> bool:
-    return filling.rows is not None or any(keys is not None for keys in filling.columns)
 
 
 def _is_list(keys: object) -> bool:

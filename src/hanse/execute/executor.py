@@ -341,16 +341,18 @@ def _context(source: str, pool: InstancePool, run: Run, held: _Held, is_ended: C
 
 
 def _probe(graph: RequestGraph, fetches: Mapping[int, Fetch], pool: InstancePool, run: Run, held: "_Held") -> None:
-    """Let requests that wait for keys begin without them where these are late (``probing``). Only such as are alone at their
-    source: others would have to see the same snapshot. What is read in vain counts where a query may only read so much: there
-    nothing is begun because of the number of keys."""
+    """Let requests that wait for keys begin without them where these are late, or are not expected to pay (``probing``). Only
+    such as are alone at their source: others would have to see the same snapshot. Not where a query may only read so much:
+    what is read in vain would count."""
     counts = Counter(request.source for request in graph.requests if not request.idle)
     for hole in graph.holes:
         source = fetches[hole.target].request.source
-        is_limited = bool(run.limits.reading(source))
-        if hole.patience is not None and counts[source] == 1 and not (is_limited and hole.patience.seconds is None):
-            begin = _opener(source, pool, run, held)
-            fetches[hole.target].probe(Way(begin, run.dialects[source], run.parameters, held.meter))
+        if hole.patience is not None and counts[source] == 1 and not run.limits.bind(source):
+            own = held.sessions.get(source) if hole.is_tried else None
+            if hole.is_tried == (own is not None):
+                begin = _opener(source, pool, run, held)
+                way = Way(begin, run.dialects[source], run.parameters, held.meter, held.memory, own)
+                fetches[hole.target].probe(way)
 
 
 def _opener(source: str, pool: InstancePool, run: Run, held: _Held) -> Callable[[Callable[[], bool]], Session]:

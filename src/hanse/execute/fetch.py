@@ -96,9 +96,11 @@ class Fetch:
 
     def _run(self, session: Session | None, parameters: tuple[Literal, ...]) -> None:
         report = self._report
+        others: list[Session] = []
         try:
-            probe = self._probed()
+            probe = self._probed(others)
             request = self._filled() if probe is None else None
+            session = others[0] if others else session
             report.started_ms = self._elapsed()
             if probe is not None:
                 self._hand_over(probe)
@@ -109,11 +111,10 @@ class Fetch:
                 report.snapshot = session.snapshot
                 self._pass_on(batches)
                 report.snapshot = session.snapshot
-                if (seconds := getattr(session, "round_trip", None)) is not None:  # ``Timed``
-                    report.round_trip_ms = seconds * 1000
+                self._note_round_trip(getattr(session, "round_trip", None))  # ``Timed``
             for feed in self._collecting:
                 feed.finish()
-            report.last_row_ms = self._elapsed()
+            report.last_row_ms = self._elapsed() if probe is None else self._at(probe.ended)
             report.finished = True
             self.queue.finish()
         except HanseError as failure:
@@ -121,6 +122,17 @@ class Fetch:
         except Exception as failure:  # noqa: BLE001  # a driver's own failure must reach the user, not end a thread
             message = f"{type(failure).__name__}: {failure}"
             self._scope.end(SourceError(message, source=self.request.source))
+        finally:
+            for other in others:
+                other.close()
+
+    def _at(self, moment: float | None) -> float:
+        """Milliseconds since the query started, of a moment of the monotonic clock."""
+        now = time.monotonic()
+        return self._elapsed() - (now - (moment or now)) * 1000
+
+    def _note_round_trip(self, seconds: float | None) -> None:
+        self._report.round_trip_ms = None if seconds is None else seconds * 1000
 
     def _pass_on(self, batches: Iterator[pa.RecordBatch]) -> None:
         """Fill the queue. A failure keeps this frame alive, so the statement is ended here and not by its collection."""
@@ -131,15 +143,20 @@ class Fetch:
         finally:
             end(batches)
 
-    def _probed(self) -> Probe | None:
-        """The scan that was begun because keys were late, if its rows are the answer."""
-        if self._way is None or self.request.idle or self._choice is not None:
-            return None
+    def _probed(self, others: list[Session]) -> Probe | None:
+        """The scan that was begun because keys were late, or are not expected to pay, if its rows are the answer. If not, the
+        session for the keys is added to ``others``, where it is another one."""
         awaited = [keys for keys, _ in self._awaits.values()]
+        if self._way is None or self.request.idle or self._choice is not None:
+            for keys in awaited:
+                if keys.hole.is_tried:
+                    keys.give_up()
+            return None
         probe = probed(self.request, awaited, self._way, self._scope)
         if probe is not None and not probe.take():
             self._report.bytes_left = probe.bytes
             self._meter.lost(self.request.source, probe.rows, probe.bytes)
+            others += [probe.for_keys] if probe.for_keys is not None else []
             return None
         for keys in awaited if probe is not None else ():
             keys.give_up()
@@ -147,13 +164,16 @@ class Fetch:
 
     def _hand_over(self, probe: Probe) -> None:
         """Make its rows the answer; what is learned of the source goes by the time when they came."""
-        report, now = self._report, time.monotonic()
-        report.keys, report.statements = [None] * len(self._awaits), probe.statements
-        report.started_ms = self._elapsed() - (now - probe.began) * 1000
+        report = self._report
+        report.keys, report.is_whole = [None] * len(self._awaits), True
+        report.statements = probe.statements if report.shared_with is None else 0
+        report.started_ms = self._at(probe.began)
         if probe.first_row is not None:
-            report.first_row_ms = self._elapsed() - (now - probe.first_row) * 1000
+            report.first_row_ms = self._at(probe.first_row)
         self._pass_on(probe.taken())
+        report.waited_ms = probe.waited * 1000
         report.snapshot = probe.snapshot
+        self._note_round_trip(probe.round_trip)
 
     def _filled(self) -> Request | None:
         """The request with its keys; None if there are none, so that nothing need be asked."""
@@ -175,6 +195,7 @@ class Fetch:
                 if filling.hole.required and filling.count is None:
                     raise _unrestricted(self.request)
         self._report.keys = [filling.count for filling in found.values()]
+        self._report.is_whole = all(filling.is_empty for filling in found.values())
         return request
 
     def _put(self, batch: pa.RecordBatch) -> None:

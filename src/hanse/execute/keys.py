@@ -72,6 +72,11 @@ class ShippedKeys:
         """As many different keys as have been counted."""
         return (self._rows or self._columns[0]).found
 
+    @property
+    def is_in_vain(self) -> bool:
+        """Whether they are as many as was feared, where all of the target is being read beside."""
+        return self.hole.is_tried and not (self._rows or self._columns[0]).is_whole
+
     def part(self, worth: int) -> float:
         """What reading by the keys, once they are decided, takes as a part of reading all, where ``worth`` keys take as long
         as that."""
@@ -92,7 +97,7 @@ class ShippedKeys:
                 self._rows.add(columns)
             is_whole = self._rows is not None and self._rows.is_whole
             has_more = self.found > before
-        if not is_whole and all(column.is_lost for column in self._columns):
+        if not is_whole and (self.is_in_vain or all(column.is_lost for column in self._columns)):
             self.give_up()
         elif has_more:
             self._told()
@@ -107,6 +112,8 @@ class ShippedKeys:
                 column.count()
             if self._rows is not None:
                 self._rows.count()
+        if self.is_in_vain:
+            self.give_up()
         self._decide()
 
     def give_up(self) -> None:

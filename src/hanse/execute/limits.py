@@ -73,6 +73,10 @@ class Limits:
         """Those on what a query may read from a source."""
         return (*self.sources.get(owner(source), ()), *self.sources.get(ALL, ()))
 
+    def bind(self, source: str) -> bool:
+        """Whether a query may read no more than so much from a source, or ask for no more."""
+        return bool(self.reading(source)) or self.ceiling(source) is not None
+
     def batch_bytes(self, source: str) -> int | None:
         """How large batches from a source should be, so that its limits bite soon; None: they may be as they are."""
         found = self.reading(source)

@@ -8,6 +8,9 @@ and the keys are many, it is decided once:
 - else it is ended at the source, and its rows are forgotten.
 
 It has a session of its own, which is one snapshot like any other: only a request that is alone at its source is probed.
+
+Where nobody expects that keys pay (``Patience.beside``), it is the other way round: the scan has the request's session, and is
+what would have been done without keys. It is left only if these turn out to be few, and a further session for them is there.
 """
 
 import contextlib
@@ -24,6 +27,7 @@ from hanse.execute.batches import Filling, filled
 from hanse.execute.cancel import CancelScope
 from hanse.execute.keys import ShippedKeys
 from hanse.execute.limits import Limits, Meter
+from hanse.execute.memory import UNCOUNTED, QueryMemory
 from hanse.ir.expr import Literal
 from hanse.ir.fragment import Patience
 from hanse.ir.request import Request
@@ -35,6 +39,8 @@ KEPT_BYTES_MAX = 64 * 1024 * 1024
 are already so many that they cost a good part of it."""
 GOOD_PART = 0.5
 """Of what is left to read."""
+SMALL_PART = 0.1
+"""Of that, where nobody expects few keys: the scan does not wait once so many have come."""
 Begin = Callable[[Callable[[], bool]], Session]
 """Opens a session, as long as the given function does not say that nobody wants it any more."""
 
@@ -48,6 +54,10 @@ class Way:
     parameters: tuple[Literal, ...]
     meter: Meter = field(default_factory=lambda: Meter(Limits()))
     """Where what it reads counts, whether or not anybody takes it."""
+    memory: QueryMemory = UNCOUNTED
+    """What all of the query has for rows that wait."""
+    own: Session | None = None
+    """The request's: where keys are only tried, the scan has this one, and ``begin`` opens one for the keys."""
 
 
 def probed(request: Request, awaited: Sequence[ShippedKeys], way: Way, scope: CancelScope) -> "Probe | None":
@@ -63,10 +73,10 @@ def probed(request: Request, awaited: Sequence[ShippedKeys], way: Way, scope: Ca
     probe = Probe(way, filled(request, nothing, way.dialect), scope, waiting.changed.set)
     probe.start()
     while not (waiting.is_over or probe.is_over or probe.is_better(awaited)):
-        waiting.changed.wait()
+        waiting.changed.wait(probe.seconds_left(awaited))
         waiting.changed.clear()
     scope.check()
-    if not probe.is_over and waiting.is_over and any(map(probe.is_worse, awaited)):
+    if not probe.is_over and waiting.is_over and any(map(probe.is_worse, awaited)) and probe.may_be_left():
         probe.leave()
     return probe
 
@@ -120,7 +130,14 @@ class Probe:
         self.snapshot: str | None = None
         self.began = time.monotonic()
         self.first_row: float | None = None
+        self.ended: float | None = None
         """Moments of the monotonic clock."""
+        self.waited = 0.0
+        """Seconds for which it waited to be decided, or for its reader."""
+        self.round_trip: float | None = None
+        """In seconds, as far as its session knows."""
+        self.for_keys: Session | None = None
+        """Another session, for the keys, where the scan had the request's."""
         self._way = way
         self._request = request
         self._scope = scope
@@ -129,7 +146,8 @@ class Probe:
         self._kept: deque[pa.RecordBatch] = deque()
         self._kept_bytes = 0
         self._session: Session | None = None
-        self._is_full = False
+        self._full: float | None = None
+        """When no more could be kept."""
         self._is_over = False
         self._is_whole = False
         self._is_left = False
@@ -149,9 +167,11 @@ class Probe:
         return self._is_over
 
     def take(self) -> bool:
-        """Decide for it; False if it was left or failed: then it can no longer be the answer."""
+        """Decide for it; False if it was left or failed: then it can no longer be the answer. The failure of one that is not on
+        trial, but what was to be done anyway, is the query's."""
         with self._changed:
-            self._is_taken = not (self._is_left or (self._is_over and not self._is_whole))
+            failed = self._is_over and not self._is_whole and self._way.own is None
+            self._is_taken = not (self._is_left or failed)
             self._changed.notify_all()
             return self._is_taken
 
@@ -161,11 +181,37 @@ class Probe:
         return patience is not None and self._left(patience) > keys.part(patience.worth)
 
     def is_better(self, awaited: Sequence[ShippedKeys]) -> bool:
-        """Whether it had better be the answer before the keys are known: it must not keep more, and all of them are many."""
-        found = [(keys.found, keys.hole.patience) for keys in awaited]
-        return self._is_full and not any(
-            patience and count / patience.worth < GOOD_PART * self._left(patience) for count, patience in found
-        )
+        """Whether it had better be the answer before the keys are known: it must not keep more, and all of them are many, or
+        are not expected to be few and do not come."""
+        return self._full is not None and all(map(self._is_late, awaited))
+
+    def _is_late(self, keys: ShippedKeys) -> bool:
+        patience = keys.hole.patience
+        if patience is None:
+            return True
+        found, left = keys.found / patience.worth, self._left(patience)
+        if patience.beside is None:
+            return found >= GOOD_PART * left
+        return found >= SMALL_PART * left or (self.seconds_left([keys]) or 0.0) <= 0.0
+
+    def seconds_left(self, awaited: Sequence[ShippedKeys]) -> float | None:
+        """For how long it waits for keys now that it must not keep more; None: it does not, or for as long as it takes."""
+        limits = [keys.hole.patience.beside for keys in awaited if keys.hole.patience is not None]
+        known = [limit for limit in limits if limit is not None]
+        if self._full is None or not known:
+            return None
+        return max(0.0, self._full + max(known) - time.monotonic())
+
+    def may_be_left(self) -> bool:
+        """Whether there is a session for the keys: that of the request, or where the scan has that, another at once."""
+        if self._way.own is None:
+            return True
+        try:
+            self.for_keys = self._way.begin(lambda: self._scope.ended)
+        except HanseError:
+            return False
+        self._scope.on_end(self.for_keys.cancel)
+        return True
 
     def _left(self, patience: Patience) -> float:
         """The part of it that is still to be read."""
@@ -175,11 +221,16 @@ class Probe:
         """End the scan, whose rows nobody wants. Idempotent; does nothing to one that is over."""
         with self._changed:
             self._is_left = True
-            self._kept.clear()
+            self._forget()
             session = self._session
             self._changed.notify_all()
         if session is not None and not self._is_over:
             session.cancel()
+
+    def _forget(self) -> None:
+        self._kept.clear()
+        self._way.memory.give_back(self._kept_bytes)
+        self._kept_bytes = 0
 
     def taken(self) -> Iterator[pa.RecordBatch]:
         """All of its rows, from the first on, when it was decided for it; it waits for its reader. Raises what ended it."""
@@ -190,6 +241,7 @@ class Probe:
                     break
                 batch = self._kept.popleft()
                 self._kept_bytes -= batch.nbytes
+                self._way.memory.give_back(batch.nbytes)
                 self._changed.notify_all()
             yield batch
         self._scope.check()
@@ -209,14 +261,18 @@ class Probe:
             self._failure = InternalError(f"{type(failure).__name__}: {failure}", source=self._request.source)
         finally:
             if self._session is not None:
+                self.round_trip = getattr(self._session, "round_trip", None)  # ``Timed``
                 self._session.close()
+            self.ended = time.monotonic()
             with self._changed:
                 self._is_over, self._is_whole = True, is_read and not self._is_left
+                if not self._is_whole:
+                    self._forget()
                 self._changed.notify_all()
             self._tell()
 
     def _read(self) -> None:
-        session = self._way.begin(lambda: self._is_left)
+        session = self._way.own or self._way.begin(lambda: self._is_left)
         with self._changed:
             self._session = session
         if self._is_left:
@@ -236,11 +292,14 @@ class Probe:
             self.rows += batch.num_rows
             self.bytes += batch.nbytes
             if not self._has_room(batch) and not self._is_taken:
-                self._is_full = True
+                self._full = time.monotonic()
                 self._tell()
+            before = time.monotonic()
             self._changed.wait_for(lambda: self._has_room(batch) or self._is_left)
+            self.waited += time.monotonic() - before
             if self._is_left:
                 return False
+            self._way.memory.take(batch.nbytes)
             self._kept.append(batch)
             self._kept_bytes += batch.nbytes
             self._changed.notify_all()
@@ -248,4 +307,5 @@ class Probe:
 
     def _has_room(self, batch: pa.RecordBatch) -> bool:
         """Whether one more may be kept; one alone always is, once there is a reader."""
-        return self._kept_bytes + batch.nbytes <= KEPT_BYTES_MAX or (self._is_taken and not self._kept)
+        fits = self._kept_bytes + batch.nbytes <= KEPT_BYTES_MAX and not self._way.memory.is_crowded(batch.nbytes)
+        return fits or (self._is_taken and not self._kept)

@@ -53,6 +53,8 @@ class SourceReport:
     snapshot: str | None = None
     keys: list[int | None] = field(default_factory=list)
     """Keys that were sent with each condition on shipped keys; None where it was given up, or only their range sent."""
+    is_whole: bool = False
+    """Whether keys were awaited, and everything was read instead."""
 
 
 @dataclass(frozen=True, slots=True)

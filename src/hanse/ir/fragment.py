@@ -82,6 +82,9 @@ class Patience:
     """With that many keys reading by keys takes as long as reading all of it."""
     keys: int
     """More keys than that are not expected, and not awaited."""
+    beside: float | None = None
+    """None: keys are expected to pay. Else nobody expects it, and the scan that is begun is the answer unless few keys come:
+    once no more of it can be kept, it waits for them that many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,15 @@ class Hole:
     covers them leaves out nothing. Empty: nothing is known."""
     required: bool = False
     """Whether a guardrail allows the target to be read by these keys alone: without all of them one by one, nothing is sent."""
+
+    lead: int | None = None
+    """The part of a key of several columns whose column has an index, where none has all of them: its values are sent beside
+    the rows of values, where that helps the source to find these."""
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether nobody expects that the keys pay, so that all of the target is read beside."""
+        return self.patience is not None and self.patience.beside is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from hanse.ir.fragment import Estimate, FragmentGraph
 from hanse.ir.signature import signature
 from hanse.ir.tables import ColumnStatistics
 from hanse.ir.types import Kind, Type
-from hanse.ir.walk import used
+from hanse.ir.walk import unkeyed, used
 from hanse.optimize.observed import NOTHING_SEEN, Observed
 from hanse.optimize.selectivity import EQUAL, UNKNOWN, Origin, Share, both, damped, distinct_of, is_within, plain
 from hanse.optimize.totals import Total, moments_of, total_of
@@ -461,10 +461,12 @@ _NO_MORE = (p.Filter, p.Project, p.Guard, p.Sort, p.Limit, p.Distinct, p.Window)
 
 def estimated(graph: FragmentGraph, observed: Observed = NOTHING_SEEN, whole: p.Plan | None = None) -> FragmentGraph:
     """The graph with what each of its fragments is expected to yield, and the ``whole`` plan that was cut."""
-    estimator = Estimator(observed, {fragment.id: fragment.plan for fragment in graph.fragments})
+    tried = {hole.target for hole in graph.holes if hole.is_tried}
+    read = {one.id: unkeyed(one.plan) if one.id in tried else one.plan for one in graph.fragments}
+    estimator = Estimator(observed, read)
     fragments = []
     for fragment in graph.fragments:
-        plan = fragment.plan
+        plan = read[fragment.id]
         estimate = Estimate(estimator.rows(plan), estimator.bytes(plan), estimator.is_guess(plan))
         fragments.append(replace(fragment, estimate=estimate))
     answer = (

@@ -10,6 +10,7 @@ from hanse.optimize.rules.aggregate_below_union import AggregateBelowUnion
 from hanse.optimize.rules.convert_outer_join import ConvertOuterJoin
 from hanse.optimize.rules.decorrelate_aggregates import DecorrelateAggregates
 from hanse.optimize.rules.derive_from_disjunctions import DeriveFromDisjunctions
+from hanse.optimize.rules.divide_not_in import DivideNotIn
 from hanse.optimize.rules.eliminate_joins import EliminateJoins
 from hanse.optimize.rules.expand_shards import ExpandShards
 from hanse.optimize.rules.factor_disjunctions import FactorDisjunctions
@@ -87,6 +88,7 @@ PHASES: tuple[Phase, ...] = (
         (
             SimplifyPredicates(),
             FactorDisjunctions(),  # needs the flat ANDs and ORs of simplify_predicates
+            DivideNotIn(),
             UnnestSubqueries(),
             DecorrelateAggregates(),
             ProjectSortedDistinct(),

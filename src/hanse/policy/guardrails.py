@@ -13,7 +13,7 @@ from hanse.ir import plan as p
 from hanse.ir.fragment import FragmentGraph
 from hanse.ir.sharding import owner
 from hanse.ir.tables import Table
-from hanse.ir.walk import children, free, plans, used
+from hanse.ir.walk import children, free, plans, unkeyed, used
 from hanse.policy.constants import Case
 from hanse.policy.demands import CrossJoined, Demand, Open, Restricted, Sorted, enforce
 from hanse.policy.restrictions import Tests, scans
@@ -111,8 +111,9 @@ def demanded(graph: FragmentGraph, plan: p.Plan, rules: Rules, sizes: Sizes) -> 
     if not rules.any:
         return ()
     found: list[Demand] = []
+    tried = {hole.target for hole in graph.holes if hole.is_tried}  # these keys restrict nothing: all may be read
     for fragment in graph.fragments:
-        for scan, tests in scans(fragment.plan):
+        for scan, tests in scans(unkeyed(fragment.plan) if fragment.id in tried else fragment.plan):
             found += _of_scan(scan, tests, rules)
     for limits, whose in _limits(rules):
         if limits.cross_join_rows is not None:

@@ -163,6 +163,8 @@ class Dialect:
     """Types of which keys may be shipped to this source."""
     takes_key_rows: ClassVar[bool] = False
     """``key_rows`` spells keys of several columns; else such are sent column by column."""
+    leads_key_rows: ClassVar[bool] = False
+    """Where only one of the columns has an index, keys of several are found sooner with its values beside them."""
     key_costs: KeyCosts = KeyCosts()
     clusters: ClassVar[bool] = False
     """Tables lie in the order of their primary key."""

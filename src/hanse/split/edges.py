@@ -5,6 +5,8 @@ equalities between the same two fragments say it of rows of values, too, which n
 
 When     the join drops rows of the side without partners: both sides of an inner or semi join, the right of a left or anti
          join, the left of a right join; and every operator between the join and the fragment passes such a test down.
+         Where a subquery stays one, a filter in it that equates its rows' column with one of the row outside drops them as
+         well; and so does IN in a filter, be it below OR: that no row matches, or that this is unknown, is the same there.
 Not      below a Limit or a window that is not partitioned by the column: SELECT * FROM a JOIN (SELECT * FROM b ORDER BY x
          LIMIT 3) AS t ON a.k = t.k has another three rows if b is narrowed first. Into a fragment as a whole it is allowed:
          its rows are final.
@@ -17,7 +19,7 @@ from dataclasses import dataclass
 from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.types import INTEGER_DIGITS, INTEGERS, Decimal, Type
-from hanse.ir.walk import plans
+from hanse.ir.walk import nested, plans
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,37 @@ def edges(plan: p.Plan) -> Iterator[Edge]:
                 yield from _directed(node.left, node.right, pairs)
             if node.kind in p.CONDITION_INTO_LEFT:
                 yield from _directed(node.right, node.left, [pair[::-1] for pair in pairs])
+            if node.lateral:
+                yield from _correlated(node.left, node.right)
+        elif isinstance(node, p.Filter):
+            for test in _alternatives(node.predicate):
+                yield from _directed(node.input, test.plan, list(_matched(test)))
+        for inner in nested(node):
+            for outer in node.inputs:
+                yield from _correlated(outer, inner)
+
+
+def _correlated(outer: p.Plan, inner: p.Plan) -> Iterator[Edge]:
+    """The edges from a plan into filters of one that is evaluated for each of its rows."""
+    for node in plans(inner):
+        if isinstance(node, p.Filter):
+            yield from _directed(outer, node.input, list(_pairs(node.predicate, outer, node.input)))
+
+
+def _alternatives(predicate: e.Expr) -> Iterator[e.Quantified]:
+    """The INs of a filter whose being false or unknown makes no difference."""
+    match predicate:
+        case e.Call(name="and" | "or", args=args):
+            for arg in args:
+                yield from _alternatives(arg)
+        case e.Quantified(operator="=", every=False):
+            yield predicate
+
+
+def _matched(test: e.Quantified) -> Iterator[tuple[int, int]]:
+    """Pairs of a column and the subquery's column that has to equal it."""
+    for arg, column in zip(test.args, test.plan.columns, strict=True):
+        yield _column(arg), column.id
 
 
 def _directed(keyed: p.Plan, narrowed: p.Plan, pairs: Sequence[tuple[int, int]]) -> Iterator[Edge]:
@@ -95,11 +128,16 @@ def _composite(parts: Sequence[Edge]) -> Edge:
 
 
 def _equalities(join: p.Join) -> Iterator[tuple[int, int]]:
-    """Pairs of a left and a right column that a join demands to be equal. A widening of integers keeps equality, also one to
-    decimals, in which signed and unsigned ones of 64 bits are compared."""
-    left = {column.id for column in join.left.columns}
-    right = {column.id for column in join.right.columns}
-    for test in e.conjuncts(join.condition):
+    """Pairs of a left and a right column that a join demands to be equal."""
+    return _pairs(join.condition, join.left, join.right)
+
+
+def _pairs(condition: e.Expr, one_side: p.Plan, other_side: p.Plan) -> Iterator[tuple[int, int]]:
+    """Pairs of columns of the two plans that a condition demands to be equal. A widening of integers keeps equality, also one
+    to decimals, in which signed and unsigned ones of 64 bits are compared."""
+    left = {column.id for column in one_side.columns}
+    right = {column.id for column in other_side.columns}
+    for test in e.conjuncts(condition):
         if isinstance(test, e.Call) and test.name == "=":
             one, other = (_column(arg) for arg in test.args)
             if one in left and other in right:

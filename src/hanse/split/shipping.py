@@ -21,7 +21,7 @@ from dataclasses import replace
 
 from hanse.ir import expr as e
 from hanse.ir import plan as p
-from hanse.ir.fragment import Fragment, FragmentGraph, Hole, KeyOrigin, RefusedKeys
+from hanse.ir.fragment import Fragment, FragmentGraph, Hole, KeyOrigin, Patience, RefusedKeys
 from hanse.ir.types import BOOLEAN
 from hanse.spi.snapshot import SourceCatalog
 from hanse.split.edges import Edge, Place, edges, keeps_groups, passed
@@ -29,26 +29,32 @@ from hanse.split.sizes import Sizes
 from hanse.split.worth import Worth
 
 _Test = Callable[[Edge], bool]
+_Waits = Callable[[Edge], Patience | None]
 REFUSED_MAX = 12
 """As many keys that are not sent are told of in EXPLAIN."""
+
+
+def _for_ever(_edge: Edge) -> None:
+    return None
 
 
 def ship_keys(graph: FragmentGraph, sources: Mapping[str, SourceCatalog], force: bool, sizes: Sizes) -> FragmentGraph:
     """The graph with holes where they pay by ``sizes``; with ``force`` wherever they are right, whatever these say."""
     if len(graph.fragments) < 2:
         return graph
-    return _Shipping(graph, Worth(graph, sources, force, sizes)).run()
+    return Shipping(graph, Worth(graph, sources, force, sizes)).run()
 
 
-class _Shipping:
+class Shipping:
     """One graph: its candidate edges, and those that are kept."""
 
     def __init__(self, graph: FragmentGraph, worth: Worth) -> None:
+        """``worth`` is that of the same graph, whose holes stay."""
         self.graph = graph
         self.worth = worth
         self.fragments = worth.fragments
         """Those that keys narrow already, too: what they will have to give is estimated so."""
-        self.holes: list[Hole] = []
+        self.holes: list[Hole] = list(graph.holes)
 
     def run(self) -> FragmentGraph:
         """Find the edges, and keep those that were kept before, or else those that are worth it: a hole for each."""
@@ -60,12 +66,20 @@ class _Shipping:
                     self.is_taken(edge, lambda _edge: True)
         else:
             self.take_best(candidates)
-        taken = [Edge(tuple(Place(x.fragment, x.columns) for x in hole.origins), _target(hole)) for hole in self.holes]
-        choices.made("ship", list(map(self.places, taken)))
-        fragments = tuple(self.fragments[fragment.id] for fragment in self.graph.fragments)
+        choices.made("ship", self.chosen(self.holes))
         others = [edge for edge in candidates if not any(_overlap(edge, hole) for hole in self.holes)]
         refused = tuple(self.refusal(edge) for edge in others[:REFUSED_MAX] if not edge.is_composite)
-        return replace(self.graph, fragments=fragments, holes=tuple(self.holes), refused=refused)
+        return replace(self.keyed(), refused=refused)
+
+    def keyed(self) -> FragmentGraph:
+        """The graph with its holes."""
+        fragments = tuple(self.fragments[fragment.id] for fragment in self.graph.fragments)
+        return replace(self.graph, fragments=fragments, holes=tuple(self.holes))
+
+    def chosen(self, holes: Sequence[Hole]) -> list[list[list[int]]]:
+        """What these holes' edges are, as ``places`` has it."""
+        made = [Edge(tuple(Place(x.fragment, x.columns) for x in hole.origins), _target(hole)) for hole in holes]
+        return list(map(self.places, made))
 
     def places(self, edge: Edge) -> list[list[int]]:
         """An edge as it is found again in a like plan: numbers of fragments, each with the places of its columns."""
@@ -77,7 +91,7 @@ class _Shipping:
 
     def take_best(self, candidates: Sequence[Edge]) -> None:
         """Take edges that pay and make no circle, then relays, then chances."""
-        others = [edge for edge in candidates if not self.is_taken(edge, self.worth.pays)]
+        others = [edge for edge in candidates if not self.is_taken(edge, self.worth.pays, self.worth.patience)]
         others = [edge for edge in others if not edge.is_composite]
         for edge in others:
             self.relay(edge, others)
@@ -113,9 +127,9 @@ class _Shipping:
         relays = [other for other in onward if other.target.fragment in waiting and self.worth.is_relay(edge, other)]
         if relays and self.is_taken(edge, self.worth.is_sendable):
             for other in relays:
-                self.is_taken(other, self.worth.pays)
+                self.is_taken(other, self.worth.pays, self.worth.patience)
 
-    def is_taken(self, edge: Edge, wanted: _Test) -> bool:
+    def is_taken(self, edge: Edge, wanted: _Test, patience: _Waits = _for_ever) -> bool:
         """Whether the edge is wanted and makes no circle: then its hole is added."""
         if any(_overlap(edge, hole) for hole in self.holes):
             return False
@@ -124,10 +138,11 @@ class _Shipping:
         target, caps = edge.target, self.worth.source(edge.target).key_caps
         origins, weighed = _origins(edge), self.worth.weighed(edge)
         limits = (self.worth.keys_max(target), caps, self.worth.is_divisible(target))
-        patience = self.worth.patience(edge) if wanted == self.worth.pays else None
         home = self.worth.home(target)
         spans = self.worth.spans(target)
-        hole = Hole(len(self.holes), origins, target.fragment, target.columns, *limits, patience, home, weighed, spans)
+        waits = patience(edge)
+        hole = Hole(len(self.holes), origins, target.fragment, target.columns, *limits, waits, home, weighed, spans)
+        hole = replace(hole, lead=self.worth.lead(edge))
         self.holes.append(hole)
         self.worth.narrow(_narrowed(self.fragments[target.fragment], target, hole))
         return True

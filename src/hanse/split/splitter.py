@@ -19,6 +19,7 @@ from hanse.ir.tables import Verdict
 from hanse.ir.walk import expressions, free, map_expressions, map_subqueries, nested, used, with_inputs
 from hanse.spi.snapshot import SourceCatalog
 from hanse.split.bare import bare_scans
+from hanse.split.beside import try_keys
 from hanse.split.facts import Facts, facts_of
 from hanse.split.operators import join_refuses, refuses
 from hanse.split.placement import Placed, Remote, sources_of
@@ -50,7 +51,10 @@ def split(
     if pushdown and key_shipping != "off":
         graph = ship_keys(graph, sources, key_shipping == "force", sizes)
         graph = ship_rows(graph, sources, key_shipping == "force", sizes, _whole_at)
-    graph = in_ranges(share_fragments(graph, sources, sizes), sizes) if pushdown else graph
+    graph = share_fragments(graph, sources, sizes) if pushdown else graph
+    if pushdown and key_shipping == "on":
+        graph = try_keys(graph, sources, sizes)
+    graph = in_ranges(graph, sizes) if pushdown else graph
     check(graph.coordinator)
     kept = set(obligations(graph.coordinator))
     for fragment in graph.fragments:

@@ -39,6 +39,8 @@ KEY_BYTES = 12.0
 """What a key is, as SQL, in bytes."""
 UNSENT = 0.5
 """What a row that the source looks at and does not send costs, as a part of one that it sends."""
+LEADING = 0.5
+"""A part of keys that finds more of the rows is not looked up first."""
 IN_ORDER = 0.9
 """A column with at least that correlation has the rows of neighbouring keys beside one another."""
 PATIENCE = 0.3
@@ -64,6 +66,8 @@ REPEATABLE = (
     p.Values,
 )
 """Operators that yield the same rows each time in one snapshot. A limit or a window over equals does not."""
+BLOCKING = (p.Aggregate, p.Distinct, p.Window)
+"""Operators that yield nothing before they have read all."""
 SETTLED = frozenset({"count", "sum", "min", "max", "avg", "bool_and", "bool_or"})
 """Aggregates that do not depend on the order of rows."""
 
@@ -102,6 +106,8 @@ class Worth:
     def is_possible(self, edge: Edge) -> bool:
         """Whether keys may be sent along the edge."""
         target = edge.target
+        if not all(map(self._gives, (*edge.origins, target))):
+            return False
         if target.fragment in edge.fragments or target.fragment not in self._read_once:
             return False
         there = self.source(target)
@@ -110,6 +116,11 @@ class Worth:
         if edge.is_composite and not (there.dialect.takes_key_rows and self._read_once.issuperset(edge.fragments)):
             return False
         return all(self._fits(edge, part) for part in range(len(target.columns)))
+
+    def _gives(self, place: Place) -> bool:
+        """Whether these are columns of the fragment, and not those of a further reading of it, which is shared."""
+        ids = {column.id for column in self.fragments[place.fragment].columns}
+        return ids.issuperset(place.columns)
 
     def _fits(self, edge: Edge, part: int) -> bool:
         """Whether one part of the keys may be compared with its column at the target's source."""
@@ -173,7 +184,7 @@ class Worth:
         if self.is_in_place(edge) or self.source(edge.target).key_caps.fails:
             return False
         origins = [self.fragments[origin.fragment].plan for origin in edge.origins]
-        if not any(self.sizes.is_guess(plan) and _selects(plan) for plan in origins):
+        if not any(self.sizes.is_guess(plan) and selects(plan) for plan in origins):
             return False
         grouped = [
             self.sizes.rows(node.input) for plan in origins for node in plans(plan) if isinstance(node, p.Aggregate)
@@ -207,10 +218,10 @@ class Worth:
         return self.keys(edge) * self.share(edge.target) / self.worth(edge.target)
 
     def patience(self, edge: Edge) -> Patience | None:
-        """How long the keys of an edge that pays are awaited: where their number is a guess, for some time; where it is not,
-        until it shows that it was wrong, and so where the target's own source computes them: a scan beside that would only
-        take its time from it. For ever where a cap refuses to read all, where their number does not matter, and where reading
-        all takes so little that waiting for it afterwards is no loss."""
+        """How long the keys of an edge that pays are awaited: where their number is a guess, or shows only when there are no
+        more, for some time; else until it shows that it was wrong, and so where the target's own source computes them: a scan
+        beside that would only take its time from it. For ever where a cap refuses to read all, where their number does not
+        matter, and where reading all takes so little that waiting for it afterwards is no loss."""
         whole = self.effort(edge.target) / NOMINAL
         seconds = max(PATIENCE_LEAST, PATIENCE * whole)
         is_guess = not self._guessed.isdisjoint(edge.fragments)
@@ -220,8 +231,25 @@ class Worth:
             return None
         worth = self.worth(edge.target)
         most = max(1, int(max(SURPRISE * worth, EXPECTED * self.keys(edge))))
-        is_late = is_guess and self.fragments[edge.target.fragment].source not in self._sources(edge)
+        is_unsure = is_guess or self.is_blind(edge)
+        is_late = is_unsure and self.fragments[edge.target.fragment].source not in self._sources(edge)
         return Patience(seconds if is_late else None, self._rows[edge.target.fragment], worth, most)
+
+    def is_blind(self, edge: Edge) -> bool:
+        """Whether the origins give no keys before they have them all, and there is room for far more of them than are expected,
+        and for too many: groups of what conditions select, of columns that have many values."""
+        origins = [self.fragments[origin.fragment].plan for origin in edge.origins]
+        if not any(isinstance(node, BLOCKING) for plan in origins for node in plans(plan)):
+            return False
+        most = max(math.prod(self._room(origin.fragment, id) for id in origin.columns) for origin in edge.origins)
+        return most > max(SURPRISE * self.worth(edge.target), EXPECTED * self.keys(edge))
+
+    def _room(self, fragment: int, column: int) -> float:
+        """As many values as a column of a fragment has where it comes from; infinite where it is computed."""
+        for node in plans(self.fragments[fragment].plan):
+            if isinstance(node, p.Scan) and any(found.id == column for found, _ in node.outputs):
+                return self.sizes.distinct(node, column)
+        return math.inf
 
     def _sources(self, edge: Edge) -> set[str]:
         return {self.fragments[origin.fragment].source for origin in edge.origins}
@@ -234,6 +262,10 @@ class Worth:
     def rows(self, edge: Edge) -> float:
         """Rows of all origins."""
         return sum(self._rows[origin.fragment] for origin in edge.origins)
+
+    def size(self, place: Place) -> float:
+        """Rows of a whole fragment."""
+        return self._rows[place.fragment]
 
     def volume(self, place: Place) -> float:
         """What reading a whole fragment comes to, in bytes."""
@@ -330,6 +362,23 @@ class Worth:
         values = max(self.sizes.distinct(plan, target.columns[place]) for place in alone)
         found = UNSENT * costs.row * self._rows[target.fragment] / max(1.0, values)
         return costs.far - costs.near + found + (costs.apart if len(alone) > 1 else 0.0)
+
+    def lead(self, edge: Edge) -> int | None:
+        """The part of a key of several columns by which the source finds its rows, where no index has all of them: of those
+        that have an index, and leave out much, the one with most values."""
+        table, names = self._table(edge.target)
+        if table is None or not (edge.is_composite and self.dialect(edge.target).leads_key_rows):
+            return None
+        if not any(_indexes(table)) or _is_indexed(table, names):
+            return None
+        plan = self.fragments[edge.target.fragment].plan
+        found = [
+            (self.sizes.distinct(plan, edge.target.columns[part]), part)
+            for part, name in enumerate(names)
+            if _is_indexed(table, (name,))
+            and sum(self._kept(origin, edge, part, plan) for origin in edge.origins) <= LEADING
+        ]
+        return max(found)[1] if found else None
 
     def _weight(self, target: Place) -> float:
         """What a row costs in a scan, in rows as they were measured: by its bytes, or by the time which these take where the
@@ -449,7 +498,7 @@ def _is_indexed(table: Table, names: tuple[str, ...]) -> bool:
     return not any(known) or any(_leads(index, names) for index in known)
 
 
-def _selects(plan: p.Plan) -> bool:
+def selects(plan: p.Plan) -> bool:
     """Whether a plan leaves out rows of its tables, so that they may be far fewer than they are thought to be."""
     return any(not isinstance(node, p.Scan | p.Project | p.Guard) for node in plans(plan))
 

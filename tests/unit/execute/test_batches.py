@@ -168,3 +168,14 @@ def test_caps_of_rows_fall_back_or_refuse() -> None:
 def test_rows_are_no_keys_where_a_text_fits_none() -> None:
     statements, _ = fill_rows(dialect(keys=5), [(1, "a\0")])
     assert statements == ["(1 = 0)"]
+
+
+def test_the_values_of_an_indexed_column_stand_beside_rows_in_each_statement() -> None:
+    operands = (KeyOperand("a", t.INT64, EXACT), KeyOperand("b", t.TEXT, EXACT))
+    request = Request(1, "pg", SqlText(("SELECT ", KeyHole(0, operands))), (), ())
+    hole = Hole(0, (KeyOrigin(0, (1, 2)),), 1, (3, 4), 100, divisible=True)
+    rows = ((1, "x"), (1, "y"), (5, "x"), (9, "z"))
+    for lead, beside in ((None, ["", ""]), (0, ["(a = 1) AND ", "(a = ANY ('{5,9}'::int8[])) AND "])):
+        filling = Filling(replace(hole, lead=lead), (None, None), rows)
+        found = [str(sql).removeprefix("SELECT (") for sql in filled(request, {0: filling}, dialect()).statements]
+        assert [text.partition("(a, b) IN")[0] for text in found] == beside

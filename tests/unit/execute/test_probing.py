@@ -15,6 +15,7 @@ from hanse.errors import Cancelled, HanseError, SourceError
 from hanse.execute import probing
 from hanse.execute.cancel import CancelScope
 from hanse.execute.keys import ShippedKeys
+from hanse.execute.memory import QueryMemory
 from hanse.execute.probing import Probe, Way, probed
 from hanse.ir import types as t
 from hanse.ir.expr import Column, Literal
@@ -299,3 +300,108 @@ def test_the_end_of_the_query_ends_the_scan() -> None:
         assert not probe.take()
     assert scan.cancelled.wait(WAIT_S)
     assert scan.closed.wait(WAIT_S)
+
+
+# -- keys that are tried: the scan has the request's own session, and keys another one
+
+
+BESIDE = Patience(0.0, 3.0, 10, 100, beside=WAIT_S)
+
+
+class Trying(Asking):
+    """Who reads all, and may have a further session for keys."""
+
+    def __init__(self, scan: Scan, other: Scan | None, patience: Patience = BESIDE) -> None:
+        self.other = other
+        super().__init__(scan, patience)
+
+    def _ask(self, scan: Scan) -> None:
+        try:
+            self._found = probed(REQUEST, [self.keys], Way(self._begin, PostgresDialect(), (), own=scan), self.scope)
+        except HanseError as failure:
+            self._failure = failure
+
+    def _begin(self, is_unwanted: Callable[[], bool]) -> Scan:
+        if self.other is None:
+            raise Cancelled("no connection is free")
+        return self.other
+
+
+def test_few_keys_end_the_scan_that_was_not_on_trial() -> None:
+    scan, other = Scan(), Scan()
+    asking = Trying(scan, other)
+    scan.wait_for_read()
+    asking.deliver(1)
+    probe = asking.found()
+    assert probe is not None
+    assert not probe.take()
+    assert probe.for_keys is other
+    assert scan.cancelled.is_set()
+    assert not other.texts
+
+
+def test_without_a_session_for_keys_the_scan_goes_on() -> None:
+    scan = Scan()
+    asking = Trying(scan, None)
+    scan.wait_for_read()
+    asking.deliver(1)
+    probe = asking.found()
+    assert probe is not None
+    assert probe.take()
+    scan.steps.release(3)
+    assert rows(probe) == [0, 1, 2]
+
+
+def test_more_keys_than_are_worth_it_decide_at_once_for_the_scan() -> None:
+    scan = Scan()
+    asking = Trying(scan, Scan())
+    scan.wait_for_read()
+    asking.keys.add([pa.array(range(0, 999, 3), pa.int64())])
+    probe = asking.found()
+    assert probe is not None
+    assert asking.keys.decided
+    assert probe.take()
+    scan.steps.release(3)
+    assert rows(probe) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(WAIT_S, 2), (0.02, 0)])
+def test_a_scan_that_was_not_on_trial_waits_a_little_for_keys(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, count: int
+) -> None:
+    monkeypatch.setattr(probing, "KEPT_BYTES_MAX", 10)
+    scan = Scan()
+    asking = Trying(scan, Scan(), Patience(0.0, 3.0, 10, 100, beside=seconds))
+    scan.steps.release(3)
+    asking.keys.add([pa.array(range(0, 3 * count, 3), pa.int64())])
+    asking.keys._columns[0].count()
+    asking.keys._told()
+    probe = asking.found()
+    assert probe is not None
+    assert not asking.keys.decided
+    assert probe.take()
+    assert rows(probe) == [0, 1, 2]
+
+
+def test_the_failure_of_a_scan_that_was_not_on_trial_is_the_querys() -> None:
+    scan = Scan(fails=True)
+    asking = Trying(scan, Scan())
+    scan.steps.release(3)
+    probe = asking.found()
+    assert probe is not None
+    assert probe.take()
+    with pytest.raises(SourceError, match="broken"):
+        rows(probe)
+
+
+def test_what_a_scan_keeps_counts_as_the_querys_memory() -> None:
+    memory = QueryMemory(1_000_000, "g")
+    scan = Scan()
+    probe = Probe(Way(scan.begin, PostgresDialect(), (), memory=memory), REQUEST, CancelScope(), lambda: None)
+    probe.start()
+    scan.steps.release(2)
+    while probe.rows < 2:
+        threading.Event().wait(0.001)
+    assert memory.taken > 0
+    probe.leave()
+    assert memory.taken == 0

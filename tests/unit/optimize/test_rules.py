@@ -195,13 +195,29 @@ def test_a_correlation_with_a_plan_further_out_is_not_lifted(make: Plans) -> Non
 
 
 def test_not_in_becomes_an_anti_join_only_without_nulls(make: Plans) -> None:
-    def plan(columns: str) -> p.Plan:
-        a, b = make.scan("crm.a", columns), make.scan("sales.b", columns)
+    def plan(columns: str, place: str = "sales") -> p.Plan:
+        a, b = make.scan("crm.a", columns), make.scan(f"{place}.b", columns)
         within = make.project(b, "x")
         return p.Filter(a, call("not", e.Quantified(BOOLEAN, (ref(a, "x"),), "=", False, within)))
 
     assert optimized(plan("id x!")) == "anti x = x (a[id x], b[x])"
-    assert optimized(plan("id x")) == "filter not x = any (subquery) (a[id x])"
+    assert optimized(plan("id x", "crm")) == "filter not x = any (subquery) (a[id x])"
+
+
+def test_a_large_not_in_of_another_source_is_divided_unless_it_is_volatile(make: Plans) -> None:
+    def plan(*tests: e.Expr, rows: int = 100_000) -> str:
+        a, b = make.scan("crm.a"), make.counted("sales.b", rows)
+        below: p.Plan = p.Filter(b, e.conjunction(list(tests))) if tests else b
+        inner = make.project(below, "x")
+        return optimized(p.Filter(a, call("not", e.Quantified(BOOLEAN, (ref(a, "y"),), "=", False, inner))))
+
+    assert plan().startswith(
+        "filter not exists (subquery) (anti x = y (filter (y is not null or not exists (subquery))"
+    )
+    assert plan(rows=100) == "filter not y = any (subquery) (a[id x y])"
+    assert plan(call("<", call("random", type=FLOAT64), e.Literal(FLOAT64, 0.5))).startswith(
+        "filter not y = any (subquery)"
+    )
 
 
 def test_in_becomes_a_semi_join_but_not_below_or(make: Plans) -> None:

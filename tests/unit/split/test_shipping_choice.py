@@ -34,6 +34,7 @@ def edges(plan: p.Plan, key_shipping: str = "on", **sources: object) -> list[str
         + " -> "
         + " ".join(names[id] for id in hole.target_columns)
         for hole in graph.holes
+        if not hole.is_tried
     ]
 
 

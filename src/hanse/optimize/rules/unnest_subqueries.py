@@ -103,20 +103,22 @@ def _matching(plan: p.Plan, test: e.Quantified, kind: p.JoinKind, context: Conte
 
 def _never_null(plan: p.Plan, test: e.Quantified) -> bool:
     known = {column.id for column in plan.columns if not column.nullable}
-    args = all((isinstance(arg, e.Ref) and arg.id in known) or _is_value(arg) for arg in test.args)
-    return args and not any(_may_be_null(test.plan, column) for column in test.plan.columns)
+    args = all((isinstance(arg, e.Ref) and arg.id in known) or is_value(arg) for arg in test.args)
+    return args and not any(may_be_null(test.plan, column) for column in test.plan.columns)
 
 
-def _is_value(arg: e.Expr) -> bool:
+def is_value(arg: e.Expr) -> bool:
+    """Whether it is a constant that is not NULL."""
     return isinstance(arg, e.Literal) and arg.value is not None
 
 
-def _may_be_null(plan: p.Plan, column: e.Column) -> bool:
+def may_be_null(plan: p.Plan, column: e.Column) -> bool:
+    """Whether nobody rules out that a subquery's column is NULL in one of its rows."""
     if isinstance(plan, p.Project):
         value = next(value for item, value in plan.items if item.id == column.id)
         if isinstance(value, e.Ref):
             return next((c.nullable for c in plan.input.columns if c.id == value.id), True)
-        return not _is_value(value)
+        return not is_value(value)
     return column.nullable
 
 

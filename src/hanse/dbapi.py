@@ -77,6 +77,7 @@ CLASSES: tuple[tuple[type[errors.HanseError], type[Error]], ...] = (
     (errors.InvalidValue, DataError),
     (errors.Unsupported, NotSupportedError),
     (errors.Cancelled, OperationalError),
+    (errors.NotConsistent, OperationalError),
     (errors.UserError, ProgrammingError),
     (errors.Denied, ProgrammingError),
     (errors.SourceError, OperationalError),

@@ -53,6 +53,7 @@ from hanse.observe.noted import Noted
 from hanse.observe.recorder import Recorder
 from hanse.parse.parser import parse
 from hanse.parse.statements import EXPLAIN, QUERY, Statement, query_text
+from hanse.parse.terms import divided
 from hanse.planning import Planner, Query, Watch
 from hanse.policy import Rules, Tolerance, refuse_sampling, require_explaining
 from hanse.settings import SYSTEM, QuerySettings, load
@@ -187,11 +188,12 @@ class Engine:
         for name, value in (settings or {}).items():
             chosen = _changed(chosen, name, value, self._rules.engine)
         watch.limit(chosen)
-        known = self._planner.plans.parameters(query_text(sql)) if chosen.plan_cache == "on" else None
+        text, terms = divided(sql)
+        known = self._planner.plans.parameters(query_text(text)) if chosen.plan_cache == "on" else None
         if known is None:
             statement = watch("parse", lambda: parse(sql))
         else:
-            statement = Statement(QUERY, sql, parameters=known)
+            statement = Statement(QUERY, text, parameters=known, terms=terms)
         noted.kind = statement.kind
         values = parameters.ordered(params, statement.parameters)
         return Query(statement, values, chosen, self._context(values, chosen), watch, noted, self._caller)

@@ -7,7 +7,8 @@
     │  ├─ UnknownName         42P01, 42703, 42883 ...  table, column, function
     │  ├─ TypeMismatch        42804 ...  operands that do not fit
     │  ├─ InvalidValue        22xxx  a value that cannot be converted, computed or represented
-    │  └─ ConfigError         F0000  hanse.yaml or an option
+    │  ├─ ConfigError         F0000  hanse.yaml or an option
+    │  └─ NotConsistent        HC0xx  an answer that is not as consistent as the query demands
     ├─ Denied               42501                                                   kind = denied
     │  └─ GuardrailRefused    HG0xx  a query that a source is protected from
     ├─ ResourceLimit        53xxx  memory, spill space, a limit                     kind = resources
@@ -142,6 +143,21 @@ class ConfigError(UserError):
     """The configuration or an option is wrong."""
 
     sqlstate = "F0000"
+
+
+class NotConsistent(UserError):
+    """What the query demands of its answer's consistency cannot be had; the source that it is for, and what was found."""
+
+    sqlstate = "HC000"
+
+    @property
+    def retryable(self) -> bool:
+        """Snapshots may be closer together when they are taken again."""
+        return self.code == SKEWED
+
+
+NO_SNAPSHOT, SKEWED, NO_GLOBAL_SNAPSHOT = "HC001", "HC002", "HC003"
+"""Which demand it was: ``REQUIRE SNAPSHOT``, ``MAX SKEW``, ``STRICT``."""
 
 
 class Denied(HanseError):

@@ -83,6 +83,8 @@ class Executing:
             shares=query.settings.work_sharing == "on",
             operators=query.is_explained or query.settings.operators == "on",
             admit=self._admit(query.caller, query.settings, kind, planned.requests),
+            terms=query.terms,
+            began=self.clock.now() - query.watch.elapsed_ms() / 1000,
         )
         facts = recording.Seen(report, planned.requests, planned.used.query if planned.used else None)
         query.noted.runs(run.scope.end, facts)

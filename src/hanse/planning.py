@@ -25,6 +25,7 @@ from hanse.execute.report import PlanUse
 from hanse.groups import Caller
 from hanse.ir.choices import FORGETFUL, Choices
 from hanse.ir.completeness import Claim
+from hanse.ir.consistency import Terms
 from hanse.ir.expr import Expr, Literal, Parameter
 from hanse.ir.plan import Plan, Scan, Values
 from hanse.ir.request import RequestGraph
@@ -70,6 +71,9 @@ RUN_ONLY = frozenset(
         "partial_results",
         "tags",
         "work_sharing",
+        "require_snapshot",
+        "max_skew",
+        "strict",
         "max_rows",
         "max_bytes",
         "result_rows",
@@ -146,6 +150,15 @@ class Query:
     caller: Caller = Caller()
     is_explained: bool = False
     """Whether the steps of the optimizer are kept; recording them costs a third of its time."""
+
+    @property
+    def terms(self) -> Terms:
+        """What its clauses and its settings demand of its answer's consistency."""
+        chosen = self.settings
+        if not (chosen.max_skew or chosen.require_snapshot == "on" or chosen.strict == "on"):
+            return self.statement.terms
+        asked = Terms(chosen.require_snapshot == "on", chosen.max_skew or None, chosen.strict == "on")
+        return asked.and_also(self.statement.terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +275,7 @@ class Planner:
             planned, stages = self._remembered(query, bound, snapshot, self.history)
         if query.is_explained:
             use = PlanUse(planned.fingerprint, self.kept(query, snapshot) is not None, planned.pinned)
-            return planned, replace(stages, plan=use)
+            return planned, replace(stages, plan=use, terms=query.terms)
         self._keep(query, planned)
         return planned, stages
 

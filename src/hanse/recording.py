@@ -6,6 +6,7 @@ from pathlib import Path
 from hanse.clock import Clock
 from hanse.errors import Cancelled
 from hanse.execute.report import CoordinatorReport, Report, SourceReport
+from hanse.ir.consistency import Level, Picture
 from hanse.ir.request import RequestGraph
 from hanse.ir.shape import fingerprint
 from hanse.observe.noted import Noted
@@ -46,7 +47,7 @@ class Seen:
     def __call__(self) -> Facts:
         """How it is now."""
         report, stages = self.report, dict(self.report.stages_ms)
-        here = report.coordinator
+        here, picture = report.coordinator, report.consistency
         return Facts(
             state=RUNNING if report.sources or here is not None else QUEUED,
             plan=report.plan.fingerprint if report.plan else None,
@@ -60,6 +61,8 @@ class Seen:
             bytes=report.bytes,
             spilled_bytes=here.spilled_bytes if here else 0,
             complete=report.complete,
+            consistency=str(picture.label) if picture else None,
+            skew_ms=None if picture is None or picture.skew is None else picture.skew * 1000,
             stages=stages,
             legs=tuple(self._leg(one) for one in report.sources),
             coordination=_coordination(here),
@@ -90,7 +93,15 @@ class Seen:
             one.last_row_ms,
             one.waited_ms,
             one.shared_with,
+            *_told(one.picture),
         )
+
+
+def _told(picture: Picture | None) -> tuple[str | None, str | None, float | None, float | None]:
+    if picture is None:
+        return None, None, None, None
+    level = Level.NONE if picture.level is Level.SNAPSHOT and not picture.is_snapshot else picture.level
+    return str(level), picture.token, picture.earliest, picture.latest
 
 
 def _coordination(here: CoordinatorReport | None) -> Coordination | None:

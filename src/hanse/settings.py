@@ -186,6 +186,16 @@ class QuerySettings(BaseModel):
     work_sharing: Literal["on", "off"] = Field(
         "on", description="off: ask sources also for what another query asks them at this moment."
     )
+    require_snapshot: Literal["on", "off"] = Field(
+        "off",
+        description="on: a query fails unless all that it reads of each source is one snapshot (REQUIRE SNAPSHOT).",
+    )
+    max_skew: Seconds = Field(
+        0, description="Seconds that the sources' snapshots may be apart, or a query fails (MAX SKEW); 0: any."
+    )
+    strict: Literal["on", "off"] = Field(
+        "off", description="on: a query is refused that reads several sources, of which there is no snapshot (STRICT)."
+    )
     timezone: str | None = Field(None, description="The zone of the session; None: the engine's.")
     statement_timeout: Seconds = Field(0, description="Seconds until the query is cancelled; 0: never.")
     queue_timeout: Seconds = Field(0, description="Seconds that a query waits for what others hold; 0: as configured.")

@@ -167,7 +167,12 @@ def observed(company: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("page", "folder"),
-    [("README.md", "readers"), ("docs/guide/start.md", "company"), ("docs/guide/observing.md", "observed")],
+    [
+        ("README.md", "readers"),
+        ("docs/guide/start.md", "company"),
+        ("docs/guide/observing.md", "observed"),
+        ("docs/guide/consistency.md", "company"),
+    ],
 )
 def test_commands_in_examples_run(page: str, folder: str, request: pytest.FixtureRequest) -> None:
     """Every `$ hanse ...` of a page but those that build the company, open a shell, or stand for a statement of the reader's."""

@@ -5,7 +5,7 @@ them has handed on anything that the snapshot showed: else two snapshots would m
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Self, TypeVar
@@ -18,10 +18,13 @@ from hanse.admission.hedge import Read, Runner, raced
 from hanse.admission.sharing import Answer, End, Sharing, key_of
 from hanse.admission.stay import Door, Host, Stay
 from hanse.errors import AGAIN, AWAY, Cancelled, HanseError, SourceResting
+from hanse.ir.consistency import Picture
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
+from hanse.ir.tables import Table
 from hanse.spi.arrow import end
 from hanse.spi.connector import ReadContext
+from hanse.spi.pictures import Pinning
 
 T = TypeVar("T")
 LEASE_SECONDS = 1.0
@@ -79,6 +82,11 @@ class ProtectedSession:
         self._cause: HanseError | None = None
         """Why the session was begun again, or could not be."""
         self._is_lost = False
+        self._giver: Stay | None = None
+        """Whose rows have been handed on."""
+        self._is_mixed = False
+        self._supplied: Picture | None = None
+        """That of another query's statement, which has answered."""
         self._place = ""
         """What to tell of who has answered."""
         self._limits = limits(door.deadlines, context.patience)
@@ -134,6 +142,44 @@ class ProtectedSession:
         found: float | None = getattr(self._stay and self._stay.session, "round_trip", None)
         return found
 
+    @property
+    def picture(self) -> Picture | None:
+        """Of the session that has answered, be it another query's."""
+        stay = self._giver or self._stay
+        if self._supplied is not None or stay is None:
+            return self._supplied
+        found: Picture | None = getattr(stay.session, "picture", None)
+        if found is not None and stay.host is not self._door.hosts[0]:
+            found = found.of_copy()
+        return found.unlike("two of its sessions gave rows") if found is not None and self._is_mixed else found
+
+    def pin(self, tables: Sequence[Table], meet: Callable[[], object]) -> None:
+        """Have the session take its snapshot, or another one in its place; one that cannot says nothing of what it reads. A
+        session that is begun again later takes a new one."""
+        while True:
+            stay = self._current()
+            leg = self._leg(stay)
+            leg.asking()
+
+            def met(leg: Leg = leg) -> None:
+                leg.connected()
+                leg.came()
+                meet()
+                leg.waits()
+
+            try:
+                stay.ask()
+                if isinstance(stay.session, Pinning):
+                    stay.session.pin(tables, met)
+                    stay.answered()
+                return
+            except HanseError as failure:
+                if self._ended:
+                    stay.gave_up(leg.silent_seconds())
+                self._recover(stay, stay.overdue or failure)
+            finally:
+                leg.over()
+
     def read(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
         """The request's batches: those of the same statement of another query, or its own."""
         sharing = self._door.sharing
@@ -151,7 +197,8 @@ class ProtectedSession:
         while (joined := sharing.join(key, request, self._context)) is not None:
             answer, is_mine = joined
             if is_mine:
-                yield from sharing.handed_out(key, answer, self._whole(request, parameters), lambda: self._place)
+                told = lambda: (self._place, self.picture)  # noqa: E731
+                yield from sharing.handed_out(key, answer, self._whole(request, parameters), told)
                 return
             found = sharing.wait(answer, partial(self._is_waited_for_in_vain, answer))
             if self._ended:
@@ -160,8 +207,9 @@ class ProtectedSession:
                 self._door.check()
             if found is End.COMPLETE:
                 self._context.shared(request, answer.query_id)
-                if answer.notice:
-                    self._context.notice(answer.notice)
+                notice, self._supplied = answer.told
+                if notice:
+                    self._context.notice(notice)
                 self.close()  # others may ask, however long the reader takes
                 yield from answer.rows(request)
                 return
@@ -244,7 +292,8 @@ class ProtectedSession:
             return iter(one.session.read(request, parameters))
 
         hedge = self._door.hedge
-        patience = hedge.answers.patience() if hedge and self._context.requests == 1 else None
+        is_alone = self._context.requests == 1 and not self._context.pinned
+        patience = hedge.answers.patience() if hedge and is_alone else None
         if patience is None:
             return stay, read(stay)
         winner, others = raced(Runner(stay, read, self._changed), patience, lambda: self._rival(stay, read))
@@ -311,6 +360,8 @@ class ProtectedSession:
             if stay is not self._stay and not self._ended:
                 raise _Superseded
             is_first, self._delivered = not self._delivered, True
+            self._is_mixed |= self._giver not in (None, stay)
+            self._giver = self._giver or stay
         stay.answered()
         if is_first and self._door.hedge:
             self._door.hedge.answers.note(self._door.clock.monotonic() - stay.asked_at)

@@ -19,12 +19,15 @@ import pyarrow as pa
 
 from hanse.clock import Clock
 from hanse.errors import Cancelled
+from hanse.ir.consistency import Picture
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
 from hanse.spi.arrow import wire_schema
 from hanse.spi.connector import ReadContext
 from hanse.spi.permits import POLL_SECONDS
 
+Told = tuple[str, Picture | None]
+"""What is to be said of who has answered, and what the rows are a picture of."""
 BYTES_MAX = 8 * 1024 * 1024
 """Of one answer; half of what a queue holds, so that whoever asks is never held up by his own reader before it is decided."""
 BYTES_KEPT = 128 * 1024 * 1024
@@ -58,7 +61,7 @@ class Answer:
     moved: float | None = None
     """When the last batch came."""
     end: End | None = None
-    notice: str = ""
+    told: Told = ("", None)
     """What those should know whom it answers."""
 
     def rows(self, request: Request) -> Iterator[pa.RecordBatch]:
@@ -162,15 +165,15 @@ class Sharing:
             answer.batches = []
 
     def handed_out(
-        self, key: Hashable, answer: Answer, batches: Iterator[pa.RecordBatch], notice: Callable[[], str]
+        self, key: Hashable, answer: Answer, batches: Iterator[pa.RecordBatch], told: Callable[[], Told]
     ) -> Iterator[pa.RecordBatch]:
-        """The batches of the one who asks, of which the others have the same; ``notice``: what all of them should know."""
+        """The batches of the one who asks, of which the others have the same; ``told``: what all of them should know."""
         how, is_wanted = End.APART, True
         try:
             for batch in batches:
                 is_wanted = is_wanted and self.add(key, answer, batch)
                 yield batch
-            how, answer.notice = End.COMPLETE, notice()
+            how, answer.told = End.COMPLETE, told()
         except (GeneratorExit, Cancelled):
             how = End.LEFT
             raise

@@ -129,6 +129,7 @@ def summary(report: Report) -> str:
         moved = _in_place(source.rows_in_place) if source.embedded else f"{source.rows:,} rows, {source.bytes:,} bytes"
         lines.append(f"{source.source} ({source.kind}): {moved}\n    {source.sql}")
     lines.append(f"moved in all: {report.rows_moved:,} rows, {report.bytes_moved:,} bytes; {report.elapsed_ms:.0f} ms")
+    lines += [report.consistency.line] if report.consistency else []
     return "\n".join(lines)
 
 

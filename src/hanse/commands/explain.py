@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hanse.errors import UserError
+from hanse.errors import NotConsistent, UserError
 from hanse.execute.report import CoordinatorReport, PlanUse, Report, SourceReport
 from hanse.ir import text
+from hanse.ir.consistency import NOTHING, Terms
 from hanse.ir.fragment import Decision, Estimate, Fragment, FragmentGraph, Hole, KeyOrigin, RefusedKeys, amount
 from hanse.ir.plan import Plan
 from hanse.ir.request import Request, RequestGraph
@@ -34,6 +35,8 @@ class Stages:
     """Join orders that were considered."""
     guardrails: tuple[Checked, ...] = ()
     """What guardrails demanded, and what came of it."""
+    terms: Terms = NOTHING
+    """What the query demands of its answer's consistency."""
 
 
 def as_text(stages: Stages, kinds: Mapping[str, str], format: str, report: Report | None = None) -> str:
@@ -112,6 +115,7 @@ def _overview(stages: Stages, kinds: Mapping[str, str], report: Report | None) -
         pinned = ", pinned" if stages.plan.pinned else ""
         lines.append(f"Plan: {stages.plan.fingerprint}{pinned}{', in the plan cache' if stages.plan.cached else ''}")
     lines += _guardrails(stages.guardrails)
+    lines += _demanded(stages.terms, stages.requests)
     if report is not None:
         moved = f"moved: {report.rows_moved} rows, {report.bytes_moved} bytes"
         rows = f"{report.rows}{_expected(stages.graph.estimate)}"
@@ -119,7 +123,7 @@ def _overview(stages: Stages, kinds: Mapping[str, str], report: Report | None) -
         stages_ms = ", ".join(f"{name} {ms:.1f} ms" for name, ms in report.stages_ms.items())
         lines.append(f"Planned: {stages_ms}")
         lines.append(f"Rows: {rows}; {moved}; {report.elapsed_ms:.1f} ms")
-        lines += [str(report.completeness)] if report.completeness else []
+        lines += [str(found) for found in (report.consistency, report.completeness) if found]
     return "\n".join(lines)
 
 
@@ -127,6 +131,17 @@ def _guardrails(found: Sequence[Checked]) -> list[str]:
     """Which rules concern the query: ``pay.public.payments requires created_at: kept``."""
     lines = [f"    {one}" for one in found]
     return ["Guardrails:", *lines] if lines else []
+
+
+def _demanded(terms: Terms, requests: RequestGraph) -> list[str]:
+    """What is demanded of the answer's consistency, and why that is refused, as far as one can tell: ``Demanded: STRICT``."""
+    if not terms.is_any:
+        return []
+    try:
+        terms.check_sources(request.source for request in requests.requests)
+    except NotConsistent as refusal:
+        return [f"Demanded: {terms}, refused: {refusal.message}"]
+    return [f"Demanded: {terms}"]
 
 
 def _expected(estimate: Estimate | None) -> str:
@@ -266,6 +281,7 @@ def as_dict(stages: Stages, kinds: Mapping[str, str], report: Report | None = No
         "guardrails": [asdict(one) for one in stages.guardrails],
         "small_sides": [asdict(side) for side in stages.graph.small_sides],
         "plan": None if stages.plan is None else asdict(stages.plan),
+        "demanded": str(stages.terms) or None,
     }
     if report is not None:
         described["report"] = report.to_dict()

@@ -67,6 +67,7 @@ class Coordinator:
         )
         self._settings = settings
         self._scope = scope
+        self._ends: Callable[[], object] = lambda: None
         scope.on_end(self._interrupt)
 
     def _interrupt(self) -> None:
@@ -78,6 +79,10 @@ class Coordinator:
         self._fetches = fetches
         for fetch in fetches.values():
             fetch.answer = answer
+
+    def tell(self, ends: Callable[[], object]) -> None:
+        """Call ``ends`` when all has been read, but before the reader knows."""
+        self._ends = ends
 
     def work(self, sql: str, graph: RequestGraph, queue: BatchQueue, report: Report) -> Work:
         """What a thread of its own does: run the statement; ``queue`` gets batches of ``wire_schema(graph.columns)``."""
@@ -100,6 +105,7 @@ class Coordinator:
                 report.read_in_place(profile.rows_read(self._cursor, embedded))
             if self._settings.operators:
                 here.operators = profile.operators(self._cursor)
+            self._ends()
             queue.finish()
         except (duckdb.BinderException, duckdb.CatalogException) as failure:
             self._instance.has_failed = True

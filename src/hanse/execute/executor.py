@@ -9,6 +9,7 @@ from functools import partial
 
 from hanse.errors import Cancelled, HanseError
 from hanse.execute.cancel import CancelScope
+from hanse.execute.consistency import Pictures
 from hanse.execute.coordinator import Coordinator, Settings, statement
 from hanse.execute.deadlines import QueueWatch, out_of_time
 from hanse.execute.failures import translate
@@ -25,6 +26,7 @@ from hanse.execute.routing import routed
 from hanse.execute.running import RunningQueries
 from hanse.execute.small_sides import Choice
 from hanse.execute.threads import Threads, Work
+from hanse.ir.consistency import NOTHING, Terms
 from hanse.ir.expr import Literal
 from hanse.ir.fragment import KeyOrigin
 from hanse.ir.request import Request, RequestGraph
@@ -85,6 +87,14 @@ class Run:
     """Whether rows of other queries' statements will do."""
     operators: bool = False
     """Whether the coordinator's operators are measured."""
+    terms: Terms = NOTHING
+    """What is demanded of the answer's consistency."""
+    began: float = field(default_factory=time.time)
+    """When the query started, in seconds since 1970."""
+
+    def moment(self) -> float:
+        """Now, in seconds since 1970; it never runs backwards."""
+        return self.began + self.elapsed() / 1000
 
     def answered(self, source: str) -> None:
         """Note that a source has answered something."""
@@ -143,9 +153,10 @@ class _Held:
         if self.admitted.is_counted:
             self.meter.tell(self.admitted.used)
 
-    def start(self, work: Work) -> None:
-        """Have it done in a thread of its own."""
+    def start(self, work: Work) -> Work:
+        """Have it done in a thread of its own; returns it."""
         self._works.append(self._run.threads.start(work))
+        return work
 
     def set_deadline(self) -> None:
         """End the query when its time is over, of which planning has taken some."""
@@ -224,7 +235,7 @@ def execute(graph: RequestGraph, pool: InstancePool, run: Run) -> ResultStream:
             held.set_deadline()
         with held.queue.waiting("turn"):
             held.enter(graph.direct is None)
-        queue = _start(graph, pool, run, scope, held)
+        queue, pictures = _start(graph, pool, run, scope, held)
         run.running.enter(scope, held.release)
     except BaseException as failure:
         ours = translate(failure) if isinstance(failure, Exception) else None
@@ -235,14 +246,17 @@ def execute(graph: RequestGraph, pool: InstancePool, run: Run) -> ResultStream:
             raise
         raise error from (None if isinstance(failure, HanseError) else failure)
     answer = ResultStream(graph.columns, queue, scope, run.report, held.release)
-    answer.limited(run.limits.answer).timed(run.elapsed)
+    answer.limited(run.limits.answer).timed(run.elapsed).checked(pictures.check_all)
     if run.reader_s:
         answer.watched(run.reader_s, run.alarms)
     return answer.counted(held.admitted.answered) if held.admitted.is_counted else answer
 
 
-def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope, held: _Held) -> BatchQueue:
+def _start(
+    graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope, held: _Held
+) -> tuple[BatchQueue, Pictures]:
     graph = routed(graph, run.parameters, run.fan_out)
+    pictures = Pictures(graph, run.connectors, run.terms, run.report, run.moment)
     reports = {request.fragment: _report(request, run) for request in graph.requests}
     run.report.sources.extend(reports[request.fragment] for request in graph.requests if not request.idle)
     fetches = {
@@ -250,25 +264,30 @@ def _start(graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope
         for request in graph.requests
         if not request.embedded
     }
-    for fetch in fetches.values():
+    for fragment, fetch in fetches.items():
         fetch.count(held.meter)
+        fetch.tell(pictures.check, *((pictures.look_again,) if fragment == graph.direct else ()))
     _ship(graph, fetches, run, scope)
     _choose(graph, fetches, run, scope)
     queue = fetches[graph.direct].queue if graph.direct is not None else BatchQueue(scope, memory=held.memory)
     coordinator = None if graph.direct is not None else _coordinator(graph, pool, run, scope, held)
     _begin_sessions(graph, pool, run, scope, held)
-    _probe(graph, fetches, pool, run, held)
+    pictures.look({} if held.instance is None else held.instance.states)
+    pictures.pin(held.sessions, scope, held.start)
+    if not pictures.are_demanded:
+        _probe(graph, fetches, pool, run, held)
     scope.check()
     held.queue.off()
     for fetch in fetches.values():
         held.start(fetch.work(held.sessions.get(fetch.request.source), run.parameters))
     if coordinator is not None and graph.sql is not None:
         coordinator.read(fetches, queue)
+        coordinator.tell(pictures.look_again)
         text = statement(graph.sql, run.parameters, run.dialect)
         run.report.coordinator_sql = text
         held.computing = coordinator.work(text, graph, queue, run.report)
         held.start(held.computing)
-    return queue
+    return queue, pictures
 
 
 def _ship(graph: RequestGraph, fetches: Mapping[int, Fetch], run: Run, scope: CancelScope) -> None:
@@ -337,6 +356,7 @@ def _context(source: str, pool: InstancePool, run: Run, held: _Held, is_ended: C
         patience=run.patience,
         ceiling=run.limits.ceiling(source),
         share=held.admitted.share,
+        moment=run.moment,
     )
 
 
@@ -378,7 +398,9 @@ def _begin_sessions(graph: RequestGraph, pool: InstancePool, run: Run, scope: Ca
     counts.update({request.source: 1 for request in asked if not counts[request.source]})
     for source in sorted(counts):
         context = _context(source, pool, run, held, lambda: scope.ended)
-        context = replace(context, requests=counts[source], arrived=held.meter.arrived(source), shares=run.shares)
+        arrived, is_demanding = held.meter.arrived(source), run.terms.is_any
+        context = replace(context, requests=counts[source], arrived=arrived, pinned=is_demanding)
+        context = replace(context, shares=run.shares and not is_demanding)
         before = run.elapsed()
         with held.queue.waiting("connection", source):
             session = held.sessions[source] = run.connectors[source].begin(context)

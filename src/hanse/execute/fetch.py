@@ -18,6 +18,7 @@ from hanse.execute.queue import BatchQueue
 from hanse.execute.report import SourceReport
 from hanse.execute.small_sides import Choice, CollectedRows
 from hanse.execute.threads import Work
+from hanse.ir.consistency import Picture
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request
 from hanse.spi.arrow import end, wire_schema
@@ -59,6 +60,14 @@ class Fetch:
         self._choice: Choice | None = None
         self._way: Way | None = None
         self._meter = Meter(Limits())
+        self._picture: Callable[[], Picture | None] = lambda: None
+        self._shown: Callable[[], object] = lambda: None
+        self._ends: Callable[[], object] = lambda: None
+
+    def tell(self, shown: Callable[[], object], ends: Callable[[], object] = lambda: None) -> None:
+        """Call ``shown`` when the report says what rows are a picture of, which may raise what is to end the query; ``ends``
+        when there are no more, but before the reader knows."""
+        self._shown, self._ends = shown, ends
 
     def feed(self, keys: ShippedKeys, columns: tuple[int, ...]) -> None:
         """Collect keys from these columns of what is fetched."""
@@ -109,13 +118,16 @@ class Fetch:
                 report.statements = len(request.statements)
                 batches = session.read(request, parameters)
                 report.snapshot = session.snapshot
+                self._picture = lambda: getattr(session, "picture", None)
                 self._pass_on(batches)
                 report.snapshot = session.snapshot
+                self._show()
                 self._note_round_trip(getattr(session, "round_trip", None))  # ``Timed``
             for feed in self._collecting:
                 feed.finish()
             report.last_row_ms = self._elapsed() if probe is None else self._at(probe.ended)
             report.finished = True
+            self._ends()
             self.queue.finish()
         except HanseError as failure:
             self._scope.end(failure)
@@ -170,9 +182,11 @@ class Fetch:
         report.started_ms = self._at(probe.began)
         if probe.first_row is not None:
             report.first_row_ms = self._at(probe.first_row)
+        self._picture = lambda: probe.picture
         self._pass_on(probe.taken())
         report.waited_ms = probe.waited * 1000
         report.snapshot = probe.snapshot
+        self._show()
         self._note_round_trip(probe.round_trip)
 
     def _filled(self) -> Request | None:
@@ -221,6 +235,7 @@ class Fetch:
         report = self._report
         now = self._elapsed()
         if report.first_row_ms is None:
+            self._show()
             report.first_row_ms = now
             report.connected_ms = report.started_ms if report.connected_ms is None else report.connected_ms
         if now - report.first_row_ms <= AT_ONCE_MS:
@@ -228,6 +243,13 @@ class Fetch:
         report.rows += batch.num_rows
         report.bytes += batch.nbytes
         report.batches += 1
+
+    def _show(self) -> None:
+        """Note what the rows are a picture of; raises NotConsistent where that is not enough."""
+        found = self._picture()
+        if found is not None:
+            self._report.picture = found
+            self._shown()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The batches in order; raises what ended the query.

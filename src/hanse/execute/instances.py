@@ -62,6 +62,8 @@ class Instance:
         self.share: Share = NOBODY
         """Whose turn it was when the engine was taken."""
         self._attached: dict[str, int] = {}
+        self.states: dict[str, str] = {}
+        """What sources were when they were attached, of those whose files stay open since."""
         self._settings = {"memory_limit": settings.memory_limit}
 
     def attach(self, sources: Mapping[str, Embedded], version: int) -> None:
@@ -70,13 +72,15 @@ class Instance:
             if self._attached.get(name) == version:
                 continue
             try:
-                connector.attach(self.root)
+                state = connector.attach(self.root)
             except HanseError:
                 raise
             except duckdb.Error as failure:
                 self.has_failed = True
                 raise SourceError(str(failure), source=name) from None
             self._attached[name] = version
+            if state is not None:
+                self.states[name] = state
 
     def cursor(self, settings: Mapping[str, str]) -> duckdb.DuckDBPyConnection:
         """A connection for one query with these settings, of which only those are set that the last query had otherwise."""

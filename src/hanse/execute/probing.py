@@ -28,6 +28,7 @@ from hanse.execute.cancel import CancelScope
 from hanse.execute.keys import ShippedKeys
 from hanse.execute.limits import Limits, Meter
 from hanse.execute.memory import UNCOUNTED, QueryMemory
+from hanse.ir.consistency import Picture
 from hanse.ir.expr import Literal
 from hanse.ir.fragment import Patience
 from hanse.ir.request import Request
@@ -128,6 +129,7 @@ class Probe:
         self.rows = 0
         self.bytes = 0
         self.snapshot: str | None = None
+        self.picture: Picture | None = None
         self.began = time.monotonic()
         self.first_row: float | None = None
         self.ended: float | None = None
@@ -280,10 +282,11 @@ class Probe:
         batches = session.read(self._request, self._way.parameters)
         with contextlib.closing(batches):  # type: ignore[type-var]  # sessions yield generators
             for batch in batches:
-                self.snapshot = session.snapshot
+                self.snapshot, self.picture = session.snapshot, getattr(session, "picture", None)
                 self.first_row = self.first_row or time.monotonic()
                 if not self._keep(batch):
                     return
+        self.picture = getattr(session, "picture", None)
 
     def _keep(self, batch: pa.RecordBatch) -> bool:
         """Whether the scan goes on. It waits while too much is kept: for the reader, or for the decision."""

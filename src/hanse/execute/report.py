@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hanse.ir.completeness import Completeness
+from hanse.ir.consistency import Consistency, Picture, consistency_of, merged
 
 
 @dataclass(slots=True)
@@ -51,10 +52,18 @@ class SourceReport:
     """The query whose statement, which was the same, answered this request: nothing was sent for it."""
     finished: bool = False
     snapshot: str | None = None
+    picture: Picture | None = None
+    """What its rows are a picture of; None: unknown, or none have come."""
     keys: list[int | None] = field(default_factory=list)
     """Keys that were sent with each condition on shipped keys; None where it was given up, or only their range sent."""
     is_whole: bool = False
     """Whether keys were awaited, and everything was read instead."""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the answer rests on it: rows have come, or it was asked and had none."""
+        is_asked = bool(self.statements) or self.shared_with is not None
+        return self.embedded or self.batches > 0 or (self.finished and is_asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +137,15 @@ class Report:
     error_source: str | None = None
 
     @property
+    def consistency(self) -> Consistency | None:
+        """What the answer is a picture of, as far as it has been read; None: of nothing."""
+        read: dict[str, list[Picture | None]] = {}
+        for source in self.sources:
+            if source.is_read:
+                read.setdefault(source.source, []).append(source.picture)
+        return consistency_of({source: merged(pictures) for source, pictures in read.items()})
+
+    @property
     def bytes_moved(self) -> int:
         """What all sources sent."""
         return sum(source.bytes + source.bytes_left for source in self.sources)
@@ -151,4 +169,6 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain values, for JSON."""
-        return {**asdict(self), "rows_moved": self.rows_moved, "bytes_moved": self.bytes_moved, "retries": self.retries}
+        found = self.consistency
+        derived = {"rows_moved": self.rows_moved, "bytes_moved": self.bytes_moved, "retries": self.retries}
+        return {**asdict(self), **derived, "consistency": None if found is None else found.as_dict()}

@@ -77,6 +77,7 @@ class ResultStream:
         self._watch: ReaderWatch | None = None
         self._over: Callable[[Report], object] = lambda _: None
         self._count: Callable[[int, int], object] = lambda rows, bytes: None  # noqa: ARG005  # nobody counts
+        self._check: Callable[[], object] = lambda: None
 
     def timed(self, elapsed: Callable[[], float]) -> Self:
         """Note when the first row is handed on; ``elapsed`` gives milliseconds since the query started."""
@@ -101,6 +102,11 @@ class ResultStream:
     def counted(self, count: Callable[[int, int], object]) -> Self:
         """Tell of each batch's rows and bytes, before it is handed on; what that raises ends the query."""
         self._count = count
+        return self
+
+    def checked(self, check: Callable[[], object]) -> Self:
+        """Call this after the last batch, before anybody is told that there are no more; what it raises ends the query."""
+        self._check = check
         return self
 
     def held(self, spool: Spool) -> Self:
@@ -147,7 +153,7 @@ class ResultStream:
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
                 if watch is not None:
                     watch.comes()
-                batch = self._queue.get()
+                batch = self._get()
             self.report.finished = True
             self.report.complete = self.report.completeness is None
         except HanseError as failure:
@@ -160,9 +166,9 @@ class ResultStream:
         while True:
             try:
                 if self._spool is not None:
-                    self._spool.fill(self._queue.get, self._limits)
+                    self._spool.fill(self._get, self._limits)
                     self._queue = self._spool
-                return self._queue.get()
+                return self._get()
             except HanseError as failure:
                 if self._sequel is None or not self._sequel.follows(failure):
                     raise
@@ -174,6 +180,12 @@ class ResultStream:
                 if fresh.schema != self.schema:
                     raise
 
+    def _get(self) -> pa.RecordBatch | None:
+        batch = self._queue.get()
+        if batch is None:
+            self._check()
+        return batch
+
     def _become(self, fresh: "ResultStream") -> None:
         """Be the other stream from now on; it is nobody else's."""
         fresh._released = True
@@ -182,6 +194,7 @@ class ResultStream:
         self._queue, self._scope, self._release = fresh._queue, fresh._scope, fresh._release
         self._sequel, self._spool = fresh._sequel, fresh._spool
         self.report, self._elapsed, self._count = fresh.report, fresh._elapsed, fresh._count
+        self._check = fresh._check
         if self._is_cancelled:
             self._scope.end()
 

@@ -50,6 +50,11 @@ class Leg:
     """How long its reader made it wait."""
     shared_with: str | None = None
     """The query whose statement, which was the same, answered it: nothing was sent for it."""
+    level: str | None = None
+    """Whether its rows are of one snapshot with all others of the source: snapshot, statement or none."""
+    token: str | None = None
+    taken_from: float | None = None
+    taken_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,9 @@ class Facts:
     spilled_bytes: int = 0
     complete: bool = False
     resource_group: str | None = None
+    consistency: str | None = None
+    """What the answer is a picture of: one snapshot, snapshot per source, mixed or none."""
+    skew_ms: float | None = None
     stages: dict[str, float] = field(default_factory=dict)
     """Milliseconds of each stage of planning."""
     legs: tuple[Leg, ...] = ()
@@ -167,6 +175,8 @@ QUERIES = (
     Field("spilled_bytes", INT64, "what the coordinator put on disk"),
     Field("retries", INT64, "how often requests were sent again"),
     Field("complete", BOOLEAN, "whether nothing is missing in the answer"),
+    Field("consistency", TEXT, "one snapshot, snapshot per source, mixed or none"),
+    Field("skew_ms", FLOAT64, "how far apart the sources' snapshots may have been taken, at most"),
     Field("error", TEXT, "the SQLSTATE of what ended it"),
     Field("error_source", TEXT, "the source that it came from"),
     Field("sources", TEXT, "the sources that it asked"),
@@ -196,6 +206,10 @@ LEGS = (
     Field("last_row_ms", FLOAT64, "when the last row came"),
     Field("waited_ms", FLOAT64, "how long its reader made it wait"),
     Field("shared_with", TEXT, "the query whose statement answered it, so that nothing was sent"),
+    Field("level", TEXT, "whether its rows are of one snapshot with all of the source's: snapshot, statement or none"),
+    Field("token", TEXT, "what the source calls the state that was seen"),
+    Field("taken_from", TIMESTAMPTZ, "the snapshot was not taken before"),
+    Field("taken_until", TIMESTAMPTZ, "nor after"),
 )
 """The columns of ``system.query_sources``."""
 _FACTS = frozenset(one.name for one in fields(Facts))

@@ -35,7 +35,7 @@ TEXT_MAX = 20_000
 KILL_SECONDS = 60.0
 PART = 0.1
 """What leaves at once where there are too many bytes."""
-FILE = "queries.db"
+FILE = "queries2.db"
 """Another schema needs another name: processes of several versions may share the folder."""
 _TYPES = {"text": "TEXT", "boolean": "INTEGER", "bigint": "INTEGER"}
 

@@ -1,6 +1,7 @@
 """The one entry: text in, ``Statement`` out, or one clear error with its position."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp
@@ -11,6 +12,7 @@ from hanse.errors import ResourceLimit, SyntaxFailure
 from hanse.parse.commands import explain_options, kill_options, reset_options, set_options, show_options
 from hanse.parse.dialect import parse_tokens, tokenize
 from hanse.parse.statements import EXPLAIN, KILL, QUERY, SET, SHOW, Statement
+from hanse.parse.terms import divided
 from hanse.parse.tokens import MARK, Preparation, near
 
 LENGTH_MAX = 4_000_000
@@ -26,11 +28,12 @@ def parse(text: str) -> Statement:
     """Parse one statement; raises SyntaxFailure (42601), or ResourceLimit (54000, 54001) for what is too long or deep."""
     if len(text) > LENGTH_MAX:
         raise ResourceLimit(f"the statement is longer than {LENGTH_MAX:,} characters", sqlstate="54000")
+    text, terms = divided(text)
     tokens = _only_statement(_tokens(text))
     match tokens[0].text.upper():
         case "EXPLAIN":
             options, rest = explain_options(tokens)
-            return _query(EXPLAIN, text, rest, options)
+            return replace(_query(EXPLAIN, text, rest, options), terms=terms)
         case "SHOW":
             return Statement(SHOW, text, options=show_options(tokens))
         case "SET":
@@ -39,7 +42,8 @@ def parse(text: str) -> Statement:
             return Statement(SET, text, options=reset_options(tokens))
         case "KILL":
             return Statement(KILL, text, options=kill_options(tokens))
-    return _query(QUERY, text, tokens, {})
+    found = _query(QUERY, text, tokens, {})
+    return replace(found, terms=terms) if terms.is_any else found
 
 
 def is_ended(text: str) -> bool:

@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlglot import exp
 
+from hanse.ir.consistency import NOTHING, Terms
+
 QUERY = "query"
 EXPLAIN = "explain"
 SHOW = "show"
@@ -34,6 +36,8 @@ class Statement:
     """``$n`` gives its number as text; ``:name`` its name, in order of first appearance."""
     start: int = 0
     """Where in the text the query begins, after the words of EXPLAIN."""
+    terms: Terms = NOTHING
+    """What clauses at the query's end demand of its answer; they are no part of ``text``."""
 
     @property
     def query_text(self) -> str:

@@ -1,5 +1,6 @@
 """What a source does: describe itself, then answer requests. Calls block; execution gives each its own thread."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,10 @@ class ReadContext:
     """Called where they do, with the id of that query."""
     at_once: int | None = None
     """As many requests may be run at a time, each by one connection; None: as the session likes."""
+    pinned: bool = False
+    """Whether ``Pinning.pin`` is called before anything is read, so that what that takes is to be reserved."""
+    moment: Callable[[], float] = time.time
+    """Seconds since 1970, by a clock that does not run backwards while the query runs."""
 
 
 class Session(Protocol):
@@ -231,9 +236,12 @@ class Embedded(Protocol):
     def paths(self) -> tuple[Path, ...]:
         """The files and folders that its relations read; DuckDB may open nothing else."""
 
-    def attach(self, connection: Any) -> None:
+    def attach(self, connection: Any) -> str | None:
         """Make the source's relations readable in a DuckDB instance (ATTACH, CREATE VIEW); called once per instance
-        before it reads the source, and again after ``load_catalog``; must be idempotent."""
+        before it reads the source, and again after ``load_catalog``; must be idempotent.
+
+        What the instance holds open from then on, whatever becomes of the files, is told as the token that
+        ``Versioned.version`` had at that moment; None: files are opened whenever they are read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,20 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from hanse.admission.sharing import BYTES_MAX, STALLED_SECONDS, Answer, End, Sharing
+from hanse.admission.sharing import BYTES_MAX, STALLED_SECONDS, Answer, End, Sharing, Told
 from hanse.errors import Cancelled, SourceUnreachable
+from hanse.ir.consistency import Level, Picture
 from hanse.ir.request import Request, SqlText
 from hanse.spi.connector import ReadContext
 from tests.unit.admission.wheel import Wheel
 
 REQUEST = Request(0, "shop", SqlText(("SELECT 1",)), (), ())
 KEY = "key"
+TOLD = ("from a replica", Picture(Level.SNAPSHOT))
+
+
+def nothing() -> Told:
+    return "", None
 
 
 def batch(size: int = 10) -> pa.RecordBatch:
@@ -43,7 +49,7 @@ def asked(sharing: Sharing, query: str) -> Iterator[pa.RecordBatch]:
     joined = sharing.join(KEY, REQUEST, context(query))
     assert joined is not None
     assert joined[1]
-    return sharing.handed_out(KEY, joined[0], iter([batch(), batch()]), lambda: "from a replica")
+    return sharing.handed_out(KEY, joined[0], iter([batch(), batch()]), lambda: TOLD)
 
 
 def test_nobody_else_nothing_shared(wheel: Wheel) -> None:
@@ -67,7 +73,7 @@ def test_who_came_before_it_was_sent_has_the_rows_and_who_came_later_asks(wheel:
     assert len(list(rows)) == 2
     assert sharing.wait(joined[0], lambda: False) is End.COMPLETE
     assert len(joined[0].batches) == 2
-    assert joined[0].notice == "from a replica"
+    assert joined[0].told == TOLD
     again = sharing.join(KEY, REQUEST, context("c"))
     assert again is not None
     assert again[0] is late[0]  # newer than he needs
@@ -108,7 +114,7 @@ def test_a_failure_is_its_own_querys(sharing: Sharing, failure: Exception, end: 
     follower = sharing.join(KEY, REQUEST, context("b"))
     assert follower is not None
     with pytest.raises(type(failure)):
-        list(sharing.handed_out(KEY, joined[0], failing(), str))
+        list(sharing.handed_out(KEY, joined[0], failing(), nothing))
     assert sharing.wait(follower[0], lambda: False) is end
     assert sharing.kept == 0
 
@@ -119,7 +125,7 @@ def test_large_answers_are_not_shared_and_remembered(sharing: Sharing) -> None:
     assert joined is not None
     assert follower is not None
     large = [batch(BYTES_MAX // 2 + 1)] * 3
-    assert len(list(sharing.handed_out(KEY, joined[0], iter(large), str))) == 3
+    assert len(list(sharing.handed_out(KEY, joined[0], iter(large), nothing))) == 3
     assert sharing.wait(follower[0], lambda: False) is End.APART
     assert sharing.join(KEY, REQUEST, context("c")) is None
     assert sharing.kept == 0
@@ -154,7 +160,7 @@ def test_whatever_happens_nobody_has_rows_older_than_himself(seed: int) -> None:
                 continue
             answer, is_mine = found
             if is_mine:
-                running.append((name, sharing.handed_out(KEY, answer, iter([batch()] * 3), str)))
+                running.append((name, sharing.handed_out(KEY, answer, iter([batch()] * 3), nothing)))
             else:
                 joined += 1
                 assert answer.sent >= here[name]

@@ -1,6 +1,7 @@
 """A DuckDB database file as a source: attached read only, read in place by whoever runs the query."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,10 @@ from hanse.connectors.shared.embedded.carriers import Place, name, quoted
 from hanse.connectors.shared.embedded.engine import Engine
 from hanse.connectors.shared.embedded.failures import unreachable
 from hanse.connectors.shared.embedded.session import EmbeddedSession
-from hanse.errors import SourceUnreachable
+from hanse.connectors.shared.embedded.versions import version
+from hanse.errors import SourceUnreachable, StaleSnapshot
+from hanse.ir.consistency import Picture
+from hanse.ir.tables import Table
 from hanse.spi.connector import Plugin, ReadContext, Session, TableFilter
 from hanse.spi.snapshot import SourceCatalog
 
@@ -37,6 +41,8 @@ class DuckDBConnector:
         self._path = (folder / options.path).resolve()
         self._alias = f"hanse_{source}"
         self._engine = Engine(lambda: self.paths, self.attach)
+        self._loaded: Picture | None = None
+        """The file when its catalog was read: engines have attached it since, and see what it was when they did."""
 
     @property
     def source(self) -> str:
@@ -51,25 +57,29 @@ class DuckDBConnector:
     def load_catalog(self) -> SourceCatalog:
         """Read the catalog of the file as it is now."""
         self._engine.forget()
+        loaded = self._version()
         cursor = self._engine.cursor()
         try:
             place = Place(self._source, "", "", self._options.nanoseconds)
             tables = catalog.read(cursor, self._alias, place, (self._options.schemas, self._options.tables))
         finally:
             cursor.close()
+        self._loaded = loaded
         version = f"DuckDB {duckdb.__version__}"
         return SourceCatalog(self._source, "duckdb", tables, DIALECT, CAPABILITIES, version, default_schema="main")
 
-    def attach(self, connection: Any) -> None:
+    def attach(self, connection: Any) -> str | None:
         """Attach the file under the alias, afresh: a file that was replaced is another file."""
         if not self._path.is_file():
             raise SourceUnreachable(f"there is no file {self._path}", source=self._source)
         alias = name(self._alias)
+        before = self._version()
         try:
             connection.execute(f"DETACH DATABASE IF EXISTS {alias}")
             connection.execute(f"ATTACH {quoted(str(self._path))} AS {alias} (READ_ONLY)")
         except duckdb.Error as failure:
             raise unreachable(failure, self._source) from None
+        return before.token if before.token == self._version().token else "changed while it was opened"
 
     def begin(self, context: ReadContext) -> Session:
         """A session on an engine of the source's own."""
@@ -82,6 +92,19 @@ class DuckDBConnector:
         except OSError:
             return None
         return hashlib.sha256(f"{facts.st_ino}:{facts.st_size}:{facts.st_mtime_ns}".encode()).hexdigest()[:16]
+
+    def version(self, tables: Sequence[Table], thorough: bool) -> Picture:  # noqa: ARG002  # it is one file
+        """What the file is now, if it is still the one whose catalog was read; of ``spi.pictures.Versioned``."""
+        now = self._version()
+        if self._loaded is not None and self._loaded.token == now.token:
+            return now
+        why = "its file is another one than when its catalog was read"
+        if thorough:
+            raise StaleSnapshot(why, source=self._source)
+        return now.unlike(why)
+
+    def _version(self) -> Picture:
+        return version([self._path, Path(f"{self._path}.wal")])
 
     def close(self) -> None:
         """Release the file."""

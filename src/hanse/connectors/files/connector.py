@@ -1,6 +1,7 @@
 """A folder, a file or a glob as a source: views over DuckDB's readers, read in place by whoever runs the query."""
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import duckdb
 
 from hanse.connectors.files.catalog import View, digest, schema_of, shows, view
 from hanse.connectors.files.dialect import DIALECT
-from hanse.connectors.files.discovery import WILD, Found, discover
+from hanse.connectors.files.discovery import WILD, Found, discover, present
 from hanse.connectors.files.options import FilesOptions
 from hanse.connectors.files.types import given
 from hanse.connectors.shared.embedded.capabilities import CAPABILITIES
@@ -16,9 +17,15 @@ from hanse.connectors.shared.embedded.carriers import name
 from hanse.connectors.shared.embedded.engine import Engine
 from hanse.connectors.shared.embedded.failures import translate
 from hanse.connectors.shared.embedded.session import EmbeddedSession
+from hanse.connectors.shared.embedded.versions import version
 from hanse.errors import SourceUnreachable
+from hanse.ir.consistency import Level, Picture
+from hanse.ir.tables import Table
 from hanse.spi.connector import Plugin, ReadContext, Session
 from hanse.spi.snapshot import SourceCatalog
+
+FILES_LOOKED_AT = 64
+"""Looking at one file takes two microseconds: where nobody wants to know, at so many at most."""
 
 
 class FilesConnector:
@@ -36,6 +43,7 @@ class FilesConnector:
         self._lock = threading.Lock()
         self._views: dict[tuple[str, str], tuple[str, View]] = {}
         self._links: tuple[Path, ...] = ()
+        self._found: dict[tuple[str, str], Found] = {}
 
     @property
     def source(self) -> str:
@@ -63,6 +71,7 @@ class FilesConnector:
         views = self._look(found)
         with self._lock:
             self._views = views
+            self._found = {(table.schema, table.name): table for table in found}
         self._engine.forget()
         tables = tuple(known.table for _, known in views.values())
         version = f"DuckDB {duckdb.__version__}"
@@ -83,7 +92,7 @@ class FilesConnector:
             cursor.close()
         return views
 
-    def attach(self, connection: Any) -> None:
+    def attach(self, connection: Any) -> str | None:
         """Make the views of the last catalog, in place of those made before."""
         with self._lock:
             views = [known for _, known in self._views.values()]
@@ -98,12 +107,26 @@ class FilesConnector:
                 _create(connection, known)
         except duckdb.Error as failure:
             raise translate(failure, self._source) from None
+        return None
 
     def begin(self, context: ReadContext) -> Session:
         """A session on an engine of the source's own."""
         with self._lock:
             tokens = [token for token, _ in self._views.values()]
         return EmbeddedSession(self._source, self._engine, DIALECT, context, "-".join(tokens)[:64] or None)
+
+    def version(self, tables: Sequence[Table], thorough: bool) -> Picture:
+        """What the files of the tables are now; of ``spi.pictures.Versioned``."""
+        with self._lock:
+            found = [self._found.get((table.schema, table.name)) for table in tables]
+        if not thorough and sum(len(one.files) for one in found if one) > FILES_LOOKED_AT:
+            why = f"it has more than {FILES_LOOKED_AT} files, which are looked at where a snapshot is required"
+            return Picture(Level.NONE, why=why)
+        try:
+            files = [file for one in found if one is not None for file in present(one)]
+        except OSError as failure:
+            return Picture(Level.NONE, why=f"{failure.filename}: {failure.strerror}")
+        return version(files)
 
     def close(self) -> None:
         """Let go of the files."""

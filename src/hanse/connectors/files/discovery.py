@@ -61,6 +61,25 @@ def discover(root: Path, forced: str | None = None) -> list[Found]:
     return _merged(found)
 
 
+def present(found: Found) -> list[Path]:
+    """The files that reading a table may read now: those that it had, and all that have come beside them with such endings,
+    for a table of several may be read by a pattern. Raises OSError for a folder that is gone."""
+    if len(found.files) < 2:
+        return list(found.files)
+    endings = tuple({"".join(file.suffixes[-2:]) if file.suffix in PACKED else file.suffix for file in found.files})
+
+    def fail(failure: OSError) -> None:
+        raise failure
+
+    beside = [
+        Path(parent, name)
+        for parent, _, names in os.walk(found.base, onerror=fail, followlinks=True)
+        for name in names
+        if name.endswith(endings)
+    ]
+    return sorted({*found.files, *beside})
+
+
 def _format(file: Path) -> str:
     named = split_name(file)
     return named[1] if named else ""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pymysql
 
-from hanse.connectors.mysql import statistics
+from hanse.connectors.mysql import statistics, views
 from hanse.connectors.mysql.options import Options, database
 from hanse.connectors.mysql.types import RemoteColumn, collation, reading
 from hanse.connectors.mysql.wire import Connection
@@ -34,6 +34,9 @@ ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"""
 JSON_CHECKS = """
 SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE
 FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA IN ({schemas}) AND CHECK_CLAUSE LIKE 'json_valid(%'"""
+
+VIEWS = """
+SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA IN ({schemas})"""
 
 INNODB = "InnoDB"
 Place = tuple[str, str]
@@ -76,15 +79,29 @@ def tables(connection: Connection, source: str, options: Options) -> tuple[Table
     keys = _keys(connection, chosen)
     known = _known(connection, chosen, server(connection).is_mariadb)
     found = []
-    for schema, name, kind, rows, comment, engine in _rows(connection, TABLES, chosen):
+    listed = _rows(connection, TABLES, chosen)
+    read = _engines_of_views(connection, chosen, listed)
+    for schema, name, kind, rows, comment, engine in listed:
         if not _passes(name, options.tables):
             continue
         place = (schema, name)
-        facts = _Facts(kind == "VIEW", rows, comment or "", engine or "", keys.get(place, {}))
+        facts = _Facts(kind == "VIEW", rows, comment or "", engine or read.get(place, ""), keys.get(place, {}))
         readable = _readable(columns.get(place, []), options.zero_dates)
         trusted = options.trust_foreign_keys and engine == INNODB
         found.append(_counted(_table(source, place, readable, facts), known.get(place), trusted))
     return tuple(found)
+
+
+def _engines_of_views(
+    connection: Connection, schemas: Sequence[str], listed: Sequence[tuple[Any, ...]]
+) -> dict[Place, str]:
+    """The engine that each view reads, as far as that is known; nothing where their texts may not be read."""
+    if all(kind != "VIEW" for _, _, kind, *_ in listed):
+        return {}
+    with suppress(pymysql.err.OperationalError, pymysql.err.ProgrammingError):
+        texts = {(schema, name): text or "" for schema, name, text in _rows(connection, VIEWS, schemas)}
+        return views.engines(texts, {(row[0], row[1]): row[5] or "" for row in listed if row[2] != "VIEW"})
+    return {}
 
 
 def _known(connection: Connection, schemas: Sequence[str], is_mariadb: bool) -> dict[Place, statistics.Known]:

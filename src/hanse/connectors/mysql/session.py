@@ -5,7 +5,7 @@ import functools
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -13,14 +13,17 @@ from hanse.connectors.mysql.decode import Decoder, Policy
 from hanse.connectors.mysql.dialect import MysqlDialect
 from hanse.connectors.mysql.errors import FAILURES, INTERRUPTED, is_lost, number, translate
 from hanse.connectors.mysql.expected import planned
+from hanse.connectors.mysql.shots import ROWS_BEFORE, Shot, begun, unlike
 from hanse.connectors.mysql.wire import Connection, Rows, check_warnings
 from hanse.connectors.shared.attempts import Attempt, given_up_after, shut
 from hanse.connectors.shared.lanes import Lanes
 from hanse.connectors.shared.ownership import Ownership
 from hanse.connectors.shared.pool import Pool
 from hanse.errors import Cancelled, HanseError, InvalidValue, StaleSnapshot
+from hanse.ir.consistency import Picture
 from hanse.ir.expr import Literal, Parameter
 from hanse.ir.request import Request, SqlText
+from hanse.ir.tables import Table
 from hanse.spi.connector import ReadContext
 
 POLITE_SECONDS = 0.3
@@ -29,10 +32,6 @@ KILL_SECONDS = 0.8
 """How long it is tried to tell it."""
 GRACE_SECONDS = 0.25
 """How much later than a query's deadline the server ends its statements by itself, where it hears nothing of us."""
-SNAPSHOT_ENGINES = frozenset({"innodb", "rocksdb", "tokudb"})
-BEGIN = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
-WHEN = "SELECT CONNECTION_ID(), DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%dT%H:%i:%s.%fZ')"
-POSITION = "SHOW STATUS WHERE Variable_name IN ('Binlog_snapshot_file', 'Binlog_snapshot_position')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +108,10 @@ class MysqlSession:
         self._cause: HanseError | None = None
         """Why the shared connection is lost, for those who come after whoever found that out."""
         self._shared: Running | None = None
-        self._snapshot: str | None = None
-        self._is_snapshot = True
+        self._shot: Shot | None = None
+        """What is known of what the requests share, or of what the only one saw."""
+        self._unlike: dict[str, str] = {}
+        """Tables that no snapshot shows, each with the reason."""
         self._lease = door.pool.lease(1, context.is_ended, context.share)
         self._lanes = Lanes(door.source, 1, context)
 
@@ -118,7 +119,22 @@ class MysqlSession:
     def snapshot(self) -> str | None:
         """What several requests share: the binary log's position, or the transaction's connection and start. None for a
         single request, and where a table's engine has no snapshots (MyISAM, Aria, MEMORY)."""
-        return self._snapshot if self._is_snapshot else None
+        shot = self._shot
+        return shot.name if shot is not None and not self._unlike else None
+
+    @property
+    def picture(self) -> Picture | None:
+        """Of the transaction's snapshot, or of what a single statement sees."""
+        shot = self._shot
+        return None if shot is None else shot.picture(self._unlike)
+
+    def pin(self, tables: Sequence[Table], meet: Callable[[], object]) -> None:
+        """Begin the transaction that all requests share."""
+        self._unlike |= unlike(tables)
+        try:
+            self._transaction(meet)
+        except FAILURES as raised:
+            raise translate(raised, self._door.source, self._ended) from None
 
     @property
     def round_trip(self) -> float | None:
@@ -129,14 +145,13 @@ class MysqlSession:
         """Run the request and yield its batches, decoded."""
         texts = [self._spelled(sql, parameters) for sql in request.statements]
         decoder = Decoder(request.columns, request.tables, self._door.policy)
-        engines = {value.lower() for table in request.tables for name, value in table.details if name == "engine"}
-        self._is_snapshot = self._is_snapshot and engines <= SNAPSHOT_ENGINES
+        self._unlike |= unlike(request.tables)
         return self._counted(texts, decoder, Told(self._context, request))
 
     def _counted(self, texts: Sequence[str], decoder: Decoder, told: Told) -> Iterator[pa.RecordBatch]:
         """The answer; after the last one others may have the connection, however long the query goes on."""
         try:
-            if self._context.requests > 1 or len(texts) > 1:
+            if self._context.requests > 1 or len(texts) > 1 or self._context.pinned:
                 yield from self._lanes.read(lambda: self._turn(texts, decoder, told))
             else:
                 yield from self._alone(texts[0], decoder, told)
@@ -165,7 +180,12 @@ class MysqlSession:
         told.asking()
         try:
             running, rows = self._start(sql, told)
-            yield from self._batches(running, rows, decoder)
+            is_first = ROWS_BEFORE.search(sql) is None
+            for batch in self._batches(running, rows, decoder):
+                if is_first:
+                    is_first = self._seen()
+                yield batch
+            self._seen()
             self._give_back(running)
             finished = True
         except FAILURES as failure:
@@ -174,6 +194,12 @@ class MysqlSession:
             if running is not None and not finished:
                 self._drop(running)
 
+    def _seen(self) -> bool:
+        """The only statement has read something, so its snapshot was taken; returns False."""
+        if self._shot is not None and self._shot.after is None:
+            self._shot = replace(self._shot, after=self._context.moment())
+        return False
+
     def _start(self, sql: str, told: Told) -> tuple[Running, Rows]:
         """The statement on a leased connection; an idle one that the server has closed meanwhile is replaced."""
         while True:
@@ -181,6 +207,7 @@ class MysqlSession:
             try:
                 told.connected()
                 self._explain(running, [sql])
+                self._shot = Shot(self._context.moment())
                 return running, self._rows(running, sql)
             except FAILURES as failure:
                 self._drop(running)
@@ -292,7 +319,7 @@ class MysqlSession:
                     self._doom(running)
                     raise
 
-    def _transaction(self) -> Running:
+    def _transaction(self, meet: Callable[[], object] = lambda: None) -> Running:
         """The shared connection; the first request opens its transaction."""
         with self._begin_lock:
             shared = self._shared
@@ -304,7 +331,8 @@ class MysqlSession:
             while True:
                 running, used = self._connected()
                 try:
-                    self._snapshot = _begin(running.connection)
+                    meet()
+                    self._shot = begun(running.connection, self._context.moment)
                     self._shared = running
                     return running
                 except FAILURES as failure:
@@ -406,17 +434,3 @@ def shut_connection(connection: Connection) -> None:
     """Wake whoever waits for the server on this connection: nothing else does if the server is silent."""
     with contextlib.suppress(OSError, AttributeError):
         shut(connection._sock)
-
-
-def _begin(connection: Connection) -> str:
-    """Open the transaction; its snapshot's name: the binary log's position where the server keeps it, which says what
-    the data is, else which transaction it is."""
-    with connection.cursor() as cursor:
-        cursor.execute(BEGIN)
-        cursor.execute(POSITION)
-        position = [str(value) for _, value in cursor.fetchall() if value]
-        if len(position) == 2:
-            return ":".join(position)
-        cursor.execute(WHEN)
-        number, moment = cursor.fetchone()
-        return f"transaction of connection {number} at {moment}"

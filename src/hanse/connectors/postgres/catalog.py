@@ -10,6 +10,7 @@ import psycopg
 
 from hanse.connectors.postgres import queries, statistics
 from hanse.connectors.postgres.options import Options
+from hanse.connectors.postgres.shots import FOREIGN
 from hanse.connectors.postgres.types import Policy, Reading, ServerType, reading
 from hanse.connectors.shared.scans import ParallelScans, cuts
 from hanse.ir.tables import Collation, HiddenColumn, Table, TableColumn
@@ -46,15 +47,18 @@ class Facts:
     types: Mapping[int, ServerType]
     collations: Mapping[int, Collation]
     counted: statistics.Known
+    foreign: frozenset[int] = frozenset()
+    """Relations with rows of other servers."""
 
 
 def read(connection: "psycopg.Connection[Any]") -> Facts:
     """Ask the server, in one transaction of the caller's."""
-    names = ("SERVER", "TABLES", "COLUMNS", "KEYS", "TYPES", "LABELS", "COLLATIONS")
+    names = ("SERVER", "TABLES", "COLUMNS", "KEYS", "TYPES", "LABELS", "COLLATIONS", "FOREIGN")
     more = ("STATISTICS", "TIMES", "INDEXES", "FOREIGN_KEYS")
     with connection.pipeline():
         cursors = [connection.execute(getattr(queries, name).encode()) for name in (*names, *more)]
-    server, tables, columns, keys, types, labels, collations, *counted = (cursor.fetchall() for cursor in cursors)
+    found = [cursor.fetchall() for cursor in cursors]
+    server, tables, columns, keys, types, labels, collations, foreign, *counted = found
     facts = _server(server[0])
     by_table: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for row in columns:
@@ -62,10 +66,11 @@ def read(connection: "psycopg.Connection[Any]") -> Facts:
     unique: dict[int, list[tuple[bool, tuple[str, ...]]]] = defaultdict(list)
     for oid, primary, names_ in keys:
         unique[oid].append((primary, tuple(names_)))
-    by_enum = {oid: tuple(found) for oid, found in labels}
+    by_enum = {oid: tuple(values) for oid, values in labels}
     known = {row[0]: ServerType(*(*row, by_enum.get(row[0], ()))) for row in types}
     collated = {row[0]: _collation(row, facts) for row in collations}
-    return Facts(facts, tables, by_table, unique, known, collated, statistics.known(*counted))
+    far = frozenset(row[0] for row in foreign)
+    return Facts(facts, tables, by_table, unique, known, collated, statistics.known(*counted), far)
 
 
 def _server(row: tuple[Any, ...]) -> Server:
@@ -131,7 +136,7 @@ def _table(source: str, facts: Facts, policy: Policy, scans: ParallelScans, row:
         count,
         kind in VIEWS,
         comment or "",
-        (("relation", RELATIONS[kind]),),
+        (("relation", RELATIONS[kind]), *(((FOREIGN, "rows of another server"),) if oid in facts.foreign else ())),
         tuple(key for key in known.foreign_keys.get(oid, ()) if visible.issuperset(key.columns)),
         tuple(names for names in known.indexes.get(oid, ()) if visible.issuperset(names)),
         statistics.statistics(known, oid, count, {column.name: column.type for column in shown}),

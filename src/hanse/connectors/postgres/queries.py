@@ -128,3 +128,19 @@ ORDER BY k.oid
 """With whether every row that can be seen keeps it: not where triggers are disabled, rows are applied by a subscription (which
 fires none), a policy hides rows of the referred table, or rows are also those of tables that inherit or are partitions. A
 deferred one is kept by whatever is committed."""
+
+FOREIGN = """
+WITH RECURSIVE far AS (
+  SELECT oid FROM pg_class WHERE relkind = 'f'
+  UNION
+  SELECT above.oid FROM far CROSS JOIN LATERAL (
+    SELECT inhparent AS oid FROM pg_inherits WHERE inhrelid = far.oid
+    UNION ALL
+    SELECT r.ev_class FROM pg_depend AS d JOIN pg_rewrite AS r ON r.oid = d.objid
+    WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = far.oid
+  ) AS above JOIN pg_class AS c ON c.oid = above.oid AND c.relkind <> 'm'
+)
+SELECT oid FROM far
+"""
+"""Relations with rows of other servers: foreign tables, what they are partitions of, and views of such. What a materialized
+view took from them is here."""

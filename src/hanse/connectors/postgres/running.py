@@ -8,7 +8,8 @@ network is silent, its socket is shut.
 
 import contextlib
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -45,9 +46,12 @@ class Wire:
 class Running:
     """A leased connection with at most one statement on it."""
 
-    def __init__(self, connection: Wire, fetch_bytes: int) -> None:
+    def __init__(self, connection: Wire, fetch_bytes: int, moment: Callable[[], float] = time.time) -> None:
         """Take over a connection, outside any transaction."""
         self._connection = connection
+        self._moment = moment
+        self.taken: tuple[float, float] | None = None
+        """When its transaction took its snapshot, unless that is another's: with its first query, between these moments."""
         self._statement = AdbcStatement(connection.adbc)
         self._statement.set_options(**{OPTION: str(fetch_bytes)})
         self._reader: Any = None
@@ -75,7 +79,7 @@ class Running:
             self._close_reader()
             self._statement.set_sql_query(sql)
             self._has_run = True
-            handle, _ = self._statement.execute_query()
+            handle = self._asked()
             self._reader = AdbcRecordBatchReader._import_from_c(handle.address)  # it keeps the SQLSTATE of late errors
         while True:
             with self._inside:
@@ -92,12 +96,19 @@ class Running:
         with self._inside:
             self._statement.set_options(**{COPY: "false"})  # there is no COPY of a plan
             self._statement.set_sql_query(f"EXPLAIN (FORMAT JSON) {sql}")
-            handle, _ = self._statement.execute_query()
+            handle = self._asked()
             reader = AdbcRecordBatchReader._import_from_c(handle.address)
             text = "".join(map(str, reader.read_next_batch().column(0).to_pylist()))
             reader.close()
             self._statement.set_options(**{COPY: "true"})
             return text
+
+    def _asked(self) -> Any:
+        """The answer to a query, once it begins."""
+        before = self._moment()
+        handle, _ = self._statement.execute_query()
+        self.taken = self.taken or (before, self._moment())
+        return handle
 
     def finish(self) -> Wire:
         """End the transaction of a statement that was read to its end; returns the connection, clean. Raises Cancelled if it

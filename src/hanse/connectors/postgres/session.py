@@ -16,6 +16,7 @@ from hanse.connectors.postgres.dialect import PostgresDialect
 from hanse.connectors.postgres.errors import FAILURES, is_lost, sqlstate, translate
 from hanse.connectors.postgres.expected import planned
 from hanse.connectors.postgres.running import Running, Wire
+from hanse.connectors.postgres.shots import Shot, exported, foreign
 from hanse.connectors.postgres.wire import Decoder, label, statement
 from hanse.connectors.postgres.work import AT_ONCE_MS, Work
 from hanse.connectors.shared.attempts import Attempt, shut_descriptor
@@ -24,8 +25,10 @@ from hanse.connectors.shared.merging import Merged, Put
 from hanse.connectors.shared.ownership import Ownership
 from hanse.connectors.shared.pool import Lease, Pool
 from hanse.errors import Cancelled, HanseError, InvalidValue, SourceUnreachable
+from hanse.ir.consistency import Picture
 from hanse.ir.expr import Literal, Parameter
 from hanse.ir.request import Request, SqlText
+from hanse.ir.tables import Table
 from hanse.spi.connector import ReadContext
 
 POLITE_SECONDS = 0.3
@@ -82,12 +85,17 @@ class PostgresSession:
         self._control: Control | None = None
         self._ended = False
         self._snapshot: str | None = None
+        self._shot: Shot | None = None
+        """What is known of the exported snapshot."""
+        self._alone: Running | None = None
+        """Whose own snapshot it is that was read, where none is shared."""
+        self._foreign: frozenset[str] = frozenset()
         self._answered = 0
         self._round_trip: float | None = None
         width = min(context.requests, context.at_once or context.requests)
         self._lease = server.readers.lease(width, context.is_ended, context.share)
         self._holder: Lease[Control] | None = None
-        if context.requests > 1:
+        if context.requests > 1 or context.pinned:
             self._holder = server.controls.lease(1, context.is_ended)
         turns = context.requests > self._lease.size
         self._lanes = Lanes(server.source, self._lease.size, context) if turns else None
@@ -98,12 +106,26 @@ class PostgresSession:
         return self._snapshot
 
     @property
+    def picture(self) -> Picture | None:
+        """Of the exported snapshot, or of the only transaction's own, which has no name."""
+        shot, alone = self._shot, self._alone
+        if shot is None and alone is not None and alone.taken is not None:
+            shot = Shot(*alone.taken)
+        return None if shot is None else shot.picture(self._foreign)
+
+    def pin(self, tables: Sequence[Table], meet: Callable[[], object]) -> None:
+        """Export a snapshot for all requests to come."""
+        self._foreign |= foreign(tables)
+        self._shared_snapshot(meet)
+
+    @property
     def round_trip(self) -> float | None:
         """What beginning a transaction took."""
         return self._round_trip
 
     def read(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
         """Run the request and yield its batches, decoded."""
+        self._foreign |= foreign(request.tables)
         try:
             if self._lanes is None:
                 yield from self._batches(request, parameters)
@@ -253,7 +275,7 @@ class PostgresSession:
         """A connection in a transaction of ours; an idle one that the server has closed meanwhile is replaced."""
         while True:
             connection, used = self._connected(self._lease)
-            running = Running(connection, self._fetch_bytes)
+            running = Running(connection, self._fetch_bytes, self._context.moment)
             with self._lock:
                 self._running.add(running)
                 running.cancelled = self._ended
@@ -264,6 +286,7 @@ class PostgresSession:
                 running.script(begin)
                 took = time.monotonic() - before
                 self._context.answered()
+                self._alone = running
                 self._round_trip = took if self._round_trip is None else min(took, self._round_trip)
                 return running
             except FAILURES as failure:
@@ -322,17 +345,17 @@ class PostgresSession:
         """What the server shows of the session's transactions: whose they are, and what for."""
         return f"{self._server.settings['application_name']}/{self._context.query_id}{self._server.owner.suffix()}"
 
-    def _shared_snapshot(self) -> str:
+    def _shared_snapshot(self, meet: Callable[[], object] = lambda: None) -> str:
         """The name of the snapshot; the first request exports it, on a connection that then waits for the end."""
         with self._exporting:
             while self._snapshot is None:
                 try:
-                    self._export()
+                    self._export(meet)
                 except FAILURES as failure:
                     raise translate(failure, self._server.source, self._ended) from None
             return self._snapshot
 
-    def _export(self) -> None:
+    def _export(self, meet: Callable[[], object]) -> None:
         """Try once; an idle connection that the server has closed meanwhile is worth another try."""
         assert self._holder is not None
         control, used = self._connected(self._holder)
@@ -341,12 +364,14 @@ class PostgresSession:
                 self._raise_if_ended()
                 self._control = control
             own = {"application_name": self._name, **self._deadline()}
-            control.execute("; ".join([READ_ONLY, *_local(own)]).encode())
-            row = control.execute(b"SELECT pg_catalog.pg_export_snapshot()").fetchone()
-            assert row is not None
+            begin = "; ".join([READ_ONLY, *_local(own)]).encode()
+            control.execute(begin)
+            self._context.answered()
+            meet()
+            name, shot = exported(control, begin, self._context.moment)
             with self._lock:
                 self._raise_if_ended()
-                self._snapshot = str(row[0])
+                self._snapshot, self._shot = name, shot
         except BaseException as failure:
             self._close_control(control)
             if not used or self._ended or not isinstance(failure, FAILURES):

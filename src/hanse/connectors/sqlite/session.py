@@ -3,7 +3,7 @@
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import adbc_driver_manager
 import pyarrow as pa
@@ -15,6 +15,7 @@ from hanse.connectors.sqlite.dialect import DIALECT
 from hanse.connectors.sqlite.failures import translate
 from hanse.connectors.sqlite.reading import decode, from_rows, pinned
 from hanse.errors import Cancelled, HanseError, InternalError, SourceError, StaleSnapshot
+from hanse.ir.consistency import Level, Picture
 from hanse.ir.expr import Literal
 from hanse.ir.request import Request, SqlText
 from hanse.ir.tables import Table
@@ -39,6 +40,11 @@ class SQLiteSession:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._token = ""
+        self._taken: tuple[float, float] | None = None
+        """Between which moments the transaction began to read."""
+        self._moment = context.moment
+        self._has_settled = False
+        """Whether a change since then would show."""
         self._cancelled = False
         self._readers = 0
         self._closing = False
@@ -47,6 +53,20 @@ class SQLiteSession:
     def snapshot(self) -> str | None:
         """A digest of the file's state, once something has been read."""
         return self._token or None
+
+    @property
+    def picture(self) -> Picture | None:
+        """The transaction's: a writer cannot change what it sees."""
+        return Picture(Level.SNAPSHOT, self._token, *self._taken) if self._taken else None
+
+    def pin(self, tables: Sequence[Table], meet: Callable[[], object]) -> None:  # noqa: ARG002  # all tables are alike
+        """Begin to read."""
+        meet()
+        try:
+            self._enter()
+        except sqlite3.Error as failure:
+            raise translate(failure, self._database.source) from None
+        self._leave()
 
     def read(self, request: Request, parameters: tuple[Literal, ...]) -> Iterator[pa.RecordBatch]:
         """Run the request; batches of ``wire_schema(request.columns)``."""
@@ -68,10 +88,11 @@ class SQLiteSession:
             if self._cancelled:
                 raise Cancelled("the query was cancelled", source=self._database.source)
             for _ in range(ATTEMPTS if self._connection is None else 0):
-                before = self._database.token()
+                began, before, settled = self._moment(), self._database.token(), self._database.has_settled()
                 connection = self._database.connect()
                 if before == self._database.token():
                     self._connection, self._token = connection, before
+                    self._taken, self._has_settled = (began, self._moment()), settled
                     break
                 connection.close()
             if self._connection is None:
@@ -112,6 +133,8 @@ class SQLiteSession:
 
     def _bulk(self, text: str, request: Request) -> Iterator[pa.RecordBatch] | None:
         """The faster way, if its own connection sees the very same state of the file."""
+        if not self._has_settled:
+            return None
         bulk = self._database.bulk()
         if self._database.token() != self._token:
             bulk.close()

@@ -12,6 +12,7 @@ from hanse.connectors.shared.embedded.capabilities import CAPABILITIES
 from hanse.connectors.shared.embedded.carriers import name
 from hanse.connectors.shared.embedded.engine import Engine
 from hanse.connectors.shared.embedded.session import EmbeddedSession
+from hanse.ir.consistency import Level, Picture
 from hanse.ir.request import Request
 from hanse.ir.tables import Table, TableColumn
 from hanse.ir.types import Type
@@ -74,6 +75,14 @@ class SystemSession(EmbeddedSession):
         self._capturing = threading.Lock()
         self._rows: Rows | None = None
         self._arrow: dict[str, pa.Table] = {}
+        self._moment = context.moment
+        self._taken: tuple[float, float] | None = None
+
+    @property
+    def picture(self) -> Picture | None:
+        """Each table is captured by itself, from what changes meanwhile."""
+        earliest, latest = self._taken or (None, None)
+        return Picture(Level.STATEMENT, None, earliest, latest, why="its tables are captured one by one")
 
     def prepare(self, cursor: duckdb.DuckDBPyConnection, request: Request) -> None:
         """Make the request's tables, for this cursor alone."""
@@ -85,10 +94,12 @@ class SystemSession(EmbeddedSession):
 
     def _table(self, table: Table) -> pa.Table:
         with self._capturing:
+            began = self._moment() if self._taken is None else self._taken[0]
             if self._rows is None:
                 self._rows = self._capture()
             if table.name not in self._arrow:
                 self._arrow[table.name] = _arrow(table, self._rows(table.name))
+                self._taken = (began, self._moment())
             return self._arrow[table.name]
 
 

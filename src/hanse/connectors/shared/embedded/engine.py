@@ -23,7 +23,7 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 class Engine:
     """Starts with the first cursor; ``forget`` ends it, so that the next cursor sees the source as it is then."""
 
-    def __init__(self, paths: Callable[[], Iterable[Path]], attach: Callable[[Any], None]) -> None:
+    def __init__(self, paths: Callable[[], Iterable[Path]], attach: Callable[[Any], object]) -> None:
         """``paths`` are the files and folders that may be read; ``attach`` makes the relations readable."""
         self._paths = paths
         self._attach = attach

@@ -15,7 +15,7 @@ from benchmarks.federated.loading import Source
 from benchmarks.federated.measure import network_before, open_peers
 from benchmarks.federated.peers.base import Opener, Peer, Rows
 from benchmarks.federated.peers.ours import Hanse
-from benchmarks.federated.run import ENGINES, openers, scratch, stage, trino_port
+from benchmarks.federated.run import ENGINES, openers, scratch, stage
 from benchmarks.federated.splits import SPLITS
 from benchmarks.results import write
 
@@ -51,7 +51,7 @@ def run(arguments: Sequence[str] = ()) -> None:
     rows: list[list[object]] = []
     notes = [f"Goal of Hanse: p50 under {GOAL_MS} ms."]
     with stage(chosen.folder, chosen.scale) as tpch, contextlib.ExitStack() as stack:
-        engines = openers(chosen.engines, tpch.postgres, trino_port(chosen.folder, stack))
+        engines = openers(chosen.engines, chosen.folder, tpch.queries, stack)
         if "hanse" in engines:
             engines[PARAMETER] = WithParameter
         picked = tpch.reference.execute(

@@ -26,6 +26,11 @@ class Source:
     tables: tuple[str, ...]
     url: str
 
+    @property
+    def database(self) -> str:
+        """The name of the database, or the folder."""
+        return urlsplit(self.url).path.strip("/") if self.kind != "files" else self.url
+
     def through(self, ports: Mapping[str, int]) -> "Source":
         """The same source by the port of a proxy."""
         port = ports.get(self.name)
@@ -71,14 +76,14 @@ class Tpch:
 
     def _in_postgres(self, database: str, tables: Iterable[str]) -> str:
         """A copy of the database with all tables, without those that live elsewhere."""
-        admin, url = Database("", self.postgres), _named(self.postgres, database)
+        admin, url = Database("", self.postgres), named(self.postgres, database)
         whole = f"{self._prefix}_all"
         if not self._exists(admin, whole):
             self._fill_postgres(admin, whole)
         if not self._exists(admin, database):
             admin.run(f"CREATE DATABASE {database}_new TEMPLATE {whole} STRATEGY FILE_COPY")
             dropped = ", ".join(table for table in TABLES if table not in tables)
-            Database("", _named(self.postgres, f"{database}_new")).run(f"DROP TABLE {dropped}")
+            Database("", named(self.postgres, f"{database}_new")).run(f"DROP TABLE {dropped}")
             admin.run(f"ALTER DATABASE {database}_new RENAME TO {database}")
         return url
 
@@ -90,7 +95,7 @@ class Tpch:
 
     def _fill_postgres(self, admin: Database, database: str) -> None:
         admin.run(f"CREATE DATABASE {database}_new")
-        with contextlib.closing(psycopg.connect(_named(admin.url, f"{database}_new"), autocommit=True)) as connection:
+        with contextlib.closing(psycopg.connect(named(admin.url, f"{database}_new"), autocommit=True)) as connection:
             for table in TABLES:
                 _say(f"copying {table} into PostgreSQL")
                 connection.execute(f"CREATE TABLE {table} ({self._columns(table, 'text')})")
@@ -107,7 +112,7 @@ class Tpch:
         admin.run(f"ALTER DATABASE {database}_new RENAME TO {database}")
 
     def _in_mysql(self, database: str, tables: Iterable[str]) -> str:
-        url, marker = _named(self.mysql, database), self.folder / f"{database}.loaded"
+        url, marker = named(self.mysql, database), self.folder / f"{database}.loaded"
         if marker.exists():
             return url
         Database("", self.mysql).run(
@@ -181,7 +186,8 @@ def _generate(file: Path, scale: float) -> None:
     unfinished.rename(file)
 
 
-def _named(url: str, database: str) -> str:
+def named(url: str, database: str) -> str:
+    """The URL of another database at the same server."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
 
 

@@ -11,7 +11,7 @@ from time import perf_counter
 from benchmarks.federated.answers import digest
 from benchmarks.federated.link import LOOPBACK, Network
 from benchmarks.federated.loading import Source
-from benchmarks.federated.peers.base import Opener, Peer, Unavailable
+from benchmarks.federated.peers.base import Openers, Peer, Unavailable
 from benchmarks.federated.proxy import Proxy, Upstream, proxy
 from benchmarks.federated.splits import BY_SIZE
 
@@ -40,6 +40,11 @@ class Cell:
     def key(self) -> tuple[str, str, str, int]:
         """What makes it this cell."""
         return self.engine, self.split, self.network, self.query
+
+    @property
+    def raced(self) -> bool:
+        """Whether the engine could try, however it ended."""
+        return not self.failure.startswith(Unavailable.__name__)
 
     @property
     def median(self) -> float:
@@ -74,7 +79,7 @@ class Store:
 class Plan:
     """What a run asks: the engines, the queries, how often, how long at most."""
 
-    openers: Mapping[str, Opener]
+    openers: Openers
     queries: Mapping[int, str]
     rounds: int
     timeout: float
@@ -138,7 +143,7 @@ def _timed(peer: Peer, sql: str, timeout: float) -> tuple[float, list[tuple[obje
 
 
 def open_peers(
-    stack: contextlib.ExitStack, openers: Mapping[str, Opener], sources: Sequence[Source], notes: dict[str, str]
+    stack: contextlib.ExitStack, openers: Openers, sources: Sequence[Source], notes: dict[str, str]
 ) -> dict[str, Peer]:
     """The engines that can be opened over these sources, each warm: it knows the tables and has connections."""
     peers = {}
@@ -151,6 +156,7 @@ def open_peers(
             notes[name] = f"failed to open: {str(failure).strip()[:300]}"
         else:
             peers[name], notes[name] = peer, peer.version
+        print(f"# {name}: {notes[name]}", flush=True)
     return peers
 
 
@@ -158,5 +164,6 @@ def _warm(opener: Callable[[Sequence[Source]], Peer], sources: Sequence[Source],
     peer = opener(sources)
     stack.callback(peer.close)
     for source in sources:
-        peer.ask(WARM_UP.format(min(source.tables, key=BY_SIZE.index)), 60.0)
+        with contextlib.suppress(Unavailable):  # it cannot read this one, and its note says so
+            peer.ask(WARM_UP.format(min(source.tables, key=BY_SIZE.index)), 60.0)
     return peer

@@ -37,9 +37,7 @@ def summary(cells: Sequence[Cell], expected: Mapping[int, str]) -> list[str]:
         lines += _sums([cell for cell in everything if cell.network == network], (network, "all"))
     wrong = [cell for cell in everything if cell.digest != expected.get(cell.query)]
     lines += ["", f"Answers unlike the reference: {len(wrong)}" + "".join(f"; {_name(cell)}" for cell in wrong)]
-    for network in dict.fromkeys(cell.network for cell in cells):
-        lines.append(_wins([cell for cell in everything if cell.network == network], network))
-    return lines
+    return [*lines, "", *races(cells)]
 
 
 def _name(cell: Cell) -> str:
@@ -68,9 +66,33 @@ def _sums(cells: Sequence[Cell], place: tuple[str, str]) -> list[str]:
     return lines
 
 
-def _wins(cells: Sequence[Cell], network: str) -> str:
-    races: dict[tuple[str, int], dict[str, float]] = {}
+def races(cells: Sequence[Cell]) -> list[str]:
+    """On how many queries ours was under each peer, and under all of them, of those that the peer could try.
+
+    A peer that failed or ran out of time has lost; where ours failed, ours has.
+    """
+    peers = [name for name in dict.fromkeys(cell.engine for cell in cells) if name != OURS]
+    lines = ["| network | split | under every peer | " + " | ".join(f"under {name}" for name in peers) + " |"]
+    lines.append("|---" * (3 + len(peers)) + "|")
+    by_place: dict[tuple[str, str], dict[int, dict[str, Cell]]] = {}
     for cell in cells:
-        races.setdefault((cell.split, cell.query), {})[cell.engine] = cell.median
-    won = sum(min(race, key=lambda engine: race[engine]) == OURS for race in races.values() if OURS in race)
-    return f"Fastest on {network}: {OURS} in {won} of {len(races)}."
+        by_place.setdefault((cell.network, cell.split), {}).setdefault(cell.query, {})[cell.engine] = cell
+    for (network, split), queries in by_place.items():
+        against = [_won(queries.values(), [name]) for name in peers]
+        lines.append(f"| {network} | {split} | {' | '.join([_won(queries.values(), peers), *against])} |")
+    return lines
+
+
+def _won(queries: Iterable[Mapping[str, Cell]], peers: Sequence[str]) -> str:
+    """As `8 of 10`."""
+    won = tried = 0
+    for cells in queries:
+        others = [cells[name] for name in peers if name in cells and cells[name].raced]
+        if OURS in cells and others:
+            tried += 1
+            won += all(_time(cells[OURS]) < _time(other) for other in others)
+    return f"{won} of {tried}" if tried else ""
+
+
+def _time(cell: Cell) -> float:
+    return float("inf") if cell.failure else cell.median

@@ -5,8 +5,8 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache, partial
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from benchmarks.federated import report
@@ -18,11 +18,11 @@ from benchmarks.federated.peers.attach import DuckDB
 from benchmarks.federated.peers.base import Opener
 from benchmarks.federated.peers.fdw import PostgresFdw
 from benchmarks.federated.peers.ours import Hanse
-from benchmarks.federated.peers.trino import Trino
+from benchmarks.federated.peers.trino import Trino, warm
 from benchmarks.federated.proxy import ceiling
-from benchmarks.federated.servers import mariadb, postgres
+from benchmarks.federated.servers import WhenAsked, mariadb, postgres
 from benchmarks.federated.splits import QUERIES, SPLITS
-from benchmarks.federated.trino_server import trino
+from benchmarks.federated.trino.server import Running, trino
 from benchmarks.results import FOLDER, write
 
 ENGINES = ("hanse", "duckdb", "postgres_fdw", "trino")
@@ -78,25 +78,26 @@ def stage(folder: Path, scale: float) -> Iterator[Tpch]:
         yield Tpch(folder, scale, pg, my)
 
 
-def trino_port(folder: Path, stack: contextlib.ExitStack) -> Callable[[], int]:
-    """Where Trino answers: it is started when it is first asked for, and stops with the stack."""
-
-    @cache
-    def port() -> int:
-        return stack.enter_context(trino(folder / "trino"))
-
-    return port
-
-
-def openers(names: Sequence[str], admin: str, port: Callable[[], int]) -> dict[str, Opener]:
-    """How to open each engine."""
+def openers(
+    names: Sequence[str], folder: Path, queries: Mapping[int, str], stack: contextlib.ExitStack
+) -> dict[str, Opener]:
+    """How to open each engine; servers of their own start when they are first needed, and stop with the stack."""
+    mediator = WhenAsked(stack, lambda: postgres(folder / "mediator"))
+    trinos = WhenAsked(stack, lambda: _warm_trino(folder / "trino", queries))
     known: dict[str, Opener] = {
         "hanse": Hanse,
         "duckdb": DuckDB,
-        "postgres_fdw": partial(PostgresFdw, admin),
-        "trino": lambda sources: Trino(port, sources),
+        "postgres_fdw": partial(PostgresFdw, mediator),
+        "trino": partial(Trino, trinos),
     }
     return {name: known[name] for name in names}
+
+
+@contextlib.contextmanager
+def _warm_trino(folder: Path, queries: Mapping[int, str]) -> Iterator[Running]:
+    with trino(folder) as server:
+        warm(server, queries)
+        yield server
 
 
 def run(arguments: Sequence[str] = ()) -> None:
@@ -106,12 +107,8 @@ def run(arguments: Sequence[str] = ()) -> None:
         numbers = sorted(tpch.queries) if chosen.all else chosen.queries or QUERIES
         queries = {number: tpch.queries[number] for number in numbers}
         expected = {number: digest(tpch.reference.execute(sql).fetchall()) for number, sql in queries.items()}
-        plan = Plan(
-            openers(chosen.engines, tpch.postgres, trino_port(chosen.folder, stack)),
-            queries,
-            chosen.rounds,
-            chosen.timeout,
-        )
+        engines = openers(chosen.engines, chosen.folder, queries, stack)
+        plan = Plan(engines, queries, chosen.rounds, chosen.timeout)
         store = Store(FOLDER / f"federated_sf{chosen.scale:g}.cells.jsonl", chosen.resume)
         facts = [f"{name}: {ceiling(NETWORKS[name]):.0f} MB/s pass here at most" for name in chosen.networks]
         for network in chosen.networks:

@@ -4,8 +4,9 @@ import contextlib
 import os
 import secrets
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import psycopg
 import pymysql
@@ -20,6 +21,29 @@ POSTGRES |= {"max_wal_size": "4GB", "maintenance_work_mem": "512MB"}
 INITDB = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"]
 MARIADB = [*test_mariadb.OPTIONS, "--innodb-buffer-pool-size=1G", "--innodb-log-file-size=512M"]
 USER = "CREATE USER IF NOT EXISTS 'bench'@'%' IDENTIFIED BY '{0}';\nGRANT ALL PRIVILEGES ON *.* TO 'bench'@'%';\n"
+
+T = TypeVar("T")
+
+
+class WhenAsked(Generic[T]):
+    """A server that starts when somebody first asks for it, and stops with the stack; one that failed is not tried again."""
+
+    def __init__(self, stack: contextlib.ExitStack, server: Callable[[], contextlib.AbstractContextManager[T]]) -> None:
+        self._stack, self._server = stack, server
+        self._started: list[T] = []
+        self._failure: Exception | None = None
+
+    def __call__(self) -> T:
+        """What the server yields; raises what starting it raised."""
+        if self._failure is not None:
+            raise self._failure
+        if not self._started:
+            try:
+                self._started.append(self._stack.enter_context(self._server()))
+            except Exception as failure:
+                self._failure = failure
+                raise
+        return self._started[0]
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ CONTROL = {"ABORT", "BEGIN", "CLOSE", "COMMIT", "DEALLOCATE", "DISCARD", "END", 
 CONTROL |= {"SAVEPOINT", "SET", "SHOW", "START", "USE", "KILL"}
 FIRST_WORD = re.compile(rb"(?:\s|/\*.*?\*/|--[^\n]*\n|\()*([A-Za-z]+)", re.DOTALL)
 SSL_REQUEST, GSS_REQUEST = 80877103, 80877104
-COM_QUERY, COM_PREPARE, COM_EXECUTE = 0x03, 0x16, 0x17
+COM_QUERY, COM_EXECUTE, COM_FETCH = 0x03, 0x17, 0x1C
 
 
 class Statements(Protocol):
@@ -91,4 +91,4 @@ class MySQLStatements:
             number, body = self._rest[3], bytes(self._rest[4:end])
             del self._rest[:end]
             if number == 0 and body:
-                self.count += body[0] == COM_EXECUTE or (body[0] == COM_QUERY and _works(body[1:]))
+                self.count += body[0] in (COM_EXECUTE, COM_FETCH) or (body[0] == COM_QUERY and _works(body[1:]))

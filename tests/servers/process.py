@@ -42,12 +42,13 @@ class Owner:
 
 @dataclass
 class Server:
-    """One server to be: its programs, its scratch folder, its owner, its signal; then its process."""
+    """One server to be: its programs, its scratch folder, its owner, its signal, how long it may take; then its process."""
 
     name: str
     folder: Path
     owner: Owner
     stop_signal: signal.Signals
+    patience: float = START_SECONDS
     process: subprocess.Popen[bytes] | None = field(default=None)
 
     @property
@@ -66,7 +67,7 @@ class Server:
         """Start the server and return as soon as `answers` raises no more."""
         with self.log.open("ab") as log:
             self.process = self._popen(command, log.fileno())
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self.patience
         while True:
             try:
                 return answers()

@@ -36,7 +36,7 @@ class DuckDB:
         except ModuleNotFoundError as failure:
             raise Unavailable(str(failure)) from None
         parts = urlsplit(source.url)
-        name = parts.path.strip("/")
+        name = source.database
         login = f"host={parts.hostname} port={parts.port} user={parts.username} password={parts.password}"
         more = f"dbname={name} sslmode=disable" if source.kind == "postgres" else f"database={name} ssl_mode=disabled"
         self.connection.execute(f"ATTACH '{login} {more}' AS {source.name} (TYPE {source.kind}, READ_ONLY)")

@@ -1,6 +1,6 @@
 """What the harness needs of an engine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from benchmarks.federated.loading import Source
@@ -9,7 +9,7 @@ Rows = list[tuple[Any, ...]]
 
 
 class Unavailable(Exception):
-    """This engine cannot take part, or not with these sources; the message says why."""
+    """This engine cannot take part, or not with these sources or tables; the message says why."""
 
 
 class Peer(Protocol):
@@ -25,3 +25,4 @@ class Peer(Protocol):
 
 
 Opener = Callable[[Sequence[Source]], Peer]
+Openers = Mapping[str, Opener]

@@ -17,7 +17,7 @@ from benchmarks.federated.answers import digest
 from benchmarks.federated.link import NETWORKS, Link, Network
 from benchmarks.federated.measure import Cell
 from benchmarks.federated.proxy import Upstream, proxy
-from benchmarks.federated.report import rows, summary
+from benchmarks.federated.report import races, rows, summary
 from benchmarks.federated.splits import SPLITS, TABLES
 from benchmarks.federated.wire import MySQLStatements, PostgresStatements
 
@@ -59,7 +59,8 @@ def test_statements_of_mysql_are_packets_with_number_zero() -> None:
     counter.feed(
         packet(0, b"\x03SET NAMES x") + packet(0, b"\x03SELECT 1") + packet(0, b"\x17\1\0\0\0") + packet(0, b"\x0e")
     )
-    assert counter.count == 2
+    counter.feed(packet(0, b"\x1c\1\0\0\0\x10\x27\0\0"))
+    assert counter.count == 3
 
 
 def test_a_link_is_as_slow_as_its_network() -> None:
@@ -126,5 +127,20 @@ def test_sums_compare_only_what_both_answered_and_name_what_differs() -> None:
     text = "\n".join(summary(cells, {3: "good", 5: "good"}))
     assert "| loopback | A | hanse | 2 | 10.00 | 0.00 | 0 | 0.50 | 100.0 |" in text
     assert "Answers unlike the reference: 1; hanse Q5 A loopback" in text
-    assert "hanse in 2 of 2" in text
+    assert "| loopback | A | 2 of 2 | 2 of 2 |" in text
     assert rows(cells, {3: "good", 5: "good"})[3][-1] == "bad DIFFERS from good"
+
+
+def test_a_peer_that_fails_has_lost_and_one_that_could_not_try_has_not_raced() -> None:
+    cells = [
+        Cell("hanse", "A", "1gbit", 3, [1.0], digest="good"),
+        Cell("duckdb", "A", "1gbit", 3, [0.5], digest="good"),
+        Cell("fdw", "A", "1gbit", 3, failure="QueryCanceled: timeout"),
+        Cell("hanse", "A", "1gbit", 5, [1.0], digest="good"),
+        Cell("duckdb", "A", "1gbit", 5, [2.0], digest="good"),
+        Cell("fdw", "A", "1gbit", 5, failure="Unavailable: lake is left out"),
+        Cell("hanse", "A", "1gbit", 7, failure="Error: wrong"),
+        Cell("duckdb", "A", "1gbit", 7, failure="Error: wrong"),
+    ]
+    assert races(cells)[0] == "| network | split | under every peer | under duckdb | under fdw |"
+    assert races(cells)[2:] == ["| 1gbit | A | 1 of 3 | 1 of 3 | 1 of 1 |"]

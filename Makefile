@@ -10,13 +10,14 @@ FUZZ_QUERIES ?= 10000
 PYTEST_ARGS ?=
 BENCH ?=
 
-# uv keeps to this folder and to the Python that is here; variables of the shell cannot point it elsewhere.
+# uv keeps to this folder and to the Python that is here; variables of the shell cannot point it elsewhere, nor have every
+# process compile all of its modules again.
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
 export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON_PREFERENCE := only-system
 export UV_NO_PROGRESS := 1
-unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test check lint types contracts docs format golden fuzz bench lock clean

@@ -37,7 +37,14 @@ class Guarded:
         ).fetchall()
 
     def wire(self) -> dict[str, tuple[int, int]]:
-        """Bytes to and from each server so far."""
+        """Bytes to and from each server so far, once nothing is on its way any more."""
+        found, again = self._counts(), None
+        while found != again:
+            time.sleep(0.05)
+            found, again = self._counts(), found
+        return found
+
+    def _counts(self) -> dict[str, tuple[int, int]]:
         return {name: (proxy.asked, proxy.answered) for name, proxy in self.proxies.items()}
 
     def __enter__(self) -> Self:

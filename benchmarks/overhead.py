@@ -37,7 +37,7 @@ GUARDRAILS = {
         "max_bytes": "1 GB",
         "cross_join_rows": 10**6,
         "sort_rows": 10**6,
-        "tables": {"*": {"require": ["id"], "hours": "00:00-24:00"}},
+        "tables": {"orders*": {"require": ["id"]}, "*": {"hours": "00:00-23:59"}},
     }
 }
 EXPLAIN = {"guardrails": {"explain_rows": 10**6}}

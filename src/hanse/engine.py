@@ -55,7 +55,7 @@ from hanse.parse.parser import parse
 from hanse.parse.statements import EXPLAIN, QUERY, Statement, query_text
 from hanse.parse.terms import divided
 from hanse.planning import Planner, Query, Watch
-from hanse.policy import Rules, Tolerance, refuse_sampling, require_explaining
+from hanse.policy import Rules, Tolerance, refuse_whole, require_explaining
 from hanse.settings import SYSTEM, QuerySettings, load
 from hanse.spi.alarms import Alarms
 from hanse.spi.connector import Composite, Connector, Embedded
@@ -303,7 +303,7 @@ class Engine:
             self._planner.dialect,
             self._asked(snapshot.version),
             self._clock.now,
-            lambda table, now: refuse_sampling(table, self._rules, dt.datetime.fromtimestamp(now, dt.UTC)),
+            lambda table, now: refuse_whole(table, self._rules, dt.datetime.fromtimestamp(now, dt.UTC)),
         )
         found = analysis.run(chosen(snapshot, name), self._samples.put, progress)
         for name in {owner(one.table.source) for one in found if one.statistics}:

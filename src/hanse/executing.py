@@ -1,5 +1,6 @@
 """From a plan to its running: what execution is given of the engine, of the query, and of who asks."""
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -8,9 +9,10 @@ from hanse import recording
 from hanse.admission.connector import Admission
 from hanse.admission.gate import Gate
 from hanse.clock import Clock
+from hanse.errors import GuardrailRefused
 from hanse.execute.executor import Run, execute
 from hanse.execute.instances import InstancePool
-from hanse.execute.limits import limits_of
+from hanse.execute.limits import Limits, limits_of
 from hanse.execute.memory import wanted
 from hanse.execute.report import PlanUse, Report
 from hanse.execute.result import ResultStream
@@ -18,10 +20,11 @@ from hanse.execute.running import RunningQueries
 from hanse.execute.threads import Threads
 from hanse.groups import Caller, Kind
 from hanse.ir.request import RequestGraph
+from hanse.ir.tables import Table
 from hanse.observation import Observation
 from hanse.observing import seen
 from hanse.planning import Planned, Planner, Query, Watch, case
-from hanse.policy import Rules, enforce
+from hanse.policy import Rules, enforce, refuse_whole
 from hanse.settings import SYSTEM, EngineSettings, QuerySettings
 from hanse.spi.admission import Admit, unasked
 from hanse.spi.alarms import Alarms
@@ -82,6 +85,7 @@ class Executing:
             ended=self._ended(query, planned, report),
             shares=query.settings.work_sharing == "on",
             operators=query.is_explained or query.settings.operators == "on",
+            whole=self._whole,
             admit=self._admit(query.caller, query.settings, kind, planned.requests),
             terms=query.terms,
             began=self.clock.now() - query.watch.elapsed_ms() / 1000,
@@ -113,6 +117,16 @@ class Executing:
             admit=self._admit(caller, settings, "analyze", requests),
         )
         return execute(requests, self.pool, run)
+
+    def _whole(self, table: Table) -> Limits:
+        """How much may be read of a table that says where keys are; raises GuardrailRefused where it may not be read whole."""
+        try:
+            refuse_whole(table, self.rules, dt.datetime.fromtimestamp(self.clock.now(), dt.UTC))
+        except GuardrailRefused as failure:
+            message = f"the lookup table {table}, which is read whole: {failure.message}"
+            hint = "keep the places of keys in a table without that guardrail"
+            raise GuardrailRefused(message, sqlstate=failure.code, source=table.source, hint=hint) from None
+        return limits_of(self.rules.engine, self.rules.sources, QuerySettings.model_construct())
 
     def _admit(self, caller: Caller, settings: QuerySettings, kind: Kind, requests: RequestGraph) -> Admit:
         """What waits for a query's turn in its resource group; whoever asks what runs, and who waits, does not wait."""

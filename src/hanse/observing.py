@@ -41,6 +41,6 @@ def _seen(report: Report, sources: Mapping[int, str], fragments: Mapping[int, Fr
             sending = max(0.0, last - first - one.waited_ms) / 1000
             trip = None if one.round_trip_ms is None else one.round_trip_ms / 1000
             # what run time sent to a shard of its choice is not the fragment that was planned
-            is_planned = one.source == sources[one.fragment] and (one.is_whole or not one.keys)
+            is_planned = one.source == sources.get(one.fragment) and (one.is_whole or not one.keys)
             known = fragments.get(one.fragment) if is_planned else None
             yield Seen(one.source, known, one.rows, one.bytes - one.first_bytes, trip, sending, whole)

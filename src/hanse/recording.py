@@ -78,7 +78,7 @@ class Seen:
             one.kind,
             state,
             one.sql,
-            ", ".join(f"{table.schema}.{table.name}" if table.schema else table.name for table in tables),
+            one.lookup or ", ".join(f"{table.schema}.{table.name}" if table.schema else table.name for table in tables),
             one.embedded,
             one.statements,
             (one.rows_in_place or 0) if one.embedded else one.rows,

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -267,6 +271,34 @@ def test_estimates_of_a_silent_source_hold_nothing(engine: Callable[..., Engine]
         proxy._open.set()
         assert sorted(one.query(sql).fetchall()) == expected
         proxy._sockets += swallowed
+
+
+def test_a_lookup_table_of_a_silent_source_ends_with_its_queries(world: World, tmp_path: Path) -> None:
+    """Both the one that reads it and the one that waits for that."""
+    config = world.config()
+    with Proxy(world.shop.url) as proxy:
+        config["sources"]["shop"] |= {"url": proxy.url, "deadlines": {"catalog": 1}}
+        for name in "ab":
+            with contextlib.closing(sqlite3.connect(tmp_path / f"{name}.db")) as file, file:
+                file.execute("CREATE TABLE orders (customer INTEGER NOT NULL)")
+        lookup = {"source": "shop", "table": "small", "key": "id", "shard": "id"}
+        orders = {"key": "customer", "method": "lookup", "lookup": lookup}
+        shards = [{"name": name, "path": str(tmp_path / f"{name}.db")} for name in "ab"]
+        config["sources"]["spread"] = {"kind": "sharded", "shards": shards, "tables": {"orders": orders}}
+        with Engine(config) as one:
+            one.catalog.tables()
+            proxy.swallow()
+
+            def late(settings: dict[str, float]) -> None:
+                before = time.monotonic()
+                with pytest.raises(DeadlineMissed, match="statement timeout of"):
+                    one.query("SELECT * FROM spread.orders WHERE customer = 1", settings=settings).fetchall()
+                assert time.monotonic() - before < 1.2
+
+            with ThreadPoolExecutor(2) as pool:
+                ends = [pool.submit(late, {"statement_timeout": seconds}) for seconds in (0.7, 0.5)]
+            assert [end.result() for end in ends] == [None, None]
+            assert_nothing_is_left(one, world)
 
 
 def test_a_replica_answers_where_the_server_is_silent(world: World, small_queues: None) -> None:

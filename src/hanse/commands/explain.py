@@ -120,11 +120,17 @@ def _overview(stages: Stages, kinds: Mapping[str, str], report: Report | None) -
         moved = f"moved: {report.rows_moved} rows, {report.bytes_moved} bytes"
         rows = f"{report.rows}{_expected(stages.graph.estimate)}"
         lines += _here(report.coordinator) if report.coordinator else []
+        lines += [_looked_up(one, one.lookup) for one in report.sources if one.lookup is not None]
         stages_ms = ", ".join(f"{name} {ms:.1f} ms" for name, ms in report.stages_ms.items())
         lines.append(f"Planned: {stages_ms}")
         lines.append(f"Rows: {rows}; {moved}; {report.elapsed_ms:.1f} ms")
         lines += [str(found) for found in (report.consistency, report.completeness) if found]
     return "\n".join(lines)
+
+
+def _looked_up(one: SourceReport, table: str) -> str:
+    ms = (one.last_row_ms or 0.0) - (one.started_ms or 0.0)
+    return f"Looked up: {table}, to know where keys are: {one.rows} rows, {one.bytes} bytes, {ms:.1f} ms"
 
 
 def _guardrails(found: Sequence[Checked]) -> list[str]:

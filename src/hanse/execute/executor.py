@@ -17,12 +17,13 @@ from hanse.execute.fetch import Fetch
 from hanse.execute.instances import Instance, InstancePool
 from hanse.execute.keys import Located, ShippedKeys
 from hanse.execute.limits import Limits, Meter
+from hanse.execute.lookups import Looking, freshen
 from hanse.execute.memory import UNCOUNTED, QueryMemory
 from hanse.execute.probing import Way
 from hanse.execute.queue import BatchQueue
 from hanse.execute.report import Report, SourceReport
 from hanse.execute.result import ResultStream
-from hanse.execute.routing import routed
+from hanse.execute.routing import directories, routed
 from hanse.execute.running import RunningQueries
 from hanse.execute.small_sides import Choice
 from hanse.execute.threads import Threads, Work
@@ -31,6 +32,7 @@ from hanse.ir.expr import Literal
 from hanse.ir.fragment import KeyOrigin
 from hanse.ir.request import Request, RequestGraph
 from hanse.ir.sharding import Scheme
+from hanse.ir.tables import Table
 from hanse.spi.admission import EVERYBODY, Admit, Admitted, unasked
 from hanse.spi.alarms import Alarm, Alarms
 from hanse.spi.connector import Connector, Embedded, ReadContext, Session
@@ -69,6 +71,8 @@ class Run:
     """Those that are there for all queries."""
     limits: Limits = Limits()
     """What the query may read and yield."""
+    whole: Callable[[Table], Limits] = lambda _: Limits()
+    """How much may be read of a table that is read whole to know where keys are; raises GuardrailRefused if it may not be."""
     admit: Admit = unasked
     """Waits for the query's turn."""
     patience: Patience = Patience()
@@ -255,6 +259,7 @@ def execute(graph: RequestGraph, pool: InstancePool, run: Run) -> ResultStream:
 def _start(
     graph: RequestGraph, pool: InstancePool, run: Run, scope: CancelScope, held: _Held
 ) -> tuple[BatchQueue, Pictures]:
+    _look_up(graph, pool, run, held)
     graph = routed(graph, run.parameters, run.fan_out)
     pictures = Pictures(graph, run.connectors, run.terms, run.report, run.moment)
     reports = {request.fragment: _report(request, run) for request in graph.requests}
@@ -288,6 +293,23 @@ def _start(
         held.computing = coordinator.work(text, graph, queue, run.report)
         held.start(held.computing)
     return queue, pictures
+
+
+def _look_up(graph: RequestGraph, pool: InstancePool, run: Run, held: _Held) -> None:
+    """Read what says where keys live, if it is too old."""
+
+    def metered(table: Table) -> Meter:
+        meter = Meter(run.whole(table))
+        if held.admitted.is_counted:
+            meter.tell(held.admitted.used)
+        return meter
+
+    def begin(source: str, meter: Meter) -> Session:
+        context = _context(source, pool, run, held, lambda: held.scope.ended)
+        return run.connectors[source].begin(replace(context, arrived=meter.arrived(source)))
+
+    looking = Looking(begin, metered, run.kinds.__getitem__, held.scope, run.report, run.elapsed)
+    freshen(directories(graph), looking, held.start)
 
 
 def _ship(graph: RequestGraph, fetches: Mapping[int, Fetch], run: Run, scope: CancelScope) -> None:

@@ -58,11 +58,15 @@ class SourceReport:
     """Keys that were sent with each condition on shipped keys; None where it was given up, or only their range sent."""
     is_whole: bool = False
     """Whether keys were awaited, and everything was read instead."""
+    lookup: str | None = None
+    """The table that was read, whole, to know on which shards keys are; ``fragment`` is then a number below 0."""
 
     @property
     def is_read(self) -> bool:
         """Whether the answer rests on it: rows have come, or it was asked and had none."""
         is_asked = bool(self.statements) or self.shared_with is not None
+        if self.lookup is not None:
+            return False  # it says where to look, not what is there
         return self.embedded or self.batches > 0 or (self.finished and is_asked)
 
 

@@ -12,12 +12,8 @@ from hanse.ir.sharding import Directory, Home, owner
 
 
 def routed(graph: RequestGraph, parameters: tuple[e.Literal, ...], fan_out: Mapping[str, int]) -> RequestGraph:
-    """The graph with a real source for every request; raises ResourceLimit beyond ``fan_out`` shards of a source.
-
-    What is looked up is read first, where it is too old: nothing is held yet for which that could wait.
-    """
-    for directory in _directories(graph):
-        directory.freshen()
+    """The graph with a real source for every request, as far as ``directories`` are known; raises ResourceLimit beyond
+    ``fan_out`` shards of a source."""
 
     def value(node: e.Expr) -> e.Literal | None:
         """What a constant is, parameters included."""
@@ -47,7 +43,7 @@ def routed(graph: RequestGraph, parameters: tuple[e.Literal, ...], fan_out: Mapp
     return graph
 
 
-def _directories(graph: RequestGraph) -> set[Directory]:
+def directories(graph: RequestGraph) -> set[Directory]:
     """Those by which keys of the query may be found, in any way."""
     schemes = [home.scheme for request in graph.requests for home in request.homes]
     schemes += [request.route.scheme for request in graph.requests if request.route]

@@ -13,6 +13,7 @@ from hanse.ir.hashes import hasher
 from hanse.ir.types import Kind
 
 if TYPE_CHECKING:
+    from hanse.ir.request import Request
     from hanse.ir.tables import Table
 
 Shards = frozenset[int]
@@ -23,11 +24,25 @@ def owner(source: str) -> str:
     return source.partition("/")[0]
 
 
+class Ask(Protocol):
+    """Asks sources in the name of a query."""
+
+    def check(self) -> None:
+        """Raise what has ended the query."""
+
+    def rows(self, request: "Request") -> list[tuple[Any, ...]]:
+        """All rows of a request; raises HanseError, GuardrailRefused where its table may not be read whole."""
+
+
 class Directory(Protocol):
     """Knows, for a while, where each key lives: what planning must not rely on, for a plan may be used for longer."""
 
-    def freshen(self) -> None:
-        """See to it that what is known is not too old; may ask a source. Called when a run starts; raises HanseError."""
+    @property
+    def is_old(self) -> bool:
+        """Whether ``freshen`` would ask."""
+
+    def freshen(self, ask: Ask) -> None:
+        """See to it that what is known is not too old. Called when a run starts; raises HanseError."""
 
     def shards_of(self, key: Any) -> Shards | None:
         """Where rows with the key can be; None if it is not known. Raises UserError if every key should be known."""

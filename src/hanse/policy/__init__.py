@@ -4,7 +4,7 @@ is made without some of the sources."""
 from hanse.policy.completeness import Refused, claimed
 from hanse.policy.constants import Case
 from hanse.policy.demands import Checked, Demand, checked, enforce
-from hanse.policy.guardrails import Rules, Sizes, demanded, refuse_sampling, require_explaining, with_required_keys
+from hanse.policy.guardrails import Rules, Sizes, demanded, refuse_whole, require_explaining, with_required_keys
 from hanse.policy.losing import loss, tables_of, within, without
 from hanse.policy.tolerance import Tolerance
 
@@ -21,7 +21,7 @@ __all__ = [
     "demanded",
     "enforce",
     "loss",
-    "refuse_sampling",
+    "refuse_whole",
     "require_explaining",
     "tables_of",
     "with_required_keys",

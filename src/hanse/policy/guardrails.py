@@ -99,9 +99,9 @@ def named(table: Table) -> str:
     return ".".join(part for part in (owner(table.source), table.schema, table.name) if part)
 
 
-def refuse_sampling(table: Table, rules: Rules, now: dt.datetime) -> None:
-    """Raise GuardrailRefused for a table of which no sample may be taken: where queries must restrict a column, since a
-    sample restricts none, and at other hours than may be."""
+def refuse_whole(table: Table, rules: Rules, now: dt.datetime) -> None:
+    """Raise GuardrailRefused for a table that may not be read without a condition, as for a sample or to know where keys are:
+    where queries must restrict a column, and at other hours than may be."""
     case = Case((), now, rules.zone)
     enforce(list(_of_scan(p.Scan(table, ()), (), rules)), case, {})
 

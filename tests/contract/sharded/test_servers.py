@@ -221,7 +221,7 @@ def test_a_lookup_table_of_either_kind_says_where_keys_are(
         for number, key in enumerate(keys):
             with engine.query(f"SELECT total FROM orders WHERE customer = {type} '{key}'") as result:
                 assert result.fetchall() == [(number,), (number,)]
-            sent = [one.source for one in result.report.sources if one.statements]
+            sent = [one.source for one in result.report.sources if one.statements and not one.lookup]
             assert sent == [f"s/{number % 3 % 2}"]
         groups = engine.query("SELECT count(*), sum(n) FROM (SELECT count(*) AS n FROM orders GROUP BY customer) AS x")
         assert groups.fetchall() == [(len(keys), 2 * len(keys))]

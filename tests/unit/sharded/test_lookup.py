@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -223,3 +224,54 @@ def test_what_the_configuration_may_not_say(folder: Path, options: dict[str, Any
     block["sources"]["shop"]["tables"]["customers"] = options
     with pytest.raises(ConfigError, match=message):
         hanse.connect(block).close()
+
+
+def test_the_reading_of_it_is_told_counted_and_part_of_what_moved(folder: Path) -> None:
+    with opened(folder, max_age=3600) as engine:
+        sql = "SELECT name FROM customers WHERE id = 3"
+        assert f"Looked up: dir.main.place, to know where keys are: {KEYS - 1} rows" in engine.explain(
+            sql, analyze=True
+        )
+        assert "Looked up" not in engine.explain(sql, analyze=True)
+    with opened(folder, max_age=3600) as engine:
+        for rows, legs in ((KEYS, ["dir", "shop/" + SHARDS[at(3)]]), (1, ["shop/" + SHARDS[at(3)]])):
+            with engine.query("SELECT name FROM customers WHERE id = 3 REQUIRE SNAPSHOT") as result:
+                assert result.fetchall() == [("n3",)]
+            assert result.report.complete
+            assert (result.report.rows_moved, [x.source for x in result.report.sources]) == (rows, legs)
+            assert result.report.consistency and list(result.report.consistency.sources) == legs[-1:]
+        legs = engine.query("SELECT tables, rows FROM system.query_sources WHERE source = 'dir'").fetchall()
+        assert legs == [("dir.main.place", KEYS - 1)]
+
+
+@pytest.mark.parametrize(
+    ("guardrails", "message"),
+    [
+        (
+            {"tables": {"place": {"require": ["customer"]}}},
+            r"the lookup table dir.main.place, .* must restrict customer",
+        ),
+        ({"hours": None}, r"the lookup table dir.main.place, .* hours"),
+        ({"max_rows": 10}, r"guardrail max_rows of dir: a query may read from dir 10 rows"),
+        ({"max_bytes": 100}, r"guardrail max_bytes of dir"),
+    ],
+)
+def test_guardrails_of_its_source_hold_for_it(folder: Path, guardrails: dict[str, Any], message: str) -> None:
+    block = config(folder)
+    block["sources"]["dir"]["guardrails"] = {"hours": _other_hours()} if "hours" in guardrails else guardrails
+    with hanse.connect(block) as engine:
+        for _ in range(2):
+            with pytest.raises(HanseError, match=message) as failed:
+                asked(engine, "SELECT name FROM customers WHERE id = 3")
+            assert failed.value.source == "dir"
+        assert len(asked(engine, "SELECT name FROM customers")[0]) == KEYS
+
+
+def _other_hours() -> str:
+    now = dt.datetime.now(dt.UTC)
+    return f"{now + dt.timedelta(hours=3):%H}:00-{now + dt.timedelta(hours=5):%H}:00 UTC"
+
+
+def test_what_a_user_allows_a_query_is_not_used_up_by_it(folder: Path) -> None:
+    with opened(folder) as engine:
+        assert asked(engine, "SELECT name FROM customers WHERE id = 3", max_rows="1")[0] == [("n3",)]

@@ -1,6 +1,5 @@
 """Where keys live, as a table of some source says: read whole, kept for as long as its options allow, and read again."""
 
-import secrets
 import threading
 import time
 from collections.abc import Mapping
@@ -11,11 +10,12 @@ from hanse.errors import ConfigError, HanseError, InvalidValue, ResourceLimit, S
 from hanse.ir.expr import Column
 from hanse.ir.request import Request, SqlText
 from hanse.ir.routing import family
-from hanse.ir.sharding import Shards
+from hanse.ir.sharding import Ask, Shards
 from hanse.ir.tables import Table, TableColumn
 from hanse.ir.types import Kind
-from hanse.spi.connector import Connector, ReadContext
+from hanse.spi.connector import Connector
 from hanse.spi.dialect import Dialect
+from hanse.spi.permits import POLL_SECONDS
 
 
 class LookupTable:
@@ -33,13 +33,23 @@ class LookupTable:
         self._read_at: float | None = None
         self._request: Request | None = None
 
-    def freshen(self) -> None:
-        """Read the table if that was too long ago; raises what its source raises, and SourceError for what it may not hold."""
-        with self._lock:
-            now = time.monotonic()
-            if self._read_at is None or now - self._read_at >= self._options.max_age:
-                self._known = self._read()
+    @property
+    def is_old(self) -> bool:
+        """Whether it was read too long ago, or never."""
+        return self._read_at is None or time.monotonic() - self._read_at >= self._options.max_age
+
+    def freshen(self, ask: Ask) -> None:
+        """Read the table if that was too long ago; raises what its source raises, SourceError for what it may not hold, and
+        what ends the query that waits for another that reads it."""
+        while not self._lock.acquire(timeout=POLL_SECONDS):
+            ask.check()
+        try:
+            if self.is_old:
+                now = time.monotonic()
+                self._known = self._read(ask)
                 self._read_at = now
+        finally:
+            self._lock.release()
 
     def shards_of(self, key: Any) -> Shards | None:
         """Where the key is, as was read last; None if it is not in the table. Raises InvalidValue if every key should be."""
@@ -55,12 +65,12 @@ class LookupTable:
             raise self._places.refuse(f"lookup: there is no source {self._options.source} that has tables of its own")
         return found
 
-    def _read(self) -> Mapping[Any, Shards]:
+    def _read(self, ask: Ask) -> Mapping[Any, Shards]:
         """All keys of the table, each with its shards."""
         connector = self._connector()
         try:
             request = self._request = self._request or self._prepared(connector)
-            rows = _rows(connector, request)
+            rows = ask.rows(request)
         except HanseError:
             self._request = None  # the table may be another one since it was looked at
             raise
@@ -84,7 +94,7 @@ class LookupTable:
         asked = tuple(Column(place, column.name, column.type) for place, column in enumerate(columns))
         return Request(0, connector.source, sql, asked, (table,))
 
-    def _placed(self, rows: list[tuple[Any, Any]], table: Table) -> Mapping[Any, Shards]:
+    def _placed(self, rows: list[tuple[Any, ...]], table: Table) -> Mapping[Any, Shards]:
         found: dict[Any, Shards] = {}
         by_name: dict[Any, Shards] = {}
         for key, shard in rows:
@@ -121,15 +131,3 @@ class LookupTable:
 def _read_as(column: TableColumn, dialect: Dialect) -> str:
     name = dialect.quote(column.name)
     return name if column.read_as is None else column.read_as.format(name)
-
-
-def _rows(connector: Connector, request: Request) -> list[tuple[Any, Any]]:
-    session = connector.begin(ReadContext(secrets.token_hex(8), 1))
-    try:
-        return [
-            row
-            for batch in session.read(request, ())
-            for row in zip(*(array.to_pylist() for array in batch.columns), strict=True)
-        ]
-    finally:
-        session.close()

@@ -20,7 +20,7 @@ from hanse.admission.group import GroupState
 from hanse.answers import Answers
 from hanse.asking import RemoteEstimates
 from hanse.bind.binder import BindContext
-from hanse.cache import ObservedRuns, PlanCache, PlanHistory, Samples
+from hanse.cache import KnownCatalogs, ObservedRuns, PlanCache, PlanHistory, Samples
 from hanse.catalog.browse import Catalog
 from hanse.catalog.plugins import connect as connect_source
 from hanse.catalog.sampled import completed
@@ -90,6 +90,7 @@ class Engine:
                 connector.meet({name: protected[name] for name in self._parts})
         state = folder / settings.engine.state if settings.engine.state else None
         self._samples = Samples(state) if state else None
+        self._catalogs = KnownCatalogs(state, settings.sources) if state else None
         self._observation = Observation(settings.engine.observe, state, self._clock)
         self._part_kinds[SYSTEM] = SYSTEM
         self._rules = Rules(settings.engine.guardrails, settings.guardrails(), settings.engine.timezone)
@@ -125,7 +126,9 @@ class Engine:
             self._threads,
         )
         tolerance = Tolerance(settings.failures(), settings.engine.on_failure)
-        self._answers = Answers(self._planner, self._store, tolerance, self._executing.query, self._spool)
+        self._answers = Answers(
+            self._planner, self._store, tolerance, self._executing.query, self._spool, self._recalled
+        )
         self.catalog = Catalog(self._store, self._kinds)
         self._observation.watch(self._known())
 
@@ -200,9 +203,7 @@ class Engine:
 
     def _run(self, query: Query) -> ResultStream:
         snapshot = self._store.snapshot(query.watch.seconds_left())
-        kept = query.watch("cache", lambda: self._planner.kept(query, snapshot))
-        planned = kept or self._planner.plan(query, snapshot)[0]
-        return self._answers.begun(query, planned, cached=kept is not None).stream()
+        return self._answers.planned(query, snapshot).stream()
 
     def _context(self, values: tuple[Any, ...], settings: QuerySettings) -> BindContext:
         return BindContext(
@@ -234,14 +235,15 @@ class Engine:
         if query.statement.kind not in ("query", "explain"):
             raise UserError("only queries can be explained", sqlstate="42601")
         query = replace(query, is_explained=True)
-        planned, stages = self._planner.plan(query, self._store.snapshot(query.watch.seconds_left()))
+        answer = self._answers.planned(query, self._store.snapshot(query.watch.seconds_left()), is_whole=not analyze)
         report = None
         if analyze:
-            answer = self._answers.begun(query, planned, cached=False)
             with answer.stream() as result:
                 for _ in result:
                     pass
-            report, stages = result.report, answer.stages or stages
+            report = result.report
+        if (stages := answer.stages) is None:
+            raise InternalError("a plan was made without its stages")
         if format == "json":
             return json.dumps(explain.as_dict(stages, self._part_kinds, report), indent=2, default=str)
         return explain.as_text(stages, self._part_kinds, format, report)
@@ -353,7 +355,12 @@ class Engine:
         """A source's catalog with the samples that are kept of its tables; raises ConfigError where guardrails would
         protect nothing."""
         self._rules.verify(catalog)
+        if self._catalogs is not None:
+            self._catalogs.keep(catalog, self._clock.now())
         return completed(catalog, self._samples.all()) if self._samples else catalog
+
+    def _recalled(self, source: str) -> tuple[SourceCatalog, float] | None:
+        return self._catalogs.recall(source, self._planner.dialect) if self._catalogs else None
 
     def close(self) -> None:
         """End what still runs, close every connection and remove what was spilled. Idempotent."""
@@ -363,7 +370,7 @@ class Engine:
             connector.close()
         self._pool.close()
         self._threads.close()
-        for kept in (self.history, self._samples, self._planner.observed):
+        for kept in (self.history, self._samples, self._catalogs, self._planner.observed):
             if kept is not None:
                 kept.close()
 

@@ -236,11 +236,14 @@ class Planner:
         self, query: Query, snapshot: Snapshot, lost: Collection[str], choices: Callable[[Table], OnFailure]
     ) -> "Remainder":
         """The plan that asks these sources nothing, for these parameters alone; raises Refused where its answer would be
-        wrong."""
+        wrong, SourceUnreachable where tables of another one are not known."""
         statement = query.statement
         if statement.syntax is None:
             statement = parse(statement.text)
-        bound = bind(statement, self._tables_of(snapshot), allow_all, query.context)
+        try:
+            bound = bind(statement, self._tables_of(snapshot), allow_all, query.context)
+        except SourceUnreachable as failure:
+            raise self._cause(failure) from None
         values = parameters.literals(query.values, bound)
         whole = map_plans(bound.plan, lambda node: map_expressions(node, partial(_given, values=values)))
         claim = claimed(whole, partial(loss, lost=lost), choices).named(column.name for column in bound.columns)
@@ -347,7 +350,7 @@ class Planner:
     def _tables_of(self, snapshot: Snapshot) -> Tables:
         """The snapshot's tables by name; the index is kept as long as the snapshot is."""
         key, tables = self._tables
-        wanted = snapshot.version, *snapshot.unavailable
+        wanted = snapshot.version, snapshot.recalled, *snapshot.unavailable
         if key != wanted:
             sources = snapshot.sources.values()
             tables = Tables(

@@ -109,8 +109,8 @@ class EngineSettings(BaseModel):
     catalog_ttl: float = Field(300.0, ge=0, description="Seconds until a source's catalog is read again.")
     state: str | None = Field(
         None,
-        description="Folder in which is kept which plans answered which queries (hanse plans), what hanse analyze found, and"
-        " what queries showed of their sources; nowhere if not given.",
+        description="Folder in which is kept which plans answered which queries (hanse plans), what hanse analyze found,"
+        " what queries showed of their sources, and what tables sources have; nowhere if not given.",
     )
     plan_cache: int = Field(1000, ge=0, description="Plans kept for queries that come again; 0: none.")
     plan_cache_bytes: int = Field(67_108_864, ge=0, description="Memory that these plans take, at most, estimated.")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
@@ -352,3 +353,55 @@ def test_the_command_line_and_db_api_tell_it(world: World, small_queues: None, t
 def _until(holds: Callable[[], bool]) -> None:
     while not holds():
         time.sleep(0.001)
+
+
+@SOURCES
+def test_a_source_that_is_down_when_a_process_starts(
+    world: World, small_queues: None, source: str, tmp_path: Path
+) -> None:
+    sql = f"SELECT a.id, a.n, b.pad FROM {OTHER[source]}.t1 a LEFT JOIN {source}.t1 b USING (id) WHERE a.id < 3"
+    with Proxy(getattr(world, source).url) as proxy:
+        config = world.config(**{source: proxy.url}, state=str(tmp_path))
+        with Engine(config) as first:
+            assert len(first.query(sql).fetchall()) == 3
+        proxy.refuse()
+        config["sources"][source]["on_failure"] = "null"
+        with Engine(config) as engine:
+            with pytest.raises(SourceUnreachable):
+                engine.query(sql, settings={"partial_results": "off"})
+            result = engine.query(sql)
+            assert sorted(result.fetchall()) == [(id, id, None) for id in range(3)]
+            lost, read, _, columns = told(result.report)
+            assert (lost, read, columns) == ({source}, {OTHER[source]}, ["exact", "exact", "unavailable"])
+            part = result.report.completeness.lost[0]  # type: ignore[union-attr]
+            assert "tables are taken to be what they were at 20" in part.lost  # type: ignore[operator]
+            assert "unavailable" in engine.explain(sql, analyze=True)
+            with pytest.raises(SourceUnreachable):
+                engine.explain(sql)
+            with pytest.raises(HanseError, match=r"missing|does not exist"):
+                engine.query(f"SELECT missing FROM {source}.t1")
+            with pytest.raises(SourceUnreachable) as failure:
+                engine.query(f"SELECT a.id FROM {OTHER[source]}.t1 a WHERE id NOT IN (SELECT id FROM {source}.t1)")
+            assert "no partial answer: " in str(failure.value.hint)
+            proxy.resume()
+            deadline = time.monotonic() + 10
+            while not (result := engine.query(sql)).report.complete:
+                assert len(result.fetchall()) == 3
+                if result.report.complete:
+                    break
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        kept = (tmp_path / "catalogs.db").read_bytes()
+        assert b"t1" in kept
+        assert urlsplit(proxy.url).password.encode() not in kept  # type: ignore[union-attr]
+
+
+def test_a_source_of_which_nothing_is_known_is_not_left_out(world: World, small_queues: None, tmp_path: Path) -> None:
+    with Proxy(world.shop.url) as proxy:
+        proxy.refuse()
+        for state in ({}, {"state": str(tmp_path)}):
+            with Engine(world.config(shop=proxy.url, **state)) as engine:
+                with pytest.raises(SourceUnreachable) as failure:
+                    engine.query(BOTH, settings=ON)
+                assert "the tables of shop are not known" in str(failure.value.hint)
+                assert "engine.state" in str(failure.value.hint)

@@ -3,6 +3,7 @@
 Nothing here plans or executes; ``engine`` decides what may be kept and asks before it works.
 """
 
+from hanse.cache.catalogs import KnownCatalogs as KnownCatalogs
 from hanse.cache.history import Pin as Pin
 from hanse.cache.history import PlanHistory as PlanHistory
 from hanse.cache.history import Used as Used

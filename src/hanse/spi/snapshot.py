@@ -40,6 +40,8 @@ class Snapshot:
     sources: Mapping[str, SourceCatalog]
     unavailable: Mapping[str, str] = field(default_factory=dict)
     """Sources whose catalog could not be read, with the reason: naming one of their tables gives that as error."""
+    recalled: tuple[str, ...] = ()
+    """Sources whose tables are what another process has read of them: for queries that are answered without them."""
 
     def listed(self) -> "dict[str, SourceCatalog]":
         """The sources whose tables are listed where nobody names a source."""

@@ -174,9 +174,7 @@ class ProtectedSession:
                     stay.answered()
                 return
             except HanseError as failure:
-                if self._ended:
-                    stay.gave_up(leg.silent_seconds())
-                self._recover(stay, stay.overdue or failure)
+                self._failed(stay, leg, failure)
             finally:
                 leg.over()
 
@@ -242,9 +240,7 @@ class ProtectedSession:
             except _Superseded:
                 continue
             except HanseError as failure:
-                if self._ended:
-                    stay.gave_up(leg.silent_seconds())
-                self._recover(stay, stay.overdue or failure)
+                self._failed(stay, leg, failure)
             finally:
                 leg.over()
             before = stay
@@ -370,6 +366,12 @@ class ProtectedSession:
             self._context.notice(place)
 
     # asking again
+
+    def _failed(self, stay: Stay, leg: Leg, failure: HanseError) -> None:
+        """A leg of the session: return when there is a session to ask again, or raise what ended it."""
+        if self._ended:
+            stay.gave_up(leg.silent_seconds())
+        self._recover(stay, stay.overdue or failure)
 
     def _recover(self, stay: Stay, failure: HanseError) -> None:
         """After a failure: return when there is a session to ask again, or raise it."""

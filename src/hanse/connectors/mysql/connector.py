@@ -14,10 +14,10 @@ from hanse.connectors.mysql.decode import Policy
 from hanse.connectors.mysql.dialect import MysqlDialect
 from hanse.connectors.mysql.errors import FAILURES, translate
 from hanse.connectors.mysql.expected import explained, rows_of
-from hanse.connectors.mysql.opening import opened
+from hanse.connectors.mysql.opening import opened, shut_connection
 from hanse.connectors.mysql.options import Options, database, login, session_settings
 from hanse.connectors.mysql.orphans import MysqlOwner
-from hanse.connectors.mysql.session import Door, MysqlSession, Ways, shut_connection
+from hanse.connectors.mysql.session import Door, MysqlSession, Ways
 from hanse.connectors.mysql.wire import Connection
 from hanse.connectors.shared.attempts import Attempt, given_up_after
 from hanse.connectors.shared.ownership import Ownership, weakly
@@ -88,7 +88,7 @@ class MysqlConnector(Remote[Options, "MysqlConnector"]):
         """The statement with its end, where the server is MariaDB; MySQL is told before, if it is another one than it knows."""
         configured = self._options.statement_timeout
         most = min(seconds, configured) if configured else seconds
-        if "mariadb" in connection.get_server_info().lower():
+        if catalog.server(connection).is_mariadb:
             if most == float("inf"):
                 return sql
             ends = f"max_statement_time = {most:.3f}, net_write_timeout = {math.ceil(most)}"

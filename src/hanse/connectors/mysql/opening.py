@@ -23,6 +23,12 @@ def opened(login: Mapping[str, Any], attempt: Attempt) -> Connection:
     return connection
 
 
+def shut_connection(connection: Connection) -> None:
+    """Wake whoever waits for the server on this connection: nothing else does if the server is silent. Never raises."""
+    with contextlib.suppress(AttributeError):  # it is closed
+        shut(connection._sock)
+
+
 class _Copy:
     """A second handle of a connection, by which it can be shut though TLS takes the first from its object; closed when nobody
     needs it."""

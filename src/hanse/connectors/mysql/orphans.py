@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from hanse.connectors.mysql.errors import FAILURES, translate
+from hanse.connectors.mysql.opening import shut_connection
 from hanse.connectors.mysql.wire import Connection
-from hanse.connectors.shared.attempts import Attempt, shut
+from hanse.connectors.shared.attempts import Attempt
 from hanse.connectors.shared.ownership import Found
 
 LOCK = "SELECT GET_LOCK(CONCAT('hanse~', %s), 0)"
@@ -56,8 +57,7 @@ class MysqlOwner:
 
     def shut(self, connection: Connection) -> None:
         """Wake whoever waits on it."""
-        with contextlib.suppress(AttributeError):
-            shut(connection._sock)
+        shut_connection(connection)
 
     def close(self, connection: Connection) -> None:
         """End it."""

@@ -13,9 +13,10 @@ from hanse.connectors.mysql.decode import Decoder, Policy
 from hanse.connectors.mysql.dialect import MysqlDialect
 from hanse.connectors.mysql.errors import FAILURES, INTERRUPTED, is_lost, number, translate
 from hanse.connectors.mysql.expected import planned
+from hanse.connectors.mysql.opening import shut_connection
 from hanse.connectors.mysql.shots import ROWS_BEFORE, Shot, begun, unlike
 from hanse.connectors.mysql.wire import Connection, Rows, check_warnings
-from hanse.connectors.shared.attempts import Attempt, given_up_after, shut
+from hanse.connectors.shared.attempts import Attempt, given_up_after
 from hanse.connectors.shared.lanes import Lanes
 from hanse.connectors.shared.ownership import Ownership
 from hanse.connectors.shared.pool import Pool
@@ -428,9 +429,3 @@ class MysqlSession:
             if not attempt.is_given_up:
                 return
         self._door.ways.owner.left_behind(self._tag)
-
-
-def shut_connection(connection: Connection) -> None:
-    """Wake whoever waits for the server on this connection: nothing else does if the server is silent."""
-    with contextlib.suppress(OSError, AttributeError):
-        shut(connection._sock)

@@ -21,8 +21,8 @@ from hanse.connectors.postgres.options import Options, conninfo, session_setting
 from hanse.connectors.postgres.orphans import PostgresOwner
 from hanse.connectors.postgres.refusal import refusal
 from hanse.connectors.postgres.running import Wire
-from hanse.connectors.postgres.session import CHECKS, READ_ONLY, PostgresSession, Server, shut_control
-from hanse.connectors.postgres.sockets import FIRST_MS, Mark
+from hanse.connectors.postgres.session import CHECKS, READ_ONLY, PostgresSession, Server
+from hanse.connectors.postgres.sockets import FIRST_MS, Mark, shut_control
 from hanse.connectors.postgres.types import Policy
 from hanse.connectors.shared.attempts import Attempt, given_up_after
 from hanse.connectors.shared.ownership import Ownership, weakly

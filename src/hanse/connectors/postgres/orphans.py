@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import psycopg
 
 from hanse.connectors.postgres.errors import FAILURES, translate
-from hanse.connectors.shared.attempts import Attempt, shut_descriptor
+from hanse.connectors.postgres.sockets import shut_control
+from hanse.connectors.shared.attempts import Attempt
 from hanse.connectors.shared.ownership import Found
 
 T = TypeVar("T")
@@ -64,8 +65,7 @@ class PostgresOwner:
 
     def shut(self, connection: Connection) -> None:
         """Wake whoever waits on it."""
-        with contextlib.suppress(*FAILURES):
-            shut_descriptor(connection.fileno())
+        shut_control(connection)
 
     def close(self, connection: Connection) -> None:
         """End it."""

@@ -17,9 +17,10 @@ from hanse.connectors.postgres.errors import FAILURES, is_lost, sqlstate, transl
 from hanse.connectors.postgres.expected import planned
 from hanse.connectors.postgres.running import Running, Wire
 from hanse.connectors.postgres.shots import Shot, exported, foreign
+from hanse.connectors.postgres.sockets import shut_control
 from hanse.connectors.postgres.wire import Decoder, label, statement
 from hanse.connectors.postgres.work import AT_ONCE_MS, Work
-from hanse.connectors.shared.attempts import Attempt, shut_descriptor
+from hanse.connectors.shared.attempts import Attempt
 from hanse.connectors.shared.lanes import Lanes
 from hanse.connectors.shared.merging import Merged, Put
 from hanse.connectors.shared.ownership import Ownership
@@ -479,12 +480,6 @@ class PostgresSession:
         running.drop()
         with self._lock:
             self._running.discard(running)
-
-
-def shut_control(control: Control) -> None:
-    """Wake whoever waits for the server on this connection: nothing else does if the server is silent."""
-    with contextlib.suppress(psycopg.Error):
-        shut_descriptor(control.fileno())
 
 
 def _local(settings: Mapping[str, str]) -> list[str]:

@@ -13,8 +13,11 @@ import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from hanse.connectors.shared.attempts import shut
+import psycopg
+
+from hanse.connectors.shared.attempts import shut, shut_descriptor
 
 FIRST_MS = 30_000
 """What is not acknowledged for so long is lost, as the keepalive of idle connections has it (``options.KEEPALIVE``)."""
@@ -95,6 +98,12 @@ def _handles(descriptors: list[int]) -> Iterator[socket.socket]:
 
 def _is_tcp(found: socket.socket) -> bool:
     return found.family in (socket.AF_INET, socket.AF_INET6) and found.type == socket.SOCK_STREAM
+
+
+def shut_control(connection: "psycopg.Connection[Any]") -> None:
+    """Wake whoever waits for the server on a connection of psycopg, which says where its socket is. Never raises."""
+    with contextlib.suppress(psycopg.Error):
+        shut_descriptor(connection.fileno())
 
 
 def shut_waited_for(thread: threading.Thread) -> None:

@@ -40,8 +40,6 @@ PAUSES = (0.1, 0.2, 0.4, 0.8, 2.0, 5.0, 5.0, 5.0, 5.0)
 AGAIN_SECONDS = 1.0
 """When a process that got no connection for its lock asks for one again, if it still uses the server."""
 
-_NOBODY = socket.socketpair()
-"""For those whose thread has not started."""
 Found = tuple[int, str]
 """A connection's number, and the statement's tag."""
 
@@ -100,6 +98,11 @@ def weakly(connect: Callable[[Attempt], C]) -> Callable[[Attempt], C]:
 class Ownership(Generic[C]):
     """One process's at one server. Thread-safe; a thread of its own asks the server."""
 
+    _calls: socket.socket
+    """By which the thread, once it has started, is woken while it waits for the server."""
+    _heard: socket.socket
+    """Its end of that."""
+
     def __init__(self, source: str, server: OwnerServer[C], is_wanted: bool) -> None:
         """Ask nobody yet; without being wanted, never."""
         self._source = source
@@ -116,23 +119,18 @@ class Ownership(Generic[C]):
         """Tags of statements of ours that no cancel has reached."""
         self._thread: threading.Thread | None = None
         self._again_at = 0.0
-        self._calls, self._heard = _NOBODY
-        """By which the thread is woken while it waits for the server."""
         self.ended: list[Found] = []
         """What was found of dead processes, and ended."""
 
     def _start(self) -> None:
         with self._changed:
             is_time = time.monotonic() >= self._again_at
-            if is_time and not (self._is_closed or self._is_running()):
+            if is_time and not (self._is_closed or self._thread):
                 self._is_decided = False
                 self._calls, self._heard = socket.socketpair()
                 self._calls.setblocking(False)
                 self._thread = threading.Thread(target=self._run, name=f"owner-of-{self._source}", daemon=True)
                 self._thread.start()
-
-    def _is_running(self) -> bool:
-        return self._thread is not None
 
     def suffix(self) -> str:
         """What follows a statement's tag; nothing where nobody may end it. Waits a moment, at the first use. To be called when

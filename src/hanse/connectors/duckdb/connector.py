@@ -1,6 +1,5 @@
 """A DuckDB database file as a source: attached read only, read in place by whoever runs the query."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -83,15 +82,7 @@ class DuckDBConnector:
 
     def begin(self, context: ReadContext) -> Session:
         """A session on an engine of the source's own."""
-        return EmbeddedSession(self._source, self._engine, DIALECT, context, self._token())
-
-    def _token(self) -> str | None:
-        """A digest of the file's identity, size and time of change."""
-        try:
-            facts = self._path.stat()
-        except OSError:
-            return None
-        return hashlib.sha256(f"{facts.st_ino}:{facts.st_size}:{facts.st_mtime_ns}".encode()).hexdigest()[:16]
+        return EmbeddedSession(self._source, self._engine, DIALECT, context, self._version().token)
 
     def version(self, tables: Sequence[Table], thorough: bool) -> Picture:  # noqa: ARG002  # it is one file
         """What the file is now, if it is still the one whose catalog was read; of ``spi.pictures.Versioned``."""

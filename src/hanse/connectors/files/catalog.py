@@ -1,7 +1,5 @@
 """Tables of a files source: each becomes a view that reads the files and refuses ones whose schema has changed."""
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -35,18 +33,6 @@ def shows(found: Found, options: FilesOptions) -> bool:
     """Whether the options' patterns show the table."""
     pairs = ((found.schema, options.schemas), (found.name, options.tables))
     return all(not patterns or any(fnmatchcase(text, p) for p in patterns) for text, patterns in pairs)
-
-
-def digest(files: Iterable[Path]) -> str:
-    """What the files are at this moment: paths, sizes, times of change."""
-    facts = hashlib.sha256()
-    for file in files:
-        try:
-            stat = file.stat()
-            facts.update(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
-        except OSError:
-            facts.update(f"{file}\0gone\0".encode())
-    return facts.hexdigest()[:16]
 
 
 def view(cursor: duckdb.DuckDBPyConnection, source: str, found: Found, options: FilesOptions) -> View:

@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from hanse.connectors.files.catalog import View, digest, schema_of, shows, view
+from hanse.connectors.files.catalog import View, schema_of, shows, view
 from hanse.connectors.files.dialect import DIALECT
 from hanse.connectors.files.discovery import WILD, Found, discover, present
 from hanse.connectors.files.options import FilesOptions
@@ -17,7 +17,7 @@ from hanse.connectors.shared.embedded.carriers import name
 from hanse.connectors.shared.embedded.engine import Engine
 from hanse.connectors.shared.embedded.failures import translate
 from hanse.connectors.shared.embedded.session import EmbeddedSession
-from hanse.connectors.shared.embedded.versions import version
+from hanse.connectors.shared.embedded.versions import state, version
 from hanse.errors import SourceUnreachable
 from hanse.ir.consistency import Level, Picture
 from hanse.ir.tables import Table
@@ -84,7 +84,7 @@ class FilesConnector:
         cursor = self._engine.cursor()
         try:
             for table in found:
-                key, token = (table.schema, table.name), digest(table.files)
+                key, token = (table.schema, table.name), state(table.files).digest
                 known = before.get(key)
                 looked = known[1] if known and known[0] == token else view(cursor, self._source, table, self._options)
                 views[key] = (token, looked)

@@ -39,7 +39,7 @@ class SQLiteConnector:
 
     def load_catalog(self) -> SourceCatalog:
         """Read the catalog and test the tables' values against it."""
-        before = self._database.token()
+        before = self._database.state().digest
         with self._database.connected() as connection:
             version = connection.execute("PRAGMA schema_version").fetchone()[0]
             found = Look(connection, self._source, self._options, before).tables()

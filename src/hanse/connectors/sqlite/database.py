@@ -1,16 +1,14 @@
 """The file: connections to it, read only, and what identifies its contents at a moment."""
 
-import hashlib
 import sqlite3
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 from adbc_driver_sqlite import dbapi
 
-from hanse.connectors.shared.embedded.versions import TICK_SECONDS
+from hanse.connectors.shared.embedded.versions import State, state
 from hanse.connectors.sqlite.failures import translate
 from hanse.errors import SourceUnreachable
 
@@ -67,25 +65,6 @@ class Database:
             cursor.fetchall()
         return connection
 
-    @property
-    def _files(self) -> tuple[Path, Path]:
-        return self.path, Path(f"{self.path}-wal")
-
-    def has_settled(self) -> bool:
-        """Whether the last change is so long ago that a further one will show in the token."""
-        latest = 0.0
-        for path in self._files:
-            with suppress(OSError):
-                latest = max(latest, path.stat().st_mtime)
-        return time.time() - latest > TICK_SECONDS
-
-    def token(self) -> str:
-        """A digest of the file and its write-ahead log: equal tokens, equal contents, once they have settled."""
-        facts = hashlib.sha256()
-        for path in self._files:
-            try:
-                stat = path.stat()
-                facts.update(f"{stat.st_ino}:{stat.st_size}:{stat.st_mtime_ns};".encode())
-            except OSError:
-                facts.update(b"none;")
-        return facts.hexdigest()[:16]
+    def state(self) -> State:
+        """What the file and its write-ahead log are at this moment."""
+        return state((self.path, Path(f"{self.path}-wal")))

@@ -88,11 +88,11 @@ class SQLiteSession:
             if self._cancelled:
                 raise Cancelled("the query was cancelled", source=self._database.source)
             for _ in range(ATTEMPTS if self._connection is None else 0):
-                began, before, settled = self._moment(), self._database.token(), self._database.has_settled()
+                began, before = self._moment(), self._database.state()
                 connection = self._database.connect()
-                if before == self._database.token():
-                    self._connection, self._token = connection, before
-                    self._taken, self._has_settled = (began, self._moment()), settled
+                if before.digest == self._database.state().digest:
+                    self._connection, self._token = connection, before.digest
+                    self._taken, self._has_settled = (began, self._moment()), before.has_settled
                     break
                 connection.close()
             if self._connection is None:
@@ -136,7 +136,7 @@ class SQLiteSession:
         if not self._has_settled:
             return None
         bulk = self._database.bulk()
-        if self._database.token() != self._token:
+        if self._database.state().digest != self._token:
             bulk.close()
             return None
         return self._stream(bulk, text, request)

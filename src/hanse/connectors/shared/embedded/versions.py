@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hanse.ir.consistency import Level, Picture
@@ -12,20 +13,41 @@ TICK_SECONDS = 0.02
 So of a file that has just changed nobody can tell whether it changes again."""
 
 
-def version(files: Sequence[Path]) -> Picture:
-    """What the files are now: a picture that is to be looked at again when they have been read."""
+@dataclass(frozen=True)
+class State:
+    """What files were at a moment."""
+
+    digest: str
+    """Of names, sizes and times of change: equal digests, equal contents, once they have settled."""
+    has_settled: bool
+    """Whether the last change is so long ago that a further one will show in the digest."""
+    failure: str = ""
+    """Why one of them could not be looked at; one that is gone can be."""
+
+
+def state(files: Iterable[Path]) -> State:
+    """Look at each of the files once. Never raises."""
     facts = hashlib.sha256()
-    now, latest = time.time(), 0.0
+    latest, failure = 0.0, ""
+    now = time.time()
     for file in files:
         try:
             stat = file.stat()
-        except FileNotFoundError:
+        except OSError as problem:
+            if not isinstance(problem, FileNotFoundError):
+                failure = f"{file}: {problem.strerror}"
             facts.update(f"{file}\0gone\0".encode())
             continue
-        except OSError as failure:
-            return Picture(Level.NONE, why=f"{file}: {failure.strerror}")
         latest = max(latest, stat.st_mtime)
         facts.update(f"{file}\0{stat.st_ino}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
-    token = f"{len(files)} file{'' if len(files) == 1 else 's'} {facts.hexdigest()[:16]}"
+    return State(facts.hexdigest()[:16], now - latest >= TICK_SECONDS, failure)
+
+
+def version(files: Sequence[Path]) -> Picture:
+    """What the files are now: a picture that is to be looked at again when they have been read."""
+    now = state(files)
+    if now.failure:
+        return Picture(Level.NONE, why=now.failure)
+    token = f"{len(files)} file{'' if len(files) == 1 else 's'} {now.digest}"
     found = Picture(Level.SNAPSHOT, token, verified=False)
-    return found.unlike("its files were changed a moment ago") if now - latest < TICK_SECONDS else found
+    return found if now.has_settled else found.unlike("its files were changed a moment ago")

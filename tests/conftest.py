@@ -15,7 +15,7 @@ import pytest
 
 from tests.servers import databases
 from tests.servers.databases import DatabaseFactory
-from tests.servers.running import servers
+from tests.servers.running import is_ours, servers
 
 _running = contextlib.ExitStack()
 
@@ -63,15 +63,17 @@ def mysql_ca(mysql_url: str) -> str:
 @pytest.fixture(scope="session")
 def pg_database(pg_url: str) -> Iterator[DatabaseFactory]:
     """Return `create(collation="en-US") -> Database`; what it created is dropped when the session ends."""
+    kept = is_ours("postgres")  # it goes with its server
     with contextlib.ExitStack() as created:
-        yield lambda **options: created.enter_context(databases.postgres_database(pg_url, **options))
+        yield lambda **options: created.enter_context(databases.postgres_database(pg_url, is_kept=kept, **options))
 
 
 @pytest.fixture(scope="session")
 def mysql_database(mysql_url: str) -> Iterator[DatabaseFactory]:
     """Return `create(collation="utf8mb4_general_ci") -> Database`; dropped when the session ends."""
+    kept = is_ours("mariadb")
     with contextlib.ExitStack() as created:
-        yield lambda **options: created.enter_context(databases.mysql_database(mysql_url, **options))
+        yield lambda **options: created.enter_context(databases.mysql_database(mysql_url, is_kept=kept, **options))
 
 
 def _started(kind: str, variable: str) -> str:

@@ -29,15 +29,27 @@ class Liar(Engine):
 
     seed = 0
 
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._truths: dict[str, SourceCatalog] = {}
+        super().__init__(config)
+
     def lie(self, seed: int) -> None:
-        """Believe other nonsense from now on."""
+        """Believe other nonsense from now on, of sources that stay as they are: they are read once."""
         self.seed = seed
         worth.SURPRISE, worth.EXPECTED, worth.PATIENCE_LEAST = Choices(seed).pick(PATIENCES)
         self._planner.observed = Misremembered(seed)
-        self.catalog.refresh()
+        if not self._truths:
+            self.catalog.refresh()
+        else:
+            with self._store._turn:
+                self._store._take({source: self._told(truth) for source, truth in self._truths.items()})
 
     def _completed(self, catalog: SourceCatalog) -> SourceCatalog:
-        return falsified(super()._completed(catalog), Choices(self.seed + sum(map(ord, catalog.source))))
+        self._truths[catalog.source] = super()._completed(catalog)
+        return self._told(self._truths[catalog.source])
+
+    def _told(self, truth: SourceCatalog) -> SourceCatalog:
+        return falsified(truth, Choices(self.seed + sum(map(ord, truth.source))))
 
 
 class Misremembered(ObservedRuns):

@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import psycopg
-import pymysql
+
+from hanse.connectors.mysql.opening import PreferringTls
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ DatabaseFactory = Callable[..., Database]
 
 
 @contextlib.contextmanager
-def postgres_database(admin_url: str, collation: str = "en-US") -> Iterator[Database]:
-    """Create a UTF-8 database whose text order is ICU's `collation`, or the bytes' for "C"."""
+def postgres_database(admin_url: str, collation: str = "en-US", *, is_kept: bool = False) -> Iterator[Database]:
+    """Create a UTF-8 database whose text order is ICU's `collation`, or the bytes' for "C"; drop it unless it is kept."""
     admin, one = Database("", admin_url), _fresh(admin_url)
     order = "LOCALE_PROVIDER libc" if collation == "C" else f"LOCALE_PROVIDER icu ICU_LOCALE '{collation}'"
     locale = "LC_COLLATE 'C' LC_CTYPE 'C'" if collation == "C" else "LOCALE 'C.UTF-8'"
@@ -52,18 +53,22 @@ def postgres_database(admin_url: str, collation: str = "en-US") -> Iterator[Data
     try:
         yield one
     finally:
-        admin.run(f"DROP DATABASE {one.name} WITH (FORCE)")
+        if not is_kept:
+            admin.run(f"DROP DATABASE {one.name} WITH (FORCE)")
 
 
 @contextlib.contextmanager
-def mysql_database(admin_url: str, collation: str = "utf8mb4_general_ci") -> Iterator[Database]:
-    """Create a utf8mb4 database with a default collation that ignores case and pads with spaces."""
+def mysql_database(
+    admin_url: str, collation: str = "utf8mb4_general_ci", *, is_kept: bool = False
+) -> Iterator[Database]:
+    """Create a utf8mb4 database with a default collation that ignores case and pads with spaces; drop it unless it is kept."""
     admin, one = Database("", admin_url), _fresh(admin_url)
     admin.run(f"CREATE DATABASE {one.name} CHARACTER SET utf8mb4 COLLATE {collation}")
     try:
         yield one
     finally:
-        admin.run(f"DROP DATABASE {one.name}")
+        if not is_kept:
+            admin.run(f"DROP DATABASE {one.name}")
 
 
 def _fresh(admin_url: str) -> Database:
@@ -74,8 +79,8 @@ def _fresh(admin_url: str) -> Database:
 def _connect(url: str) -> Any:
     parts = urlsplit(url)
     if parts.scheme in ("postgres", "postgresql"):
-        return psycopg.connect(url, autocommit=True)
-    return pymysql.connect(
+        return psycopg.connect(url, autocommit=True, sslmode="allow")
+    return PreferringTls(
         host=parts.hostname or "127.0.0.1",
         port=parts.port or 3306,
         user=unquote(parts.username or ""),

@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 VARIABLES = {"postgres": "HANSE_TEST_PG_URL", "mariadb": "HANSE_TEST_MYSQL_URL"}
 # The authority that signed the server's certificate; whoever gives a server may give this as well.
 AUTHORITIES = {"postgres": "HANSE_TEST_PG_CA", "mariadb": "HANSE_TEST_MYSQL_CA"}
+# The kinds of servers that were started for the run.
+OURS = "HANSE_TEST_OURS"
 STOP_SECONDS = 30
 
 
@@ -28,12 +30,19 @@ def servers(*kinds: str) -> Iterator[dict[str, str]]:
         for kind, keeper in keepers.items():
             answer = _answer(keeper)
             given |= {VARIABLES[kind]: answer["url"], AUTHORITIES[kind]: answer["ca"]}
+        if keepers:
+            given[OURS] = " ".join({*keepers, *os.environ.get(OURS, "").split()})
         yield given
     finally:
         for keeper in keepers.values():
             _pipe(keeper.stdin).close()
         for keeper in keepers.values():
             _end(keeper)
+
+
+def is_ours(kind: str) -> bool:
+    """Whether the server of the kind goes when the run is over, with all that is in it."""
+    return kind in os.environ.get(OURS, "").split()
 
 
 def _keeper(kind: str) -> subprocess.Popen[bytes]:

@@ -88,7 +88,9 @@ _KINDS = {114: Kind.JSON, 3802: Kind.JSON, 700: Kind.FLOAT32}
 def bytewise_database(admin_url: str) -> Iterator[Database]:
     """A database whose text sorts by code point, and whose lower() and upper() know all of Unicode."""
     admin, name = Database("", admin_url), f"hanse_oracle_{secrets.token_hex(4)}"
-    options = "TEMPLATE template0 STRATEGY file_copy ENCODING UTF8 LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"
+    options = (
+        "TEMPLATE template0 STRATEGY file_copy ENCODING UTF8 LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"
+    )
     admin.run(f"CREATE DATABASE {name} {options}")
     try:
         yield Database(name, admin_url.rsplit("/", 1)[0] + f"/{name}")

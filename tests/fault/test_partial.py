@@ -233,6 +233,9 @@ def test_a_shard_that_is_killed_mid_stream(spread: tuple[Engine, list[Proxy]]) -
     assert sorted(result.fetchall()) == [row for row in all_rows if row[0] % SHARDS != 3]
     others = {f"sales/{place}" for place in range(SHARDS) if place != 3}
     assert told(result.report) == ({"sales/3"}, others, "rows may be missing", ["exact", "exact"])
+    report = result.report
+    assert report.bytes_moved == report.bytes_before + sum(one.bytes for one in report.sources)
+    assert report.bytes_before > 0
 
     result = engine.query("SELECT count(*), sum(n), max(n) FROM sales.t WHERE n >= 0", settings=ON)
     kept = [n for id, n in all_rows if id % SHARDS != 3]

@@ -119,6 +119,7 @@ class ProtectedSession:
         stay = Stay(self._door, host, context)
         context = replace(context, answered=partial(self._answered, stay), at_once=stay.at_once)
         context = replace(context, asking=self._asking, connected=self._connected)
+        context = replace(context, arrived=partial(stay.arrived, context.arrived))
         try:
             stay.session = stay.host.connector.begin(context)
         except BaseException:
@@ -404,6 +405,7 @@ class ProtectedSession:
             stay.session.cancel()
             stay.session.close()
             stay.over()
+            self._count_again(*stay.leave_aside())
             retry = self._door.retry
             if not elsewhere:
                 if self._attempts >= retry.attempts or not self._door.budget.spend():
@@ -416,6 +418,11 @@ class ProtectedSession:
                 self._is_lost = True
                 self._changed.notify_all()
             raise
+
+    def _count_again(self, rows: int, bytes: int) -> None:
+        if rows and self._door.allowance is not None:
+            self._door.allowance.took(rows, bytes)
+        self._context.again(rows, bytes)
 
     def _begun_soon(self, failed: Host, failure: HanseError) -> Stay:
         with self._for(LEASE_SECONDS) as waiting:

@@ -5,6 +5,9 @@ all of them, and only as long as none of them has handed on anything that the ol
 """
 
 import threading
+from collections.abc import Callable
+
+import pyarrow as pa
 
 from hanse.admission.allowance import Allowance
 from hanse.admission.answers import AnswerTimes
@@ -113,7 +116,8 @@ class Stay:
         self._lock = threading.Lock()
         self._ticket: Ticket | None = None
         self.asked_at = 0.0
-        self._answered = self._is_over = False
+        self._answered = self._is_over = self._is_left = False
+        self._aside = 0, 0
         self.overdue: HanseError | None = None
         """What it was ended for, if it took too long."""
         self._entered = host.limit.enter(context.is_ended, share=context.share)
@@ -122,6 +126,20 @@ class Stay:
         except BaseException:
             host.limit.leave(self._share)
             raise
+
+    def arrived(self, count: Callable[[pa.RecordBatch], None], batch: pa.RecordBatch) -> None:
+        """A batch is kept aside; ``count`` is told, which may raise, unless nobody will take it."""
+        with self._lock:
+            if self._is_left:
+                return
+            self._aside = self._aside[0] + batch.num_rows, self._aside[1] + batch.nbytes
+            count(batch)
+
+    def leave_aside(self) -> tuple[int, int]:
+        """Nobody will take what is kept aside: so many rows and bytes."""
+        with self._lock:
+            self._is_left = True
+            return self._aside
 
     @property
     def at_once(self) -> int | None:

@@ -119,6 +119,12 @@ class Run:
             if report.fragment == request.fragment:
                 report.retried_after.append(str(failure))
 
+    def again(self, source: str, meter: Meter, rows: int, bytes: int) -> None:
+        """Note that so much has come from a source of which all is asked again."""
+        meter.again(source, rows, bytes)
+        for report in [report for report in self.report.sources if report.source == source][:1]:
+            report.bytes_left += bytes
+
     def seconds_left(self) -> float:
         """Until the deadline."""
         return self.timeout_s - self.elapsed() / 1000 if self.timeout_s else float("inf")
@@ -422,7 +428,7 @@ def _begin_sessions(graph: RequestGraph, pool: InstancePool, run: Run, scope: Ca
         context = _context(source, pool, run, held, lambda: scope.ended)
         arrived, is_demanding = held.meter.arrived(source), run.terms.is_any
         context = replace(context, requests=counts[source], arrived=arrived, pinned=is_demanding)
-        context = replace(context, shares=run.shares and not is_demanding)
+        context = replace(context, shares=run.shares and not is_demanding, again=partial(run.again, source, held.meter))
         before = run.elapsed()
         with held.queue.waiting("connection", source):
             session = held.sessions[source] = run.connectors[source].begin(context)

@@ -112,15 +112,18 @@ def _limits(most: tuple[int | None, int | None], whose: str | None, of: str, pre
 
 
 class _Count:
-    """Of one source: what a reader took, what had arrived before it was taken, and what nobody will take."""
+    """Of one source: what a reader took, what had arrived before it was taken, what nobody will take, what was asked again."""
 
-    __slots__ = ("arrived", "left", "taken")
+    __slots__ = ("again", "arrived", "left", "taken")
 
     def __init__(self) -> None:
-        self.taken, self.arrived, self.left = [0, 0], [0, 0], [0, 0]
+        self.taken, self.arrived, self.left, self.again = [0, 0], [0, 0], [0, 0], [0, 0]
 
     def of(self, place: int) -> int:
         return max(self.taken[place], self.arrived[place]) + self.left[place]
+
+    def moved(self, place: int) -> int:
+        return self.of(place) + self.again[place]
 
 
 class Meter:
@@ -152,6 +155,14 @@ class Meter:
         self._count(source, "arrived", -rows, -bytes)
         self._count(source, "left", rows, bytes)
 
+    def again(self, source: str, rows: int, bytes: int) -> None:
+        """So much of what has arrived is asked for again: it has moved, and takes nothing from what a query may read."""
+        with self._lock:
+            count = self._counts[source]
+            for place, amount in enumerate((rows, bytes)):
+                count.arrived[place] -= amount
+                count.again[place] += amount
+
     def _count(self, source: str, how: str, rows: int, bytes: int) -> None:
         if not self._limits and self._told is None:
             return
@@ -162,7 +173,8 @@ class Meter:
             count[1] += bytes
             mine = self._amounts(count for name, count in self._counts.items() if owner(name) == whole)
             total = self._amounts(self._counts.values())
-            new = tuple(max(0, now - before) for now, before in zip(total, self._charged, strict=True))
+            moved = [sum(count.moved(place) for count in self._counts.values()) for place in (0, 1)]
+            new = tuple(max(0, now - before) for now, before in zip(moved, self._charged, strict=True))
             self._charged = (self._charged[0] + new[0], self._charged[1] + new[1])
         if self._told is not None:
             self._told(*new)

@@ -27,7 +27,8 @@ class SourceReport:
     bytes: int = 0
     """Size of the Arrow batches that arrived."""
     bytes_left: int = 0
-    """Size of the batches of a scan that was begun while keys were late, and left when they came: no rows of the answer."""
+    """Size of batches that are no rows of the answer: of a scan that was begun while keys were late, and left when they came;
+    of what had come, and was kept aside, when all was asked again."""
     batches: int = 0
     statements: int = 0
     """Statements that were sent: none where no keys were found, several where they did not fit one."""
@@ -126,6 +127,8 @@ class Report:
     """The resource group in which the query ran; None where there are none."""
     queued_ms: float | None = None
     """How long it waited there for its turn."""
+    bytes_before: int = 0
+    """What sources sent to runs that ended before this one, since a source failed or had changed."""
     rows: int = 0
     bytes: int = 0
     first_row_ms: float | None = None
@@ -151,8 +154,8 @@ class Report:
 
     @property
     def bytes_moved(self) -> int:
-        """What all sources sent."""
-        return sum(source.bytes + source.bytes_left for source in self.sources)
+        """What all sources sent, also in vain."""
+        return self.bytes_before + sum(source.bytes + source.bytes_left for source in self.sources)
 
     @property
     def rows_moved(self) -> int:

@@ -176,7 +176,9 @@ class ResultStream:
                 fresh = self._sequel.begun(failure)
                 if fresh is None:
                     raise
+                moved = self.report.bytes_moved
                 self._become(fresh)
+                self.report.bytes_before += moved
                 if fresh.schema != self.schema:
                     raise
 

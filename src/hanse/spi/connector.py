@@ -31,6 +31,10 @@ def uncounted(batch: pa.RecordBatch) -> None:  # it looks like what counts
     """For a query without limits."""
 
 
+def uncounted_again(rows: int, bytes: int) -> None:  # it looks like what counts
+    """For a query without limits."""
+
+
 def nobody() -> None:
     """For a query of which nobody wants to be told."""
 
@@ -95,6 +99,8 @@ class ReadContext:
     """What the source's own EXPLAIN may say of a request; only for connectors that are ``Explaining``."""
     arrived: Callable[[pa.RecordBatch], None] = uncounted
     """Called with every batch that a session keeps aside until its reader comes; raises what must end the query then."""
+    again: Callable[[int, int], object] = uncounted_again
+    """Called with rows and bytes that were kept aside and that nobody will take: all is asked again."""
     share: Share = NOBODY
     """Whose turn the query takes where it waits for what is scarce."""
     shares: bool = False

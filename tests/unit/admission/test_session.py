@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pytest
@@ -21,6 +21,7 @@ from hanse.errors import (
     SourceUnreachable,
     StaleSnapshot,
 )
+from hanse.execute.limits import Limit, Limits, Meter
 from hanse.ir.expr import Column, Literal
 from hanse.ir.request import Request, SqlText
 from hanse.ir.types import INT64
@@ -58,6 +59,7 @@ class Scripted:
     script: Script
     cancelled: threading.Event = field(default_factory=threading.Event)
     closed: int = 0
+    context: ReadContext | None = None
 
     @property
     def snapshot(self) -> str:
@@ -88,7 +90,7 @@ class Source:
     def begin(self, context: ReadContext) -> Session:
         if self.begin_failures:
             raise self.begin_failures.pop(0)
-        self.sessions.append(Scripted(len(self.sessions), self.script))
+        self.sessions.append(Scripted(len(self.sessions), self.script, context=context))
         return self.sessions[-1]
 
     def load_catalog(self) -> None:
@@ -145,6 +147,36 @@ def test_what_passes_is_asked_again(failure: Callable[[], HanseError]) -> None:
     assert told.retried == [(0, failure().code)] * 3
     assert session.snapshot == "snapshot 3"
     assert admission._doors["shop"].hosts[0].limit.taken == 0
+
+
+def test_what_is_kept_aside_and_asked_again_counts_once_where_rows_are_limited() -> None:
+    """The rows of an attempt that is made again have moved; what a query may read is not the smaller for them."""
+    moved: list[tuple[int, int]] = []
+    limit = Limit(4, "rows", "guardrail max_rows of shop", "a query may read")
+    meter = Meter(Limits({"shop": (limit,)}))
+    meter.tell(lambda rows, bytes: moved.append((rows, bytes)))
+    again: list[tuple[int, int]] = []
+
+    def script(session: Scripted, fragment: int) -> Iterator[int]:
+        batch = pa.RecordBatch.from_arrays([pa.array([1, 2, 3], pa.int64())], schema=wire_schema((ID,)))
+        assert session.context is not None
+        session.context.arrived(batch)
+        if session.number < 2:
+            raise down()
+        source.sessions[0].context.arrived(batch)  # type: ignore[union-attr]  # too late: nobody counts it
+        yield from range(3)
+
+    def lost(rows: int, bytes: int) -> None:
+        again.append((rows, bytes))
+        meter.again("shop", rows, bytes)
+
+    source, told = Source(script), Told()
+    told.context = replace(told.context, arrived=meter.arrived("shop"), again=lost)
+    assert values(opened(source, told)[1]) == [0, 1, 2]
+    assert again == [(3, 24), (3, 24)]
+    assert tuple(map(sum, zip(*moved, strict=True))) == (9, 72)
+    with pytest.raises(ResourceLimit, match="max_rows of shop"):
+        meter.arrived("shop")(pa.record_batch({"c1": [4, 5]}))
 
 
 @pytest.mark.parametrize(

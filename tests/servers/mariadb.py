@@ -40,8 +40,8 @@ def make(folder: Path) -> Server:
     return Server("MariaDB", folder, Owner(("mysql",)), signal.SIGTERM)
 
 
-def start(server: Server) -> str:
-    """Create a data folder, start a server on it, and return the URL of its administrator."""
+def start(server: Server, *more: str) -> str:
+    """Create a data folder, start a server on it with ``more`` options, and return the URL of its administrator."""
     folder = server.folder
     binaries = programs("mariadbd", "mariadb-server", PLACES)
     installer = programs("mariadb-install-db", "mariadb-server", [Path("/usr/bin"), Path("/usr/local/bin")])
@@ -67,6 +67,7 @@ def start(server: Server) -> str:
         *places,
         f"--init-file={script}",
         *OPTIONS,
+        *more,
         *tls,
     ]
     login: dict[str, Any] = {"host": "127.0.0.1", "port": port, "user": "hanse", "password": password}

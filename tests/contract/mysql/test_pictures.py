@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
+import pymysql
 import pytest
 
+import hanse
+from hanse.connectors.mysql.shots import MYSQL, begun, facts, is_copy
+from hanse.connectors.mysql.wire import Connection
+from hanse.errors import NotConsistent
+from hanse.execute.report import Report
 from hanse.ir.consistency import Level, Picture
 from hanse.ir.expr import Column
 from hanse.ir.request import Request, SqlText
@@ -16,6 +27,7 @@ from hanse.ir.tables import Table
 from hanse.ir.types import INT64
 from hanse.spi.connector import ReadContext
 from hanse.testing.contract import ConnectorContract
+from tests.servers import mariadb
 
 pytestmark = pytest.mark.mysql
 Make = Callable[..., ConnectorContract]
@@ -90,3 +102,96 @@ def test_views_are_as_the_tables_that_they_read(make: Make) -> None:
         session.close()
         assert picture.is_snapshot is (why == "")
         assert why in picture.why
+
+
+@pytest.fixture(scope="module")
+def logging() -> Iterator[str]:
+    """The URL of a server that keeps a binary log."""
+    with TemporaryDirectory(prefix="hanse-", ignore_cleanup_errors=True) as folder:
+        server = mariadb.make(Path(folder))
+        try:
+            yield mariadb.start(server, "--log-bin=log", "--server-id=7", "--sync-binlog=0")
+        finally:
+            server.stop()
+
+
+def test_positions_and_transaction_ids_are_those_of_the_snapshot(logging: str) -> None:
+    """One exchange tells the position in the binary log, which is the snapshot's, and the id of the last transaction."""
+    with closing(connected(logging)) as writer, closing(connected(logging)) as reader, writer.cursor() as cursor:
+        cursor.execute("CREATE DATABASE d")
+        cursor.execute("CREATE TABLE d.v (v int)")
+        first = begun(reader, time.time)
+        reader.rollback()
+        again = begun(reader, time.time)
+        assert (first.token, first.is_copy) == (again.token, False)
+        cursor.execute("INSERT INTO d.v VALUES (1)")
+        writer.commit()
+        with reader.cursor() as looking:
+            looking.execute("SELECT count(*) FROM d.v")
+            assert looking.fetchone() == (0,)
+        cursor.execute("SELECT @@gtid_binlog_pos, BINLOG_GTID_POS('log.000001', %s)", (place(again.token),))
+        last, before = cursor.fetchone()
+        assert again.token == again.name == f"log.000001:{place(again.token)} gtid {before}"
+        assert last.rpartition("-")[2] == str(int(before.rpartition("-")[2]) + 1)
+        reader.rollback()
+        later = begun(reader, time.time)
+        assert later.token is not None
+        assert later.token.endswith(f" gtid {last}")
+        assert place(later.token) > place(again.token)
+
+
+def place(token: str | None) -> int:
+    return int(str(token).partition(":")[2].partition(" ")[0])
+
+
+def test_a_server_that_replays_another_is_a_copy_of_unknown_age(logging: str, tmp_path: Path) -> None:
+    """Running or set up to, or closed to writers: then nobody knows when its rows were those of the other one."""
+    source = {"kind": "mysql", "url": f"{logging}r", "tls": {"mode": "disable"}, "sweep": False}
+    with closing(sqlite3.connect(tmp_path / "other.db")) as file, file:
+        file.execute("CREATE TABLE v (v integer)")
+    other = {"kind": "sqlite", "path": str(tmp_path / "other.db")}
+    with closing(connected(logging)) as owner, owner.cursor() as cursor:
+        cursor.execute("CREATE DATABASE r")
+        cursor.execute("CREATE TABLE r.v (v int)")
+        sql = "SELECT v FROM r.v UNION ALL SELECT v FROM other.v MAX SKEW 60 s"
+        for change, is_copy in (("read_only = 0", False), ("read_only = 1", True), ("read_only = 0", False)):
+            cursor.execute(f"SET GLOBAL {change}")
+            with hanse.connect({"sources": {"r": source, "other": other}}) as engine:
+                result = engine.query("SELECT v FROM r.v")
+                assert result.fetchall() == []
+                assert told(result.report) == (is_copy, is_copy)
+                if is_copy:
+                    with pytest.raises(NotConsistent, match=r"MAX SKEW"):
+                        engine.query(sql).fetchall()
+                else:
+                    assert engine.query(sql).fetchall() == []
+        assert not is_copying(owner)
+        cursor.execute("CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=1, MASTER_USER='x'")
+        assert is_copying(owner)
+
+
+def told(report: Report) -> tuple[bool, bool]:
+    """Whether the picture is a copy's, and of unknown age."""
+    assert report.consistency is not None
+    picture = report.consistency.sources["r"]
+    return picture.is_copy, picture.earliest is None
+
+
+def is_copying(connection: Connection) -> bool:
+    return is_copy(facts(connection))
+
+
+def connected(url: str) -> Connection:
+    found = urlsplit(url)
+    return pymysql.connect(host=found.hostname, port=found.port, user=found.username, password=found.password)
+
+
+def test_a_server_that_tells_nothing_has_moments_all_the_same(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MySQL's question, which has a variable that this server has not."""
+    monkeypatch.setattr("hanse.connectors.mysql.shots.MARIADB", MYSQL)
+    contract = make("CREATE TABLE v (v int)")
+    session = contract.connector.begin(ReadContext("abc4", 2))
+    count, picture = taken(session, contract.table("v"))
+    assert (count, picture.token, picture.is_copy) == (0, None, False)
+    assert str(session.snapshot).startswith("transaction of connection ")
+    session.close()

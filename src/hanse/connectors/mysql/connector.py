@@ -8,7 +8,7 @@ import weakref
 from pathlib import Path
 from typing import Any
 
-from hanse.connectors.mysql import catalog
+from hanse.connectors.mysql import catalog, shots
 from hanse.connectors.mysql.capabilities import capabilities
 from hanse.connectors.mysql.decode import Policy
 from hanse.connectors.mysql.dialect import MysqlDialect
@@ -49,6 +49,7 @@ class MysqlConnector(Remote[Options, "MysqlConnector"]):
         self._owner = Ownership(source, MysqlOwner(source, weakly(self._connect)), options.sweep)
         weakref.finalize(self, self._owner.let_go)
         self._round_trip: float | None = None
+        self._is_copy = False
 
     @property
     def connections(self) -> tuple[int, int]:
@@ -57,7 +58,7 @@ class MysqlConnector(Remote[Options, "MysqlConnector"]):
 
     def load_catalog(self) -> SourceCatalog:
         """Read tables, keys and facts of comparison from the server."""
-        server, tables, packet = self.read_in_time(self._facts)
+        server, tables, packet, self._is_copy = self.read_in_time(self._facts)
         for connector in (self, *self._replicas):
             connector._dialect = MysqlDialect(server.is_mariadb, packet)
         facts = capabilities(server.is_mariadb, server.version)
@@ -65,12 +66,13 @@ class MysqlConnector(Remote[Options, "MysqlConnector"]):
         caps = self._options.key_shipping.caps
         return SourceCatalog(self._source, "mysql", tables, self._dialect, facts, str(server), home, key_caps=caps)
 
-    def _facts(self, attempt: Attempt) -> tuple[catalog.Server, tuple[Table, ...], int]:
+    def _facts(self, attempt: Attempt) -> tuple[catalog.Server, tuple[Table, ...], int, bool]:
         connection = self._connect(attempt)
         attempt.ends_by(lambda: shut_connection(connection))
         try:
             tables = catalog.tables(connection, self._source, self._options)
-            return catalog.server(connection), tables, catalog.packet_bytes(connection)
+            is_copy = shots.is_copy(shots.facts(connection))
+            return catalog.server(connection), tables, catalog.packet_bytes(connection), is_copy
         except FAILURES as failure:
             raise translate(failure, self._source) from None
         finally:
@@ -81,7 +83,7 @@ class MysqlConnector(Remote[Options, "MysqlConnector"]):
         """Open a session for one query."""
         policy = Policy(self._source, self._options.zero_dates)
         ways = Ways(self._connect, self._limited, self._owner)
-        door = Door(self._source, self._pool, ways, policy, self._dialect, self._round_trip)
+        door = Door(self._source, self._pool, ways, policy, self._dialect, self._round_trip, self._is_copy)
         return MysqlSession(door, context)
 
     def _limited(self, connection: Connection, sql: str, seconds: float) -> str:

@@ -46,6 +46,8 @@ class Door:
     dialect: MysqlDialect
     round_trip: float | None = None
     """What an exchange took when a connection was opened, in seconds."""
+    is_copy: bool = False
+    """Whether the server was one that replays another's transactions when its catalog was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,7 @@ class MysqlSession:
             try:
                 told.connected()
                 self._explain(running, [sql])
-                self._shot = Shot(self._context.moment())
+                self._shot = Shot(self._context.moment(), is_copy=self._door.is_copy)
                 return running, self._rows(running, sql)
             except FAILURES as failure:
                 self._drop(running)

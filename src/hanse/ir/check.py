@@ -39,8 +39,8 @@ def obligations(plan: p.Plan) -> frozenset[str]:
 def same_outputs(old: p.Plan, new: p.Plan) -> bool:
     """Whether two plans yield the same columns in the same order (a column may have become free of NULLs, or not)."""
     before, after = old.columns, new.columns
-    return len(before) == len(after) and all(
-        a is b or (a.id == b.id and a.type == b.type) for a, b in zip(before, after, strict=True)
+    return before == after or (
+        len(before) == len(after) and all(a.id == b.id and a.type == b.type for a, b in zip(before, after, strict=True))
     )
 
 

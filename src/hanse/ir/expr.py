@@ -37,8 +37,18 @@ class Column:
         return Ref(self.type, self.id, self.name)
 
 
+class _Remembering:
+    """Room for what a walk derives from an expression; no field itself: neither compared nor shown nor copied."""
+
+    __slots__ = ("_reads", "_subqueries")
+    _reads: frozenset[int]
+    """See ``walk.reads``."""
+    _subqueries: tuple["Plan", ...]
+    """See ``walk.subqueries``."""
+
+
 @dataclass(frozen=True, slots=True)
-class Expr:
+class Expr(_Remembering):
     """Any scalar expression; ``type`` is what it yields."""
 
     type: Type

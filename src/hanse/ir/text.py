@@ -15,7 +15,7 @@ from typing import Any
 from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.types import TEXTS, Kind
-from hanse.ir.walk import expressions, operands, plans, subqueries, type_of_subquery
+from hanse.ir.walk import expressions, plans, subqueries
 
 _LOOSEST, _AND, _NOT, _COMPARISON, _ADDITION, _MULTIPLICATION, _TIGHTEST = range(7)
 _LEVELS = {"or": _LOOSEST, "and": _AND, "not": _NOT} | {
@@ -288,8 +288,7 @@ class _Printer:
 
 def _subplans(plan: p.Plan) -> Iterator[p.Plan]:
     for node in expressions(plan):
-        if operands(node) or isinstance(node, type_of_subquery):
-            yield from subqueries(node)
+        yield from subqueries(node)
 
 
 def _constant(node: e.Literal) -> str:

@@ -39,6 +39,8 @@ _OPERANDS: dict[type[e.Expr], Callable[[Any], tuple[e.Expr, ...]]] = {
     e.Case: _of_case,
 }
 """By class, for most expressions are references and literals, about which every stage asks: they are not listed."""
+_LEAVES = frozenset({e.Ref, e.Literal, e.Parameter})
+"""Nothing is below them."""
 
 
 def with_operands(node: e.Expr, new: tuple[e.Expr, ...]) -> e.Expr:
@@ -76,16 +78,18 @@ def walk_expr(node: e.Expr) -> Iterator[e.Expr]:
         stack += operands(part)[::-1]
 
 
-def subqueries(node: e.Expr) -> list[p.Plan]:
-    """The plans of the subqueries inside an expression, not of those nested in them."""
-    found: list[p.Plan] = []
-    stack = [node]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, type_of_subquery):
-            found.append(part.plan)
-        stack += operands(part)[::-1]
-    return found
+def subqueries(node: e.Expr) -> tuple[p.Plan, ...]:
+    """The plans of the subqueries inside an expression, not of those nested in them; looked for once."""
+    if type(node) in _LEAVES:
+        return ()
+    try:
+        return node._subqueries
+    except AttributeError:
+        found: tuple[p.Plan, ...] = (node.plan,) if isinstance(node, type_of_subquery) else ()
+        for part in operands(node):
+            found += subqueries(part)
+        object.__setattr__(node, "_subqueries", found)
+        return found
 
 
 def _map_keys(keys: tuple[e.SortKey, ...], change: Callable[[e.Expr], e.Expr]) -> tuple[e.SortKey, ...]:
@@ -205,6 +209,10 @@ def with_inputs(plan: p.Plan, new: tuple[p.Plan, ...]) -> p.Plan:
             return p.Join(plan.kind, new[0], new[1], plan.condition, plan.lateral)
         case p.Filter():
             return p.Filter(new[0], plan.predicate)
+        case p.Guard():
+            return p.Guard(new[0], plan.obligation, plan.is_open)
+        case p.Project():
+            return p.Project(new[0], plan.items)
         case p.SetOperation():
             return replace(plan, left=new[0], right=new[1])
         case p.Cte():
@@ -287,17 +295,20 @@ def nested(plan: p.Plan) -> tuple[p.Plan, ...]:
 
 def used(nodes: Iterable[e.Expr]) -> set[int]:
     """Ids of all columns that expressions read, including what their subqueries read from outside."""
-    ids: set[int] = set()
-    stack = list(nodes)
-    while stack:
-        node = stack.pop()
-        if isinstance(node, e.Ref):
-            ids.add(node.id)
-            continue
-        stack += operands(node)
-        if isinstance(node, type_of_subquery):
-            ids |= free(node.plan)
-    return ids
+    return set().union(*map(reads, nodes))
+
+
+def reads(node: e.Expr) -> frozenset[int]:
+    """As ``used``, of one expression; looked for once, since rules move expressions about that stay what they are."""
+    if isinstance(node, e.Ref):
+        return frozenset((node.id,))
+    try:
+        return node._reads
+    except AttributeError:
+        inner = free(node.plan) if isinstance(node, type_of_subquery) else ()
+        found = frozenset(inner).union(*[reads(part) for part in operands(node)])
+        object.__setattr__(node, "_reads", found)
+        return found
 
 
 def produced(plan: p.Plan) -> set[int]:

@@ -8,6 +8,7 @@ import datetime as dt
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from hanse.ir import expr as e
@@ -74,6 +75,8 @@ class Estimator:
         """Keeps every operator alive whose identity is a key below."""
         self._profiles: dict[int, Profile] = {}
         self._origins: dict[int, Origin] = {}
+        self._unread: dict[int, Callable[[], Origin]] = {}
+        """Finds the origin of a table's column that nobody has asked for: of most, nobody does."""
         self._ctes: dict[str, tuple[Profile, tuple[e.Column, ...]]] = {}
 
     def rows(self, plan: p.Plan) -> float:
@@ -155,7 +158,13 @@ class Estimator:
 
     def origin(self, column: int) -> Origin:
         """Where a column's values are from; its operator must have been looked at."""
-        return self._origins.get(column, UNKNOWN)
+        found = self._origins.get(column)
+        if found is None:
+            read = self._unread.pop(column, None)
+            if read is None:
+                return UNKNOWN
+            found = self._origins[column] = read()
+        return found
 
     def share(self, tests: list[e.Expr]) -> Share:
         """The share of rows that pass tests of columns which have been met."""
@@ -202,11 +211,15 @@ class Estimator:
         columns = known.columns if known else {}
         keys = {key[0] for key in (table.primary_key, *table.unique_keys) if len(key) == 1}
         place = plan.columns[0].id if plan.outputs else 0
-        for column, name in plan.outputs:
-            found = columns.get(name) or ColumnStatistics()
+
+        def origin(column: e.Column, name: str) -> Origin:
+            found = columns.get(name, UNKNOWN.statistics)
             distinct = _values_within(found, rows) if found.distinct is None else found.distinct
-            unique, nullable = name in keys, column.nullable
-            self._origins[column.id] = Origin(found, rows, distinct, unique, nullable, table, name, place)
+            return Origin(found, rows, distinct, name in keys, column.nullable, table, name, place)
+
+        for column, name in plan.outputs:
+            self._unread[column.id] = partial(origin, column, name)
+            self._origins.pop(column.id, None)  # of a scan of other columns, which is another place
         return Profile(rows, counted is None)
 
     def _values(self, plan: p.Values) -> Profile:

@@ -1,6 +1,7 @@
 """The relations of a tree of inner joins as ``ordering`` sees them: numbers and bits, from plans, tests and statistics."""
 
 from dataclasses import dataclass, field
+from itertools import combinations
 
 from hanse.ir import expr as e
 from hanse.ir import plan as p
@@ -208,24 +209,21 @@ class Relations:
     def _corrections(self, graph: Graph) -> list[tuple[int, float]]:
         """Two relations that are connected by several columns have more partners than these would leave one by one,
         where they are the key of one of them together."""
+        connecting: dict[tuple[int, int], list[int]] = {}
+        for number, members in enumerate(graph.classes):
+            for pair in combinations(sorted(bit for bit, _ in members), 2):
+                connecting.setdefault(pair, []).append(number)
         found = []
-        for place in range(len(self.plans)):
-            for later in range(place + 1, len(self.plans)):
-                one, other = 1 << place, 1 << later
-                both = [
-                    number
-                    for number, members in enumerate(graph.classes)
-                    if sum(bit in (one, other) for bit, _ in members) == 2
-                ]
-                if len(both) < 2:
-                    continue
-                pairs = [self._pair(number, one, other) for number in both]
-                share = self.context.estimator.together(pairs)
-                single = 1.0
-                for number in both:
-                    single /= max(count for bit, count in graph.classes[number] if bit in (one, other))
-                if share is not None and share > single:
-                    found.append((one | other, share / single))
+        for (one, other), both in sorted(connecting.items()):
+            if len(both) < 2:
+                continue
+            pairs = [self._pair(number, one, other) for number in both]
+            share = self.context.estimator.together(pairs)
+            single = 1.0
+            for number in both:
+                single /= max(count for bit, count in graph.classes[number] if bit in (one, other))
+            if share is not None and share > single:
+                found.append((one | other, share / single))
         return found
 
     def _pair(self, number: int, one: int, other: int) -> tuple[int, int]:

@@ -13,6 +13,7 @@ Enumeration of the Core Search Space", SIGMOD 2013, for joins whose left side is
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hanse.spi.pace import UNKNOWN, Pace
 
@@ -81,6 +82,7 @@ class Graph:
     """By the bit of the relation."""
     paces: list[Pace] = field(default_factory=list)
     """How fast each source answers, by its number in ``homes``; what is missing is unknown."""
+    _around: dict[int, int] = field(default_factory=dict)
     _rows: dict[int, float] = field(default_factory=dict)
     _bytes: dict[int, float] = field(default_factory=dict)
 
@@ -113,7 +115,7 @@ class Graph:
 
     def may_join(self, one: int, other: int) -> bool:
         """Whether two sets may be joined: a relation that is attached needs the others of its condition."""
-        return all(
+        return not self.attached or all(
             not self.attached[alone].needs & ~rest
             for alone, rest in ((one, other), (other, one))
             if alone in self.attached
@@ -152,14 +154,16 @@ class Graph:
 
     def around(self, subset: int) -> int:
         """The neighbours of a set that are not in it."""
-        found = 0
-        for place in bits(subset):
-            found |= self.neighbours[place]
-        return found & ~subset
+        found = self._around.get(subset)
+        if found is None:
+            found = 0
+            for place in bits(subset):
+                found |= self.neighbours[place]
+            found = self._around[subset] = found & ~subset
+        return found
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(NamedTuple):
     """The best way to make a set of relations."""
 
     subset: int

@@ -23,7 +23,7 @@ from hanse.ir.expr import Call, Column, Expr, Literal, conjunction, conjuncts
 from hanse.ir.plan import Filter, Guard, Limit, Plan, Project
 from hanse.ir.properties import is_volatile
 from hanse.ir.types import INT64, Type
-from hanse.ir.walk import children, nested, plans, subqueries, used
+from hanse.ir.walk import children, nested, plans, reads, subqueries
 from hanse.optimize.estimate import Estimator
 
 RunsThere = Callable[[Plan], bool]
@@ -64,10 +64,8 @@ class Context:
         """Join orders that were considered, where somebody wants to know."""
         self._kept: list[Any] = []
         """Keeps every node alive whose identity is a key below."""
-        self._reads: dict[int, frozenset[int]] = {}
         self._ids: dict[int, frozenset[int]] = {}
         self._movable: dict[int, bool] = {}
-        self._nested: dict[int, bool] = {}
         self._obligations: dict[int, frozenset[str]] = {}
 
     def column(self, name: str, type: Type, nullable: bool = True) -> Column:
@@ -83,11 +81,7 @@ class Context:
 
     def reads(self, node: Expr) -> frozenset[int]:
         """Ids of the columns that the expression reads, from here or from around."""
-        found = self._reads.get(id(node))
-        if found is None:
-            self._kept.append(node)
-            found = self._reads[id(node)] = frozenset(used((node,)))
-        return found
+        return reads(node)
 
     def ids(self, plan: Plan) -> frozenset[int]:
         """Ids of the plan's output columns."""
@@ -107,11 +101,7 @@ class Context:
 
     def has_subquery(self, node: Expr) -> bool:
         """Whether the expression holds a subquery: such a one must not be copied, since columns are made only once."""
-        found = self._nested.get(id(node))
-        if found is None:
-            self._kept.append(node)
-            found = self._nested[id(node)] = bool(subqueries(node))
-        return found
+        return bool(subqueries(node))
 
     def is_copyable(self, node: Expr) -> bool:
         """Whether the expression may be computed elsewhere, and more than once."""

@@ -111,14 +111,13 @@ class Calls:
     def _spell(
         self, rules: Rules, call: e.Aggregate | e.WindowCall, args: list[Value], clauses: dict[str, str]
     ) -> Value:
-        operands = self._expressions.opaque(args)
-        rule = find(rules, call.name, operands)
+        rule = find(rules, call.name, [arg.operand() for arg in args])
         if rule is None:
             raise self._expressions.refusal(f"{call.name}({', '.join(str(arg.type) for arg in args)})")
         if isinstance(rule.sql, str):
             sql, firm = aggregate_template(rule.sql).fill([(arg.sql, arg.level) for arg in args], clauses)
         else:
-            spelling = bare(rule.sql(operands))
+            spelling = bare(rule.sql(self._expressions.opaque(args)))
             sql, firm = with_clauses(spelling, clauses), level(spelling)
         flags = 0
         for arg in args:

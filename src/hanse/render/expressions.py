@@ -78,15 +78,15 @@ class Expressions:
             return Unsupported(f"{what} is not supported with these arguments", hint=hint)
         return InternalError(f"split sent what the dialect {self.dialect.name} cannot spell: {what}")
 
-    def spell(self, rule: Rule, args: Sequence[Value], operands: Sequence[Operand]) -> tuple[str, int]:
+    def spell(self, rule: Rule, args: Sequence[Value]) -> tuple[str, int]:
         """The text and level of a call under a rule."""
         if isinstance(rule.sql, str):
             return template(rule.sql).fill([(arg.sql, arg.level) for arg in args])
-        text = bare(rule.sql(operands))
+        text = bare(rule.sql(self.opaque(args)))
         return text, level(text)
 
     def opaque(self, args: Sequence[Value]) -> list[Operand]:
-        """What a dialect's rules see: marks for the text, which they can carry but not confuse with their own."""
+        """What a rule sees that spells by itself: marks for the text, which it can carry but not confuse with its own."""
         return [Operand(self._opaque(arg), arg.type, arg.collation, arg.literal) for arg in args]
 
     def _opaque(self, arg: Value) -> str:
@@ -95,11 +95,10 @@ class Expressions:
 
     def apply(self, name: str, args: Sequence[Value], type: Type) -> Value:
         """A call of a function or operator."""
-        operands = self.opaque(args)
-        rule = find(self.dialect.functions, name, operands)
+        rule = find(self.dialect.functions, name, [arg.operand() for arg in args])
         if rule is None:
             raise self.refusal(f"{name}({', '.join(str(arg.type) for arg in args)})")
-        spelt = self.spell(rule, args, operands)
+        spelt = self.spell(rule, args)
         cost = 3 if name[0].isalpha() else 1
         return self._made(spelt, type, args, cost, b.VOLATILE if name in VOLATILE_NAMES else 0)
 
@@ -149,11 +148,10 @@ class Expressions:
 
     def _cast(self, node: e.Cast, values: Values) -> Value:
         arg = self.write(node.arg, values)
-        operands = self.opaque([arg])
-        rule = self.dialect.cast(operands[0], node.type, node.safe)
+        rule = self.dialect.cast(self.opaque([arg])[0], node.type, node.safe)
         if rule is None:
             raise self.refusal(f"CAST({arg.type} AS {node.type})")
-        return self._made(self.spell(rule, [arg], operands), node.type, [arg], 1)
+        return self._made(self.spell(rule, [arg]), node.type, [arg], 1)
 
     def _case(self, node: e.Case, values: Values) -> Value:
         parts: list[str] = ["CASE"]

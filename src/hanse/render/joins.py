@@ -78,8 +78,9 @@ class Joins(Relations):
         for side, goes in ((left, _LEFT_WHERE), (right, _RIGHT_WHERE)):
             (on if goes.get(plan.kind) == ON else where).extend(side.where)
             flags |= side.where_flags
+        both = {**left.values, **right.values}
         for part in e.conjuncts(plan.condition):
-            value = self.expressions.write(part, {**left.values, **right.values})
+            value = self.expressions.write(part, both)
             # a subquery may refer to both sides, which some engines do not take in ON
             late = plan.kind is JoinKind.INNER and value.flags & b.SUBQUERY
             flags |= value.flags if late else 0

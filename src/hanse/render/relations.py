@@ -150,14 +150,13 @@ class Relations(Core):
         """A set-returning function in FROM. A rule of its own (``unnest with ordinality``) may count the rows; else the
         clause follows the call."""
         args = [self.expressions.write(arg, {}) for arg in plan.args]
-        operands = self.expressions.opaque(args)
         rules, name = self.dialect.table_functions, plan.name
         counted = f"{name} with ordinality"
         clause = " WITH ORDINALITY" if plan.ordinality and counted not in rules else ""
-        rule = find(rules, counted if plan.ordinality and not clause else name, operands)
+        rule = find(rules, counted if plan.ordinality and not clause else name, [arg.operand() for arg in args])
         if rule is None:
             raise self.expressions.refusal(f"the table function {name}")
-        sql, firm = self.expressions.spell(rule, args, operands)
+        sql, firm = self.expressions.spell(rule, args)
         if clause and sql.startswith("("):
             raise self.expressions.refusal(f"the table function {counted}")
         sql = sql if firm == TIGHT else f"({sql})"

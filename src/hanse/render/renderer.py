@@ -99,6 +99,8 @@ def _coordinator(
     graph: FragmentGraph, requests: tuple[Request, ...], dialects: Mapping[str, Dialect], dialect: Dialect
 ) -> SqlText:
     """The coordinator's SQL. A fragment can be read once, so that one which is read again is kept in a CTE."""
+    if _is_whole(graph, requests, dialects, dialect):
+        return requests[0].sql
     reads = _reads(graph.coordinator)
     writer = Writer(dialect)
     for fragment, request in zip(graph.fragments, requests, strict=True):
@@ -110,6 +112,15 @@ def _coordinator(
             relation = writer.share(relation)
         writer.fragments[fragment.id] = relation
     return writer.statement(graph.coordinator)
+
+
+def _is_whole(
+    graph: FragmentGraph, requests: tuple[Request, ...], dialects: Mapping[str, Dialect], dialect: Dialect
+) -> bool:
+    """Whether the coordinator does no more than run the one fragment, which it reads in place and spells alike."""
+    if len(requests) != 1 or not isinstance(graph.coordinator, p.FragmentScan):
+        return False
+    return requests[0].embedded and type(dialects[requests[0].source]) is type(dialect)
 
 
 def _in_place(fragment: Fragment, names: tuple[str, ...], dialect: Dialect, writer: Writer) -> Relation:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from hanse.errors import InternalError
 from hanse.ir.expr import Parameter
@@ -173,8 +174,7 @@ def aggregate_template(spelling: str) -> Template:
     return template(with_clauses(bare(spelling), CLAUSE_PLACES))
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
+class _Text(NamedTuple):
     """Kept text. ``marked``: it may hold marks of its own; ``optional``: it stands only if columns are qualified."""
 
     text: str

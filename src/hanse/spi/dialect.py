@@ -7,7 +7,7 @@ it is spelt and whether its answer is EXACT or a SUPERSET. There is no default s
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from hanse.ir.expr import Literal
 from hanse.ir.request import KeyRange
@@ -22,8 +22,7 @@ DENSE = frozenset(INTEGERS | {Kind.DATE})
 BYTEWISE = Collation("bytewise", equal_is_bytewise=True, order_is_codepoint=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Operand:
+class Operand(NamedTuple):
     """An argument as the dialect sees it: its SQL, its type, how its text compares, and its value if it is a literal."""
 
     sql: str

@@ -5,7 +5,7 @@ types and collations. SUPERSET passes through AND and OR only: below anything el
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hanse.ir import expr as e
 from hanse.ir.plan import Plan
@@ -22,8 +22,7 @@ _PRODUCTS = {"postgres": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "
 WORST = Collation()
 
 
-@dataclass(frozen=True, slots=True)
-class Opinion:
+class Opinion(NamedTuple):
     """A verdict, why it is not EXACT, and what the expression looks like to what stands above it."""
 
     verdict: Verdict

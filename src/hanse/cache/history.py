@@ -6,7 +6,9 @@ and shapes come with ? for literals. What cannot be written is lost, never a que
 
 import sqlite3
 import statistics
-from contextlib import closing
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,8 @@ RUNS_KEPT = 50
 """Latest runs of each plan, of which medians are taken."""
 QUERIES_KEPT = 2_000
 """Queries that are remembered; those that were not asked for the longest time are forgotten."""
+GATHER_SECONDS = 0.25
+"""Runs that follow upon another within that time are written together, with the next one after it, or when somebody asks."""
 TEXT_MAX = 20_000
 """Characters of a statement or a shape that are kept."""
 _SCHEMA = """
@@ -81,25 +85,50 @@ class PlanHistory:
     def __init__(self, folder: Path) -> None:
         """Keep the history in ``folder``, which is made, for its owner only, when there is something to keep."""
         self._file = StateFile(folder / "plans.db", _SCHEMA)
+        self._lock = threading.Lock()
+        self._gathered: list[tuple[Used, float, tuple[float, int]]] = []
+        """Runs that are not written yet."""
+        self._written_at = float("-inf")
 
     def is_change(self, used: Used) -> bool:
         """Whether the query was answered by other plans so far, and never by this one."""
         sql = "SELECT count(*), coalesce(sum(plan = ?), 0) FROM plans WHERE query = ?"
         try:
-            with self._file.opened() as store:
+            with self._known() as store:
                 plans, same = store.execute(sql, (used.plan, used.query)).fetchone()
         except (sqlite3.Error, OSError):
             return False
         return bool(plans and not same)
 
     def record(self, used: Used, at: float, ms: float, bytes: int) -> bool:
-        """Note a run that came to its end; False if it could not be written."""
+        """Note a run that came to its end; False if it could not be written, with those that were gathered."""
+        with self._lock:
+            self._gathered.append((used, at, (ms, bytes)))
+            if abs(at - self._written_at) < GATHER_SECONDS:
+                return True
+            self._written_at = at
+        return self._write()
+
+    def _write(self) -> bool:
+        """Write what is gathered."""
+        with self._lock:
+            runs, self._gathered = self._gathered, []
+        if not runs:
+            return True
         try:
             with self._file.written() as store:
-                _note(store, used, at, (ms, bytes))
+                for run in runs:
+                    _note(store, *run)
         except (sqlite3.Error, OSError):
             return False
         return True
+
+    @contextmanager
+    def _known(self) -> Iterator[sqlite3.Connection]:
+        """The file with all that was noted; raises sqlite3.Error and OSError."""
+        self._write()
+        with self._file.opened() as store:
+            yield store
 
     def entries(self, prefix: str = "") -> list[Entry]:
         """Plans whose fingerprint, or whose query's, begins so; those that were used last come first."""
@@ -110,7 +139,7 @@ class PlanHistory:
             "WHERE substr(plan, 1, ?) = ? OR substr(query, 1, ?) = ? ORDER BY last_seen DESC, query, plan"
         )
         start = len(prefix), prefix
-        with self._file.opened() as store:
+        with self._known() as store:
             rows = store.execute(sql, (*start, *start)).fetchall()
             return [Entry(*(*row[:-1], *_medians(store, row[0], row[2]), bool(row[-1]))) for row in rows]
 
@@ -180,7 +209,8 @@ class PlanHistory:
             return 0
 
     def close(self) -> None:
-        """Close the file. Idempotent."""
+        """Write what is gathered, and close the file. Idempotent."""
+        self._write()
         self._file.close()
 
 

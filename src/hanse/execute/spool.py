@@ -30,7 +30,8 @@ class Spool:
 
     def __init__(self, folder: Path, file_bytes_max: int | None) -> None:
         """Nothing is held; a file of at most that many bytes is made in the folder when it is needed."""
-        self._path = folder / f"held-{uuid4().hex}.arrow"
+        self._folder = folder
+        self._path: Path | None = None
         self._file_bytes_max = file_bytes_max
         self._batches: deque[pa.RecordBatch] = deque()
         self._file: pa.NativeFile | None = None
@@ -53,6 +54,7 @@ class Spool:
                 raise self._full()
             with _on_disk():
                 if writer is None:
+                    self._path = self._folder / f"held-{uuid4().hex}.arrow"
                     self._file = pa.OSFile(str(self._path), "wb")
                     writer = pa.ipc.new_stream(self._file, batch.schema)
                 writer.write_batch(batch)
@@ -88,4 +90,5 @@ class Spool:
         if self._file is not None:
             self._file.close()
             self._file = None
+        if self._path is not None:
             self._path.unlink(missing_ok=True)

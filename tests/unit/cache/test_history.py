@@ -28,6 +28,24 @@ def test_runs_are_counted_and_their_medians_taken(tmp_path: Path) -> None:
     assert PlanHistory(tmp_path).entries() == [entry]
 
 
+def test_runs_close_upon_one_another_are_written_together_and_lost_to_nobody(tmp_path: Path) -> None:
+    store, other = PlanHistory(tmp_path), PlanHistory(tmp_path)
+    for at in (10.0, 10.1, 10.2):
+        assert store.record(USED, at, 1.0, 1)
+    assert [entry.runs for entry in other.entries()] == [1]
+    store.record(USED, 10.3, 1.0, 1)
+    assert [entry.runs for entry in other.entries()] == [4]
+    store.record(USED, 10.4, 1.0, 1)
+    assert [entry.runs for entry in store.entries()] == [5]
+    store.record(USED, 10.5, 1.0, 1)
+    store.record(USED, 9.0, 1.0, 1)  # a clock that was set back
+    assert [entry.runs for entry in other.entries()] == [7]
+    store.record(USED, 9.1, 1.0, 1)
+    store.close()
+    assert [(entry.runs, entry.last_seen) for entry in other.entries()] == [(8, 10.5)]
+    other.close()
+
+
 def test_a_change_is_a_plan_that_a_known_query_never_had(tmp_path: Path) -> None:
     store = PlanHistory(tmp_path)
     other = replace(USED, plan="p2", shape="here:\n  Join")

@@ -5,7 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := .tools/uv
 SERVERS := $(BIN)/python scripts/with_servers.py
-WORKERS ?= 2
+# One more than the processors of a small machine: tests of faults and deadlines wait more than they work.
+WORKERS ?= 3
 FUZZ_QUERIES ?= 10000
 PYTEST_ARGS ?=
 BENCH ?=
@@ -42,7 +43,7 @@ demo: env ## one SQL statement over five stores; needs no root and no server
 	@$(BIN)/hanse demo
 
 test: check ## lint, types, contracts, then every test with real PostgreSQL and MariaDB
-	@$(SERVERS) $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	@$(SERVERS) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 check: lint types contracts ## lint, types and import contracts only
 

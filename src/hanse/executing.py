@@ -9,7 +9,7 @@ from hanse import recording
 from hanse.admission.connector import Admission
 from hanse.admission.gate import Gate
 from hanse.clock import Clock
-from hanse.errors import GuardrailRefused
+from hanse.errors import CLOSED, GuardrailRefused
 from hanse.execute.executor import Run, execute
 from hanse.execute.instances import InstancePool
 from hanse.execute.limits import Limits, limits_of
@@ -18,7 +18,8 @@ from hanse.execute.report import PlanUse, Report
 from hanse.execute.result import ResultStream
 from hanse.execute.running import RunningQueries
 from hanse.execute.threads import Threads
-from hanse.groups import Caller, Kind
+from hanse.groups import Caller, Kind, guarded
+from hanse.guardrails import GroupGuardrails
 from hanse.ir.request import RequestGraph
 from hanse.ir.tables import Table
 from hanse.observation import Observation
@@ -62,6 +63,7 @@ class Executing:
         profile = query.settings.profile
         self.admission.check(planned.requests.asked, profile)
         kind: Kind = "explain" if query.is_explained else profile
+        groups = self._groups(query.caller, query.settings, kind)
         run = Run(
             connectors={**self.admission.connectors(profile), SYSTEM: self.observation.source},
             kinds=self.kinds,
@@ -71,7 +73,7 @@ class Executing:
             dialect=self.planner.dialect,
             parameters=test.values,
             timezone=zone,
-            limits=limits_of(self.rules.engine, self.rules.sources, query.settings),
+            limits=limits_of(self.rules.engine, self.rules.sources, query.settings, groups),
             batch_rows=query.settings.batch_rows,
             timeout_s=query.settings.statement_timeout,
             queue_s=query.settings.queue_timeout,
@@ -99,6 +101,7 @@ class Executing:
         self, version: int, requests: RequestGraph, seconds: float, caller: Caller, settings: QuerySettings
     ) -> ResultStream:
         """Run requests that no statement of a user's stands behind, of the catalog's ``version``, for so long."""
+        groups = self._groups(caller, settings, "analyze")
         run = Run(
             connectors=self.admission.connectors(),
             kinds=self.kinds,
@@ -106,7 +109,7 @@ class Executing:
             dialect=self.planner.dialect,
             parameters=(),
             timezone="UTC",
-            limits=limits_of(self.rules.engine, self.rules.sources, QuerySettings.model_construct()),
+            limits=limits_of(self.rules.engine, self.rules.sources, QuerySettings.model_construct(), groups),
             batch_rows=settings.batch_rows,
             timeout_s=seconds,
             alarms=self.alarms,
@@ -127,6 +130,18 @@ class Executing:
             hint = "keep the places of keys in a table without that guardrail"
             raise GuardrailRefused(message, sqlstate=failure.code, source=table.source, hint=hint) from None
         return limits_of(self.rules.engine, self.rules.sources, QuerySettings.model_construct())
+
+    def _groups(self, caller: Caller, settings: QuerySettings, kind: Kind) -> list[tuple[str, GroupGuardrails]]:
+        """The guardrails of a query's groups, each with its name; raises GuardrailRefused at other hours than theirs."""
+        if self.gate is None or not self.gate.groups.any_guardrails:
+            return []
+        found = guarded(self.gate.groups, self.gate.path(caller, settings.tags, kind), caller)
+        now = dt.datetime.fromtimestamp(self.clock.now(), dt.UTC)
+        for name, block in found:
+            if block.hours is not None and not block.hours.hold(now, self.settings.timezone):
+                message = f"guardrail hours of resource group {name}: its queries may run {block.hours}"
+                raise GuardrailRefused(message, sqlstate=CLOSED, hint="ask again then, or in another group")
+        return found
 
     def _admit(self, caller: Caller, settings: QuerySettings, kind: Kind, requests: RequestGraph) -> Admit:
         """What waits for a query's turn in its resource group; whoever asks what runs, and who waits, does not wait."""

@@ -17,11 +17,12 @@ import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from hanse.guardrails import FROZEN, Bytes, Rows, size, span, span_text
+from hanse.guardrails import FROZEN, Bytes, GroupGuardrails, Rows, size, span, span_text
 
 TEMPLATES = ("user", "client")
 """What a group's name may stand for, as ``${user}``: each user has a group of his own, with the same limits."""
@@ -101,6 +102,7 @@ class Limits(BaseModel):
         description="Memory of one of its queries, at least 32 MB; beyond it, operators spill, and the rest is refused.",
     )
     quota: Quota | None = Field(None, description="What its queries may use up within a period.")
+    guardrails: GroupGuardrails | None = Field(None, description="What holds for each of its queries.")
     groups: "dict[str, ResourceGroup]" = Field(
         {}, description="The groups below it, by name; `${user}` and `${client}` stand for one of each name."
     )
@@ -140,6 +142,15 @@ class ResourceGroups(Limits):
         (), description="Looked at one after another; a query that none fits belongs to the root."
     )
 
+    @cached_property
+    def any_guardrails(self) -> bool:
+        """Whether any group says what its queries may do."""
+        return _has_guardrails(self)
+
+
+def _has_guardrails(level: Limits) -> bool:
+    return level.guardrails is not None or any(map(_has_guardrails, level.groups.values()))
+
 
 def names(path: str) -> tuple[str, ...]:
     """The names on the way to a group."""
@@ -163,6 +174,18 @@ def _strange(level: Limits, path: str) -> Iterator[str]:
         if unknown or not name or "." in name:
             yield f"{path}.groups: {name!r} cannot name a group: no point, and of templates ${{user}} and ${{client}}"
         yield from _strange(group, f"{path}.groups.{name}")
+
+
+def guarded(groups: ResourceGroups, path: str, caller: Caller) -> list[tuple[str, GroupGuardrails]]:
+    """The guardrails of a group and of those that it is in, each with the group's name for people."""
+    level: Limits = groups
+    found = [("all", level.guardrails)]
+    shown: list[str] = []
+    for name in names(path) if path else ():
+        level = level.groups[name]
+        shown.append(resolved(name, caller))
+        found.append((".".join(shown), level.guardrails))
+    return [(name, block) for name, block in found if block is not None]
 
 
 def resolved(name: str, caller: Caller) -> str:

@@ -195,6 +195,17 @@ class EngineGuardrails(BaseModel):
     sort_rows: Rows | None = Field(None, description="As many rows as ORDER BY without LIMIT may sort, as estimated.")
 
 
+class GroupGuardrails(BaseModel):
+    """What holds for every query of a resource group."""
+
+    model_config = FROZEN
+    max_rows: Rows | None = Field(None, description="As many rows as one query may read from all sources together.")
+    max_bytes: Bytes | None = Field(None, description="As many bytes as one query may read from all sources together.")
+    result_rows: Rows | None = Field(None, description="As many rows as an answer may have.")
+    result_bytes: Bytes | None = Field(None, description="As many bytes as an answer may have.")
+    hours: Times | None = Field(None, description="When its queries may run: `20:00-06:00 Europe/Berlin`.")
+
+
 def span_text(value: dt.timedelta | float) -> str:
     """A span as people write it."""
     if not isinstance(value, dt.timedelta):

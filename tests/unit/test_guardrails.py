@@ -16,6 +16,7 @@ import pytest
 import hanse
 from hanse import Engine
 from hanse.errors import ConfigError, Denied, GuardrailRefused, HanseError, ResourceLimit, SourceUnreachable, UserError
+from hanse.groups import Caller
 
 RANGE = "created_at >= '2026-06-01' AND created_at < '2026-07-01'"
 REQUIRE = {"tables": {"payments": {"require": ["created_at"]}}}
@@ -377,3 +378,39 @@ def test_without_guardrails_nothing_is_looked_at(folder: Path) -> None:
     with hanse.connect({"sources": {"pay": {"kind": "duckdb", "path": str(folder / "pay.duckdb")}}}) as engine:
         assert "Guardrails" not in engine.explain("SELECT * FROM pay.payments")
         assert len(engine.query("SELECT * FROM pay.payments").fetchall()) == 1000
+
+
+GROUPS = {
+    "guardrails": {"max_bytes": "1 GB"},
+    "groups": {
+        "people": {"guardrails": {"result_rows": 100}, "groups": {"${user}": {"guardrails": {"max_rows": 1000}}}},
+        "nightly": {"guardrails": {"hours": "20:00-06:00 Europe/Berlin"}},
+    },
+    "selectors": [{"kind": "batch", "group": "nightly"}, {"user": "*a*", "group": "people.${user}"}],
+}
+
+
+@pytest.mark.parametrize("hour", [17, 18])
+def test_queries_of_a_group_have_limits_and_hours(folder: Path, hour: int) -> None:
+    crm = {"kind": "sqlite", "path": str(folder / "crm.db")}
+    config = {"sources": {"crm": crm}, "resource_groups": GROUPS}
+    with Engine(config, clock=Stopped(f"2026-06-01T{hour}:00+00:00"), caller=Caller("{ana}")) as engine:  # type: ignore[arg-type]
+        assert len(engine.query("SELECT * FROM crm.customers LIMIT 100").fetchall()) == 100
+        with pytest.raises(
+            ResourceLimit, match=r"guardrail result_rows of resource group people: an answer may have 100"
+        ):
+            engine.query("SELECT * FROM crm.customers LIMIT 101").fetchall()
+        sql = "SELECT count(DISTINCT upper(name)) FROM crm.customers"
+        with pytest.raises(ResourceLimit, match=r"guardrail max_rows of resource group people\.\{ana\}: .* 1,000 rows"):
+            engine.query(sql, settings={"pushdown": "off"}).fetchall()
+        other = engine.query(sql, settings={"pushdown": "off"}, caller=Caller("bo"))
+        assert other.fetchall() == [(5000,)]
+        batch = {"profile": "batch"}
+        if hour == 18:
+            assert engine.query("SELECT count(*) FROM crm.customers", settings=batch).fetchall() == [(5000,)]
+        else:
+            with pytest.raises(
+                GuardrailRefused, match="hours of resource group nightly: its queries may run 20:00"
+            ) as no:
+                engine.query("SELECT count(*) FROM crm.customers", settings=batch)
+            assert no.value.code == "HG004"

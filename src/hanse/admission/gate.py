@@ -18,6 +18,7 @@ class Gate:
     def __init__(self, groups: ResourceGroups, clock: Clock) -> None:
         """Open."""
         self._selectors = groups.selectors
+        self.groups = groups
         self._scheduler = Scheduler(groups, clock)
 
     def path(self, caller: Caller, tags: str, kind: Kind) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from hanse.errors import ResourceLimit
-from hanse.guardrails import EngineGuardrails, SourceGuardrails
+from hanse.guardrails import EngineGuardrails, GroupGuardrails, SourceGuardrails
 from hanse.ir.sharding import owner
 from hanse.settings import QuerySettings
 from hanse.spi.ceiling import Ceiling
@@ -84,8 +84,13 @@ class Limits:
         return max(LEAST_BYTES, min(sizes)) if sizes else None
 
 
-def limits_of(engine: EngineGuardrails, sources: Mapping[str, SourceGuardrails], settings: QuerySettings) -> Limits:
-    """What the configuration and the session allow, each on its own: the narrower one bites first."""
+def limits_of(
+    engine: EngineGuardrails,
+    sources: Mapping[str, SourceGuardrails],
+    settings: QuerySettings,
+    groups: Iterable[tuple[str, GroupGuardrails]] = (),
+) -> Limits:
+    """What the configuration, resource groups and the session allow, each on its own: the narrower one bites first."""
     found = {
         name: _limits((block.max_rows, block.max_bytes), f"of {name}", f"a query may read from {name}")
         for name, block in sources.items()
@@ -97,6 +102,10 @@ def limits_of(engine: EngineGuardrails, sources: Mapping[str, SourceGuardrails],
     answer = _limits((engine.result_rows, engine.result_bytes), "of engine", having, "result") + _limits(
         (settings.result_rows, settings.result_bytes), None, having, "result"
     )
+    for name, group in groups:
+        whose = f"of resource group {name}"
+        found[ALL] += _limits((group.max_rows, group.max_bytes), whose, reading)
+        answer += _limits((group.result_rows, group.result_bytes), whose, having, "result")
     ceilings = {
         name: Ceiling(name, block.explain_rows, block.explain_cost)
         for name, block in sources.items()
@@ -107,8 +116,8 @@ def limits_of(engine: EngineGuardrails, sources: Mapping[str, SourceGuardrails],
 
 def _limits(most: tuple[int | None, int | None], whose: str | None, of: str, prefix: str = "max") -> tuple[Limit, ...]:
     pairs = zip(("rows", "bytes"), most, strict=True)
-    rule = "setting {}" if whose is None else f"guardrail {{}} {whose}"
-    return tuple(Limit(count, what, rule.format(f"{prefix}_{what}"), of) for what, count in pairs if count is not None)
+    first, last = ("setting", "") if whose is None else ("guardrail", f" {whose}")
+    return tuple(Limit(count, what, f"{first} {prefix}_{what}{last}", of) for what, count in pairs if count is not None)
 
 
 class _Count:

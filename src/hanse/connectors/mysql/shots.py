@@ -13,7 +13,8 @@ ENGINES = frozenset({"innodb", "rocksdb", "tokudb"})
 """Those that have snapshots."""
 BEGIN = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 _WHEN = "DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%dT%H:%i:%s.%fZ')"
-PLAIN = f"SELECT 'ID', CONNECTION_ID() UNION ALL SELECT 'AT', {_WHEN} UNION ALL SELECT 'READ_ONLY', @@GLOBAL.read_only"
+BARE = f"SELECT 'ID', CONNECTION_ID() UNION ALL SELECT 'AT', {_WHEN}"
+PLAIN = f"{BARE} UNION ALL SELECT 'READ_ONLY', @@GLOBAL.read_only"
 MYSQL = f"{PLAIN} UNION ALL SELECT 'GTID', @@GLOBAL.gtid_executed"
 MARIADB = (
     f"{PLAIN} UNION ALL SELECT 'GTID', @@GLOBAL.gtid_current_pos UNION ALL"
@@ -26,7 +27,7 @@ COPYING = ("READ_ONLY", "SLAVES_RUNNING", "SLAVE_HEARTBEAT_PERIOD")
 """Signs, for anybody to read, that a server's rows are another one's: each is 0 or OFF where there is nothing of it."""
 OFF = frozenset({"", "OFF"})
 UNTOLD = 1193
-"""An unknown variable: a relative of MySQL that has no transaction ids."""
+"""An unknown variable: a relative of MySQL that has no transaction ids, say."""
 ROWS_BEFORE = re.compile(r"\bUNION\b", re.IGNORECASE)
 """A statement may send rows of constants before it reads the first table, and only then has it a snapshot."""
 
@@ -72,12 +73,13 @@ def facts(connection: Connection) -> dict[str, str]:
     """What the server tells of itself now, by name; raises PyMySQL's errors."""
     is_mariadb = "mariadb" in str(connection.get_server_info()).lower()
     with connection.cursor() as cursor:
-        try:
-            cursor.execute(MARIADB if is_mariadb else MYSQL)
-        except FAILURES as failure:
-            if number(failure) != UNTOLD:
-                raise
-            cursor.execute(PLAIN)
+        for asked in (MARIADB if is_mariadb else MYSQL, PLAIN, BARE):
+            try:
+                cursor.execute(asked)
+                break
+            except FAILURES as failure:
+                if number(failure) != UNTOLD or asked == BARE:
+                    raise
         return {"GTID": "", **{str(name): _text(value) for name, value in cursor.fetchall()}}
 
 

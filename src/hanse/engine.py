@@ -41,7 +41,7 @@ from hanse.execute.running import RunningQueries
 from hanse.execute.spool import Spool
 from hanse.execute.threads import Threads
 from hanse.executing import Executing
-from hanse.groups import Caller
+from hanse.groups import Caller, said
 from hanse.guardrails import EngineGuardrails
 from hanse.ir import types as t
 from hanse.ir.expr import Column
@@ -264,7 +264,7 @@ class Engine:
             case "resource", (word,) if word.lower() == "groups":
                 answer = show.resource_groups(self.resource_groups())
             case "guardrails", ():
-                answer = show.guardrails(self._rules)
+                answer = show.guardrails(self._rules, said(self._gate.groups) if self._gate else ())
             case "tables", ():
                 answer = show.tables(snapshot)
             case "tables", (word, *parts) if word.lower() in ("from", "in"):

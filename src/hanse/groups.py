@@ -145,11 +145,15 @@ class ResourceGroups(Limits):
     @cached_property
     def any_guardrails(self) -> bool:
         """Whether any group says what its queries may do."""
-        return _has_guardrails(self)
+        return any(True for _ in said(self))
 
 
-def _has_guardrails(level: Limits) -> bool:
-    return level.guardrails is not None or any(map(_has_guardrails, level.groups.values()))
+def said(level: Limits, path: str = "") -> Iterator[tuple[str, GroupGuardrails]]:
+    """All guardrails of a group and of those below it, each with the group's name in the configuration."""
+    if level.guardrails is not None:
+        yield path or "all", level.guardrails
+    for name, group in level.groups.items():
+        yield from said(group, f"{path}.{name}" if path else name)
 
 
 def names(path: str) -> tuple[str, ...]:

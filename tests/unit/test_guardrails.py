@@ -403,6 +403,9 @@ def test_queries_of_a_group_have_limits_and_hours(folder: Path, hour: int) -> No
         sql = "SELECT count(DISTINCT upper(name)) FROM crm.customers"
         with pytest.raises(ResourceLimit, match=r"guardrail max_rows of resource group people\.\{ana\}: .* 1,000 rows"):
             engine.query(sql, settings={"pushdown": "off"}).fetchall()
+        shown = engine.query("SHOW GUARDRAILS").fetchall()
+        assert (None, None, "max_rows of resource group people.${user}", "1000") in shown
+        assert (None, None, "max_bytes of resource group all", "1000000000") in shown
         other = engine.query(sql, settings={"pushdown": "off"}, caller=Caller("bo"))
         assert other.fetchall() == [(5000,)]
         batch = {"profile": "batch"}

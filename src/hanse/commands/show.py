@@ -4,7 +4,7 @@
 ``SHOW ALL`` and ``SHOW <setting>``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,14 +84,17 @@ def resource_groups(states: Sequence[GroupState]) -> Rows:
     return columns, [tuple(getattr(state, column.name) for column in columns) for state in states]
 
 
-def guardrails(rules: Rules) -> Rows:
-    """Every guardrail of the configuration: whose it is (a source, a table or a pattern of tables, or engine)."""
+def guardrails(rules: Rules, groups: Iterable[tuple[str, BaseModel]] = ()) -> Rows:
+    """Every guardrail of the configuration: whose it is (a source, a table or a pattern of tables, or else the engine's, and
+    those of resource groups, by name)."""
     columns = _columns(("source", TEXT), ("table", TEXT), ("guardrail", TEXT), ("value", TEXT))
     rows: list[tuple[Any, ...]] = [(None, None, *one) for one in _said(rules.engine)]
     for name, block in rules.sources.items():
         rows += [(name, None, *one) for one in _said(block)]
         for table, protected in block.tables.items():
             rows += [(name, table, *one) for one in _said(protected)]
+    for name, group in groups:
+        rows += [(None, None, f"{rule} of resource group {name}", value) for rule, value in _said(group)]
     return columns, rows
 
 

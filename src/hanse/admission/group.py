@@ -1,7 +1,6 @@
 """One group as it is at a moment: what runs in it and below, who waits, and what it has used. ``scheduler`` moves queries."""
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,14 +61,12 @@ class Group:
         self.usage = Usage(limits.quota) if limits.quota else None
         self.step = Step(key[1], limits.weight, limits.priority) if isinstance(limits, ResourceGroup) else Step(key[1])
         self.share: Share = () if parent is None else (*parent.share, self.step)
+        self._chain: tuple[Group, ...] = (self, *(parent.chain() if parent else ()))
         self.path = ".".join(one.name for one in self.share) or ROOT
 
-    def chain(self) -> "Iterator[Group]":
+    def chain(self) -> "tuple[Group, ...]":
         """The group, and those that it is in."""
-        group: Group | None = self
-        while group is not None:
-            yield group
-            group = group.parent
+        return self._chain
 
     def child(self, name: str, caller: Caller) -> "Group":
         """The one of that name in the configuration, for a caller."""

@@ -123,9 +123,11 @@ class Scheduler:
     def _exhausted(self, group: Group, *, beyond: bool = False) -> HanseError | None:
         """What a query is told whose group has used up its quota; one that runs is told ResourceLimit, as it is not to be
         asked again as it is."""
+        if group.usage is None:
+            return None
         now = self._clock.now()
-        used_up = group.usage.exhausted(now, beyond=beyond) if group.usage else None
-        if used_up is None or group.usage is None:
+        used_up = group.usage.exhausted(now, beyond=beyond)
+        if used_up is None:
             return None
         opens = group.usage.opens(now)
         message = f"resource group {group.path} has used up its quota of {used_up}; it opens again at {moment(opens)}"

@@ -4,7 +4,6 @@ The same rule holds at every line in which queries wait: for connections, for co
 So a group with sixty times the queries of another has no more of what is scarce than its weight says.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -36,18 +35,20 @@ class Taken:
 
     def __init__(self) -> None:
         """Nobody has anything."""
-        self._counts: Counter[tuple[str, ...]] = Counter()
+        self._counts: dict[tuple[str, ...], int] = {}
 
     def add(self, share: Share, count: int) -> None:
         """Somebody of a group takes so much; below zero: gives it back."""
         if not share:
             return
-        names = tuple(step.name for step in (*share, OWN))
-        for depth in range(1, len(names) + 1):
-            place = names[:depth]
-            self._counts[place] += count
-            if not self._counts[place]:
-                del self._counts[place]
+        place: tuple[str, ...] = ()
+        for step in (*share, OWN):
+            place = (*place, step.name)
+            left = self._counts.get(place, 0) + count
+            if left:
+                self._counts[place] = left
+            else:
+                self._counts.pop(place, None)
 
     def fairest(self, waiting: Sequence[W], share: Callable[[W], Share]) -> W:
         """Who is next of those who wait, the longest first: of equals, whoever has waited longest."""
@@ -58,7 +59,7 @@ class Taken:
             for one in waiting:
                 path = share(one)
                 found.setdefault(path[depth] if depth < len(path) else OWN, []).append(one)
-            step = min(found, key=lambda step: (-step.priority, self._counts[(*names, step.name)] / step.weight))
+            step = min(found, key=lambda step: (-step.priority, self._counts.get((*names, step.name), 0) / step.weight))
             waiting = found[step]
             if step is OWN:
                 break

@@ -235,7 +235,7 @@ def turned(shop: Database, crm: Database, engine: Engine) -> Engine:
         connection.cursor().executemany("INSERT INTO little VALUES (%s, %s, %s, %s, %s, %s, %s)", SMALL)
     crm.run(
         "CREATE TABLE goods (id INT PRIMARY KEY, k INT, kind INT, v INT, t VARCHAR(30) COLLATE utf8mb4_general_ci,"
-        " l VARCHAR(30) CHARACTER SET latin1 COLLATE latin1_swedish_ci, price DECIMAL(12, 2))",
+        " l VARCHAR(30) CHARACTER SET latin1 COLLATE latin1_swedish_ci, price DECIMAL(12, 2), KEY by_t (t))",
         "INSERT INTO goods SELECT seq, IF(seq % 11 <> 0, seq % 1009, NULL), seq % 5, seq % 100,"
         f" IF(seq % 2, CONCAT('a', seq % 5003), CONCAT('A', seq % 5003)), CONCAT('x ', seq), seq * 0.25 FROM seq_1_to_{LARGE}",
         "UPDATE goods SET t = 'ä', l = 'ä' WHERE id < 5",
@@ -277,6 +277,17 @@ def test_text_in_mysql_is_joined_by_its_bytes(turned: Engine, column: str) -> No
     assert rows(turned.query(sql, settings={"key_shipping": "force"})) == rows(
         turned.query(sql, settings={"pushdown": "off"})
     )
+
+
+def test_text_in_mysql_is_found_by_its_index(turned: Engine, crm: Database) -> None:
+    sql = "SELECT s.k, count(*) FROM (SELECT DISTINCT k, 'a' || k AS t FROM shop.little) s JOIN crm.goods g ON g.t = s.t GROUP BY 1"
+    result = turned.query(sql, settings={"key_shipping": "force"})
+    assert rows(result) == rows(turned.query(sql, settings={"pushdown": "off"}))
+    (sent,) = [one.sql for one in result.report.sources if one.source == "crm" and one.statements]
+    with crm.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SET NAMES utf8mb4")
+        cursor.execute(f"EXPLAIN {sent}")
+        assert "by_t" in [row[5] for row in cursor.fetchall()]
 
 
 def test_the_first_rows_by_an_order_in_mysql(turned: Engine) -> None:

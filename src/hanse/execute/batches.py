@@ -15,7 +15,7 @@ from hanse.execute.distinct import RANGED
 from hanse.ir.fragment import Hole
 from hanse.ir.request import KeyHole, KeyRange, Request, SqlText
 from hanse.ir.types import Type
-from hanse.spi.dialect import Dialect, Operand
+from hanse.spi.dialect import DENSE, Dialect, Operand
 
 ColumnKeys = tuple[Any, ...] | KeyRange | None
 
@@ -85,7 +85,14 @@ class _Work:
             for part in request.sql.parts
             if isinstance(part, KeyHole)
         }
-        self.texts = {id: self.spell(id, filling) for id, filling in fillings.items()}
+        self._texts: dict[int, str] = {}
+
+    def text(self, id: int) -> str:
+        """What stands for all keys of a hole; spelt when somebody asks, for very many take their time, and go in parts."""
+        found = self._texts.get(id)
+        if found is None:
+            found = self._texts[id] = self.spell(id, self.fillings[id])
+        return found
 
     def spell(self, id: int, filling: Filling) -> str:
         operands = self.operands[id]
@@ -106,40 +113,47 @@ class _Work:
 
     def statements(self) -> tuple[SqlText, ...]:
         """All of them; keys that do not fit give way one after the other, the longest first."""
-        for id in self.texts:
+        for id in self.fillings:
             while (over := self.over(id)) is not None:
                 self.give_way(id, over)
         while not self.fits():
-            longest_first = sorted(self.texts, key=lambda id: -len(self.texts[id]))
+            several = len(self.fillings) > 1
+            longest_first = sorted(self.fillings, key=lambda id: -len(self.text(id)) if several else 0)
             id, parts = next(((id, parts) for id in longest_first if (parts := self.parts(id))), (longest_first[0], []))
             most = self.fillings[id].hole.caps.batches_max
             if parts and (most is None or len(parts) <= most):
-                return tuple(self.statement({**self.texts, id: text}) for text in parts)
+                return tuple(self.statement({id: text}) for text in parts)
             self.give_way(id, f"batches_max, {len(parts):,} statements" if parts else None)
         if self.request.divided and all(filling.is_empty for filling in self.fillings.values()):
-            return tuple(self.statement(self.texts, sql) for sql in self.request.divided)
-        return (self.statement(self.texts),)
+            return tuple(self.statement({}, sql) for sql in self.request.divided)
+        return (self.statement({}),)
 
     def fits(self) -> bool:
         """Whether one statement takes everything."""
-        costs = self.dialect.key_costs
-        total = sum(len(text.encode()) for text in self.texts.values())
-        return total <= costs.bytes and not any(self.is_long(id) for id in self.texts)
+        if any(map(self.is_long, self.fillings)):
+            return False
+        return sum(len(self.text(id).encode()) for id in self.fillings) <= self.dialect.key_costs.bytes
 
     def is_long(self, id: int) -> bool:
         """Whether these keys had better be several statements. A text with less than a byte for each is of ranges."""
-        keys = self.fillings[id].keys
-        if keys is None or not len(self.texts[id]) > len(keys) > self.dialect.key_costs.keys:
+        filling = self.fillings[id]
+        if filling.keys is None or len(filling.keys) <= self.in_one(id):
             return False
-        return self.parting(id) is not None
+        is_listed = filling.rows is not None or self.operands[id][0].type.kind not in DENSE
+        return (is_listed or len(self.text(id)) > len(filling.keys)) and self.parting(id) is not None
+
+    def in_one(self, id: int) -> int:
+        """As many of these keys as one statement should hold."""
+        return self.dialect.key_costs.keys_in_one(1 if self.fillings[id].rows is None else len(self.operands[id]))
 
     def over(self, id: int) -> str | None:
         """The cap of the configuration that these keys break, if any, and by how much."""
         filling = self.fillings[id]
-        size, most = len(self.texts[id].encode()), filling.hole.caps.bytes_max
-        if most is not None and size > most and any(map(_is_list, (filling.rows, *filling.columns))):
-            return f"bytes_max, {size:,} bytes"
-        return None
+        most = filling.hole.caps.bytes_max
+        if most is None or not any(map(_is_list, (filling.rows, *filling.columns))):
+            return None
+        size = len(self.text(id).encode())
+        return f"bytes_max, {size:,} bytes" if size > most else None
 
     def parting(self, id: int) -> int | None:
         """The part of the keys by whose order they may be divided: each row must have its place in one statement only."""
@@ -159,14 +173,14 @@ class _Work:
     def parts(self, id: int) -> list[str]:
         """The conditions of several statements; empty if the keys cannot be divided, or not far enough."""
         filling, costs = self.fillings[id], self.dialect.key_costs
-        others = sum(len(text.encode()) for other, text in self.texts.items() if other != id)
+        others = sum(len(self.text(other).encode()) for other in self.fillings if other != id)
         place = self.parting(id)
         if filling.keys is None or place is None or 2 * others > costs.bytes:
             return []
         keys = filling.keys
         if filling.rows is not None:
             keys = sorted(filling.rows, key=lambda row: row[place])
-        count = -(-len(keys) // costs.keys)
+        count = -(-len(keys) // self.in_one(id))
         while count <= len(keys):
             step = -(-len(keys) // count)
             chunks = [self.part(id, place, chunk) for chunk in _chunks(keys, step, place, filling.rows is not None)]
@@ -189,10 +203,11 @@ class _Work:
         if over is not None and filling.hole.caps.fails:
             raise refusal(over, self.request.source)
         self.fillings[id] = filling.narrower([operand.type for operand in self.operands[id]])
-        self.texts[id] = self.spell(id, self.fillings[id])
+        self._texts.pop(id, None)
 
-    def statement(self, texts: Mapping[int, str], sql: SqlText | None = None) -> SqlText:
-        return (sql or self.request.sql).filled(lambda part: f"({texts[part.hole]})")
+    def statement(self, instead: Mapping[int, str], sql: SqlText | None = None) -> SqlText:
+        """The text with all keys in their holes, and in some of them others."""
+        return (sql or self.request.sql).filled(lambda part: f"({instead.get(part.hole) or self.text(part.hole)})")
 
 
 def _is_list(keys: object) -> bool:

@@ -30,8 +30,13 @@ class KeyCosts:
     """A further part of a key of several columns."""
     apart: float = 0.0
     """A key of several columns, where some of them have indexes of their own and none has all of them."""
+    pair: float = 0.0
+    """Comparing a row with one that stands in the query as a constant, where the source joins by nested loops and no index
+    finds it; 0: the source hashes."""
     keys: int = 10_000
     """As many keys as one statement should hold."""
+    values: int = 1_000_000
+    """As many values as keys of several columns may have together in one statement."""
     bytes: int = 500_000
     """As many bytes of keys as one statement may hold."""
     batches: bool = False
@@ -40,6 +45,10 @@ class KeyCosts:
     def key(self, is_near: bool, parts: int = 1) -> float:
         """A key of so many columns."""
         return (self.near if is_near else self.far) + self.part * (parts - 1)
+
+    def keys_in_one(self, parts: int) -> int:
+        """As many keys of so many columns as one statement should hold."""
+        return self.keys if parts == 1 else max(1, min(self.keys, self.values // parts))
 
     def worth(self, rows: float, distinct: float, key: float, weight: float = 1.0) -> int:
         """With how many keys reading by keys takes as long as reading everything: ``rows`` rows of ``distinct`` keys, each of

@@ -32,11 +32,13 @@ from hanse.ir.copies import renumbered
 from hanse.ir.decompose import Parts, decompose
 from hanse.ir.fragment import Decision, Fragment, FragmentGraph, SmallSide
 from hanse.ir.tables import Table
-from hanse.ir.types import Type
+from hanse.ir.types import INTEGERS, Type
 from hanse.ir.walk import map_plans, nested, plans, unkeyed, used, with_inputs
 from hanse.spi.snapshot import SourceCatalog
 from hanse.split.facts import Fact, Facts
 from hanse.split.sizes import Sizes
+from hanse.split.stored import indexes, leads, stored
+from hanse.split.worth import MEASURED_BYTES
 
 CLEARLY_LESS = 0.7
 """What it may cost at most, per what it would otherwise."""
@@ -213,6 +215,7 @@ class _Search:
         for id in place.small:
             plan = self.unkeyed(id)
             work += min(self.sizes.rows(plan), most) * (ROW_BYTES + self.sizes.width(plan)) * pace.price
+        work += self.compared(place)
         answer, otherwise = self.bytes(full) * pace.price, self.otherwise(place, full) * pace.price
         least = max(SAVED_LEAST, pace.wait)
         if answer + work <= CLEARLY_LESS * otherwise and otherwise - answer - work >= least:
@@ -223,6 +226,25 @@ class _Search:
     def joined(self, full: p.Plan) -> float:
         """Rows that are joined, before anything is made of them."""
         return self.sizes.rows(next(node for node in plans(full) if isinstance(node, p.Join)))
+
+    def compared(self, place: _Place) -> float:
+        """What it takes to compare every row of the larger fragments with every one of the small, where the source joins by
+        nested loops and no index finds what belongs together."""
+        pair = self.sources[place.source].dialect.key_costs.pair * (ROW_BYTES + MEASURED_BYTES)
+        found = set(_equated(place.work)) if pair else set()
+        few = sum(min(self.sizes.rows(self.unkeyed(id)), self.limits(place)[0]) for id in place.small)
+        blind = [id for id in place.large if pair and not self.is_looked_up(id, found)]
+        return pair * few * sum(self.sizes.rows(self.unkeyed(id)) for id in blind)
+
+    def is_looked_up(self, id: int, columns: set[int]) -> bool:
+        """Whether one of these columns is one of the fragment's that an index finds; text only where it is compared as the
+        index has it. What is not known to have an index has none."""
+        dialect = self.sources[self.fragments[id].source].dialect
+        places = (stored(self.fragments[id].plan, column) for column in columns)
+        return any(
+            any(leads(index, (name,)) for index in indexes(table)) and dialect.looks_up(table.column(name))
+            for table, name in filter(None, places)
+        )
 
     def otherwise(self, place: _Place, full: p.Plan) -> float:
         """Bytes of the larger fragments, of which shipped keys leave what is joined."""
@@ -308,6 +330,17 @@ def _is_plain(plan: p.Plan, may_be_single: bool) -> bool:
         if nested(node):
             return False
     return any(isinstance(node, p.Join) for node in plans(plan))
+
+
+def _equated(plan: p.Plan) -> Iterator[int]:
+    """Columns that a join of the plan demands to equal something."""
+    for node in plans(plan):
+        for test in e.conjuncts(node.condition) if isinstance(node, p.Join) else ():
+            if isinstance(test, e.Call) and test.name == "=":
+                plain = (
+                    arg.arg if isinstance(arg, e.Cast) and arg.arg.type.kind in INTEGERS else arg for arg in test.args
+                )
+                yield from (arg.id for arg in plain if isinstance(arg, e.Ref))
 
 
 def _reduces(plan: p.Plan) -> bool:

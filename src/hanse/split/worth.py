@@ -19,6 +19,7 @@ from hanse.spi.pace import NOMINAL, Pace
 from hanse.spi.snapshot import SourceCatalog
 from hanse.split.edges import Edge, Place
 from hanse.split.sizes import Sizes
+from hanse.split.stored import indexes, is_indexed, leads, span, stored
 
 WORTH_IN_PLACE = 0.1
 """Keys are shipped from a fragment that would else be read in place if it has, by estimate, at most this part of the other's
@@ -132,7 +133,7 @@ class Worth:
             here = self.type_of(origin.fragment, origin.columns[part])
             if not (here == there or {here.kind, there.kind} <= INTEGERS):
                 return False
-        found = _stored(self.fragments[edge.target.fragment].plan, column)
+        found = stored(self.fragments[edge.target.fragment].plan, column)
         return found is None or not found[0].column(found[1]).no_pushdown
 
     # what pays
@@ -257,7 +258,7 @@ class Worth:
     def spans(self, target: Place) -> tuple[tuple[Any, Any] | None, ...]:
         """The least and the greatest value of each column, where statistics know them."""
         plan = self.fragments[target.fragment].plan
-        return tuple(_span(plan, column) for column in target.columns)
+        return tuple(span(plan, column) for column in target.columns)
 
     def rows(self, edge: Edge) -> float:
         """Rows of all origins."""
@@ -326,7 +327,7 @@ class Worth:
         if not edge.is_composite or all(self.sizes.is_counted(plan, column) for plan, column in plans_of):
             return False
         table, names = self._table(edge.target)
-        return table is None or _is_indexed(table, names) or not any(_is_indexed(table, (name,)) for name in names)
+        return table is None or is_indexed(table, names) or not any(is_indexed(table, (name,)) for name in names)
 
     def share(self, target: Place) -> float:
         """The part of all keys that will go there: the others live on other shards."""
@@ -353,9 +354,9 @@ class Worth:
         """What a key of several columns costs further where no index has all of them: the source looks at every row that one
         of them finds; and with an index of each, it may weigh ways to combine them, which costs more than they are worth."""
         table, names = self._table(target)
-        if table is None or len(names) == 1 or _is_indexed(table, names):
+        if table is None or len(names) == 1 or is_indexed(table, names):
             return 0.0
-        alone = [place for place, name in enumerate(names) if _is_indexed(table, (name,))]
+        alone = [place for place, name in enumerate(names) if is_indexed(table, (name,))]
         if not alone:
             return 0.0
         plan, costs = self.fragments[target.fragment].plan, self.dialect(target).key_costs
@@ -369,13 +370,13 @@ class Worth:
         table, names = self._table(edge.target)
         if table is None or not (edge.is_composite and self.dialect(edge.target).leads_key_rows):
             return None
-        if not any(_indexes(table)) or _is_indexed(table, names):
+        if not any(indexes(table)) or is_indexed(table, names):
             return None
         plan = self.fragments[edge.target.fragment].plan
         found = [
             (self.sizes.distinct(plan, edge.target.columns[part]), part)
             for part, name in enumerate(names)
-            if _is_indexed(table, (name,))
+            if is_indexed(table, (name,))
             and sum(self._kept(origin, edge, part, plan) for origin in edge.origins) <= LEADING
         ]
         return max(found)[1] if found else None
@@ -400,7 +401,7 @@ class Worth:
         if not (self.force or caps.fails):
             most = min(most, self.worth(target))
             if not self.is_divisible(target):
-                most = min(most, self.dialect(target).key_costs.keys)
+                most = min(most, self.dialect(target).key_costs.keys_in_one(len(target.columns)))
         return most if caps.keys_max is None else caps.keys_max if caps.fails else min(most, caps.keys_max)
 
     # places
@@ -433,9 +434,9 @@ class Worth:
         table, names = self._table(target)
         if table is None:
             return True
-        is_in_key_order = self.dialect(target).clusters and _leads(table.primary_key, names)
-        index = next((index for index in _indexes(table) if _leads(index, names)), None)
-        if is_in_key_order or (index is None and any(_indexes(table))):
+        is_in_key_order = self.dialect(target).clusters and leads(table.primary_key, names)
+        index = next((index for index in indexes(table) if leads(index, names)), None)
+        if is_in_key_order or (index is None and any(indexes(table))):
             return False
         known = table.statistics.columns.get(index[0] if index else names[0]) if table.statistics else None
         return known is None or known.correlation is None or abs(known.correlation) < IN_ORDER
@@ -443,12 +444,12 @@ class Worth:
     def is_divisible(self, target: Place) -> bool:
         """Whether several statements yield together what one would, and none of them scans what the others scan."""
         table, names = self._table(target)
-        is_lookup = self.force or (table is not None and _is_indexed(table, names))
+        is_lookup = self.force or (table is not None and is_indexed(table, names))
         return is_lookup and all(map(_is_repeatable, plans(self.fragments[target.fragment].plan)))
 
     def _table(self, place: Place) -> tuple[Table | None, tuple[str, ...]]:
         """The table whose columns all those of a place are, and their names there; None for what is computed."""
-        found = [_stored(self.fragments[place.fragment].plan, column) for column in place.columns]
+        found = [stored(self.fragments[place.fragment].plan, column) for column in place.columns]
         known = [column for column in found if column is not None]
         if len(known) < len(found) or any(table is not known[0][0] for table, _ in known):
             return None, ()
@@ -465,37 +466,6 @@ class Worth:
                     if column.id == target.column and name == home.key:
                         return home
         return None
-
-
-def _stored(plan: p.Plan, column: int) -> tuple[Table, str] | None:
-    """The table's column that a plan's column is; None for what is computed."""
-    for node in plans(plan):
-        if isinstance(node, p.Scan):
-            for found, name in node.outputs:
-                if found.id == column:
-                    return node.table, name
-    return None
-
-
-def _span(plan: p.Plan, column: int) -> tuple[Any, Any] | None:
-    stored = _stored(plan, column)
-    known = stored[0].statistics.columns.get(stored[1]) if stored and stored[0].statistics else None
-    return None if known is None or known.minimum is None or known.maximum is None else (known.minimum, known.maximum)
-
-
-def _indexes(table: Table) -> tuple[tuple[str, ...], ...]:
-    return (table.primary_key, *table.unique_keys, *table.indexes)
-
-
-def _leads(index: tuple[str, ...], names: tuple[str, ...]) -> bool:
-    """Whether an index finds values of all these columns together."""
-    return set(index[: len(names)]) == set(names)
-
-
-def _is_indexed(table: Table, names: tuple[str, ...]) -> bool:
-    """Whether the source finds the columns' values without looking at every row; where it does not say, it may."""
-    known = _indexes(table)
-    return not any(known) or any(_leads(index, names) for index in known)
 
 
 def selects(plan: p.Plan) -> bool:

@@ -131,6 +131,14 @@ def test_rows_are_divided_where_a_part_of_them_changes() -> None:
     assert [text.partition("unnest(")[2].partition("::")[0] for text in statements] == ["'{1,1}'", "'{2}'", "'{3,3}'"]
 
 
+def test_rows_are_fewer_to_a_statement_where_the_source_counts_their_values() -> None:
+    spoken = dialect(keys=5)
+    spoken.key_costs = replace(spoken.key_costs, values=6)
+    statements, _ = fill_rows(spoken, ROWS)
+    assert [text.partition("unnest(")[2].partition("::")[0] for text in statements] == ["'{1,1,2}'", "'{3,3}'"]
+    assert len(fill(spoken, (1, 3, 5, 7, 9))[0]) == 1
+
+
 def test_rows_of_texts_alone_are_divided_by_the_one_that_tells_most() -> None:
     spoken = dialect(keys=2)
     operands = tuple(KeyOperand(name, t.TEXT, kind) for name, kind in (("a", LOOSE), ("b", EXACT)))

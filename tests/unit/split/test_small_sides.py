@@ -8,9 +8,10 @@ from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.check import check
 from hanse.ir.fragment import FragmentGraph, KeyCaps
-from hanse.ir.tables import Collation, ColumnStatistics, TableStatistics
-from hanse.ir.types import FLOAT64, INT64
+from hanse.ir.tables import Collation, ColumnStatistics, TableColumn, TableStatistics
+from hanse.ir.types import FLOAT64, INT64, TEXT, Type
 from hanse.optimize.estimate import Estimator
+from hanse.spi.keys import KeyCosts
 from hanse.spi.pace import Pace
 from hanse.split import split
 from tests.unit.plans import COUNT, LOOSE, SOURCES, Plans, Sheet, call, col, eq, join, lit, ref, shape, source
@@ -96,6 +97,31 @@ def test_on_the_same_machine_narrow_rows_move(make: Plans) -> None:
     for plan, expected in ((narrow, False), (wide, True)):
         graph = split(plan, TAKING, key_shipping="on", sizes=Estimator())
         assert bool(graph.small_sides) is expected
+
+
+def test_a_source_that_joins_by_nested_loops_needs_an_index(make: Plans) -> None:
+    class Looping(Taking):
+        key_costs = KeyCosts(pair=0.5)
+
+        def looks_up(self, column: TableColumn) -> bool:
+            return column.type != TEXT
+
+        def row_collation(self, type: Type) -> Collation:
+            return Collation("C", True, True)
+
+    sources = dict(SOURCES) | {"sales": replace(source("sales"), dialect=Looping())}
+    for indexes, on, expected in (
+        ((), "id", False),
+        ((("y",),), "id", False),
+        ((("id", "y"),), "id", True),
+        ((("t",),), "t", False),
+    ):
+        both = pair(make)
+        b = replace(both.right, table=replace(both.right.table, indexes=indexes))
+        found = join(both.left, b, eq(ref(both.left, on), ref(b, on)))
+        plan = make.groups(found, "x", total=total(found, "y"))
+        assert is_shipped(plan, "on", sources) is expected
+        assert is_shipped(plan, "force", sources)
 
 
 def test_chances_that_cost_little(make: Plans) -> None:

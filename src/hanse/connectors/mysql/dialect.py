@@ -9,7 +9,7 @@ from hanse.connectors.mysql.catalog import quote
 from hanse.connectors.mysql.functions import EQUAL, PLAIN, Texts, functions, is_bytewise, is_indexable
 from hanse.connectors.mysql.options import SORT_BYTES
 from hanse.ir.expr import Literal
-from hanse.ir.tables import Collation, Table
+from hanse.ir.tables import Collation, Table, TableColumn
 from hanse.ir.types import INTEGER_DIGITS, INTEGERS, SIGNED, TEXTS, Decimal, Kind, Type
 from hanse.spi.dialect import BYTEWISE, KEYS, Dialect, Operand, Rule, Rules
 from hanse.spi.keys import KeyCosts
@@ -49,9 +49,21 @@ class MysqlDialect(Dialect):
         a secondary index 0.9 to 1.9 s, and 3.2 s in one list; 10,000 keys that find ten rows each 0.6 s. Lists of 1,000 and
         5,000 were no better than those of 20,000, nor was JSON_TABLE. 5,000 keys of two columns, each with an index of its
         own, 12 s, for MariaDB weighs how to combine these; with an index on one of them, or on both together, 0.1 s.
+
+        A tree of ranges may weigh 32,000 to MariaDB (``optimizer_max_sel_arg_weight``), each value one; heavier ones look up by
+        fewer columns: 15,000 keys of two columns take 0.3 s, 16,700 took 0.7 s. A row that no index finds is compared with each
+        constant row in 0.05 us or more.
         """
         self.key_costs = KeyCosts(
-            near=4.5, far=14.0, row=3.0, apart=500.0, keys=20_000, bytes=packet_bytes // 2, batches=True
+            near=4.5,
+            far=14.0,
+            row=3.0,
+            apart=500.0,
+            pair=0.05,
+            keys=20_000,
+            values=30_000,
+            bytes=packet_bytes // 2,
+            batches=True,
         )
         collation = MARIADB_EXACT if is_mariadb else MYSQL_EXACT
         self._texts = Texts(collation)
@@ -92,6 +104,10 @@ class MysqlDialect(Dialect):
             return Collation(self._texts.collation, True, True, SORT_BYTES)
         return super().row_collation(type)
 
+    def looks_up(self, column: TableColumn) -> bool:
+        """Text is compared under its own collation, too, where that is one of constants' character set."""
+        return column.type.kind not in TEXTS or column.collation.name.startswith("utf8mb4_")
+
     def cell(self, literal: Literal) -> str | None:
         """Text that is not too long to be sorted, under its collation: those of constants may differ, and then do not mix."""
         text = self.literal(literal)
@@ -122,6 +138,10 @@ class MysqlDialect(Dialect):
     def key(self, type: Type, value: Any) -> str | None:
         """A decimal of any scale: a source that declares the type has its constants."""
         return f"{value:f}" if isinstance(type, Decimal) else super().key(type, value)
+
+    def key_texts(self, type: Type, values: Sequence[Any]) -> list[str | None]:
+        """Text as constants of it, without the objects between."""
+        return list(map(literals.text, values)) if type.kind in TEXTS else super().key_texts(type, values)
 
     def key_part(self, arg: Operand, low: Any, high: Any) -> str | None:
         """By the bytes of the text, where its collation calls different texts equal."""

@@ -80,7 +80,16 @@ class Texts:
         if is_bytewise(left) and (right.literal is not None or is_bytewise(right)):
             return f"{left.sql} = {right.sql}"
         exact = f"{self.exact(left)} = {right.sql if right.literal is not None else self.exact(right)}"
+        if self._is_shipped(left) and not self._is_shipped(right):
+            left, right = right, left
+        if self._is_shipped(right) and left.literal is None and left.collation.name.startswith("utf8mb4_"):
+            return f"{left.sql} = ({right.sql} COLLATE {left.collation.name}) AND {exact}"
         return f"{left.sql} = {right.sql} AND {exact}" if _is_indexable(left, right) else exact
+
+    def _is_shipped(self, arg: Operand) -> bool:
+        """Whether the text is a column of constants of ours (``MysqlDialect.row_collation``), or compares as such a one: under
+        the collation of the other side, an index of that finds all that it equals."""
+        return arg.literal is None and arg.collation.name == self.collation
 
     def compare(self, operator: str) -> Callable[[Sequence[Operand]], str]:
         """Any other comparison, in the exact form."""

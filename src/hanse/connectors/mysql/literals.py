@@ -46,12 +46,11 @@ def _double(value: float, _: Type) -> str | None:
 
 def text(value: str, _: Type | None = None) -> str | None:
     """The text as a constant of utf8mb4; None for lone surrogates, which are no characters."""
-    try:
-        encoded = value.encode("utf-8")
-    except UnicodeEncodeError:
-        return None
-    if "\\" in value or not value.isprintable():
-        return f"_utf8mb4 X'{encoded.hex()}'"
+    if "\\" in value or not value.isprintable():  # as lone surrogates are not
+        try:
+            return f"_utf8mb4 X'{value.encode('utf-8').hex()}'"
+        except UnicodeEncodeError:
+            return None
     return "'" + value.replace("'", "''") + "'"
 
 

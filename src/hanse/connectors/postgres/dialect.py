@@ -9,7 +9,7 @@ from hanse.connectors.postgres.functions import holds_text, in_c
 from hanse.ir.expr import Literal
 from hanse.ir.tables import Collation, Table
 from hanse.ir.types import DATETIMES, FLOATS, SIGNED, TEXTS, Kind, Type
-from hanse.spi.dialect import KEYS, Dialect, Operand, Rule, Rules
+from hanse.spi.dialect import KEYS, Dialect, Operand, Rule, Rules, turned
 from hanse.spi.keys import KeyCosts
 from hanse.spi.sampling import Sample
 
@@ -103,7 +103,7 @@ class PostgresDialect(Dialect):
         held = [key for key in keys if not any(isinstance(part, str) and "\0" in part for part in key)]
         if not held:
             return "1 = 0"
-        columns = zip(args, zip(*held, strict=True), strict=True)
+        columns = zip(args, turned(held, len(args)), strict=True)
         arrays = ", ".join(literals.key_array(arg.type, parts) for arg, parts in columns)
         return f"({', '.join(arg.sql for arg in args)}) IN (SELECT * FROM unnest({arrays}))"
 

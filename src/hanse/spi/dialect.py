@@ -199,7 +199,7 @@ class Dialect:
         """The condition that ``args`` together are one of the keys, of which there may be none; it may hold for more rows,
         never for fewer. Only called where ``takes_key_rows``."""
         parts = [self.key_texts(arg.type, values) for arg, values in zip(args, turned(keys, len(args)), strict=True)]
-        rows = [f"({', '.join(key)})" for key in zip(*parts, strict=True) if None not in key]  # type: ignore[arg-type]
+        rows = [f"({', '.join(key)})" for key in zip(*parts, strict=True) if None not in key]
         return (
             f"({', '.join(arg.sql for arg in args)}) IN ({self.key_table.format(', '.join(rows))})" if rows else "1 = 0"
         )

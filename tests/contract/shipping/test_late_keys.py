@@ -59,9 +59,9 @@ def divided(sleepy: Database, late: Database) -> Iterator[Engine]:
         yield engine
 
 
-def asked(engine: Engine, sql: str) -> tuple[list[tuple[Any, ...]], dict[str, Any], float]:
+def asked(engine: Engine, sql: str, **settings: str) -> tuple[list[tuple[Any, ...]], dict[str, Any], float]:
     """The rows, what PostgreSQL was asked and sent, and the seconds that it took."""
-    with engine.query(sql) as result:
+    with engine.query(sql, settings=settings) as result:
         rows = rows_of(result)
     report = result.report.to_dict()
     return rows, next(one for one in report["sources"] if one["source"] == "pg"), report["elapsed_ms"] / 1000
@@ -81,6 +81,14 @@ def test_late_keys_find_all_rows_read(engine: Engine) -> None:
     rows, seen, _ = asked(engine, sql)
     assert rows == [(0, 4, "padding of row 4000")]
     assert (seen["keys"], seen["rows"], seen["statements"]) == ([None], ROWS, 1)
+
+
+@pytest.mark.parametrize("limit", ["max_rows", "max_bytes"])
+def test_under_limits_on_what_is_read_late_keys_are_awaited(engine: Engine, limit: str) -> None:
+    sql = "SELECT sum(w.v), count(*), max(w.pad) FROM late.soon AS k JOIN pg.wide AS w ON w.id = k.id"
+    rows, seen, _ = asked(engine, sql, **{limit: "100000"})
+    assert rows == [(0, 4, "padding of row 4000")]
+    assert (seen["keys"], seen["rows"], seen["bytes_left"]) == ([4], 4, 0)
 
 
 def test_more_keys_than_statistics_say_are_not_awaited(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

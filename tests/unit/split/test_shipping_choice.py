@@ -204,6 +204,20 @@ def test_guessed_keys_are_awaited_for_a_part_of_the_time_of_a_scan(make: Plans) 
     assert far.seconds > 1000 * found.seconds
 
 
+@pytest.mark.parametrize(
+    ("values", "is_grouped", "is_late"), [(500_000, True, True), (500_000, False, False), (50, True, False)]
+)
+def test_numbers_that_only_groups_show_are_late_where_they_may_be_far_higher(
+    make: Plans, values: int, is_grouped: bool, is_late: bool
+) -> None:
+    """Conditions are expected to leave 1,000 rows of a million; their keys may be as many as the column has values."""
+    orders = make.counted("crm.orders", 1_000_000, WIDE)
+    few = p.Filter(items := make.counted("sales.items", 1_000_000, "id x y", x=values, y=1000), eq(ref(items, "y"), 3))
+    found = patience(on(make.groups(few, "x", total=COUNT) if is_grouped else few, "x", orders, "id"))
+    assert found is not None
+    assert (found.seconds is not None) == is_late
+
+
 @pytest.mark.parametrize(("origin", "is_on_time"), [("crm", False), ("sales", True)])
 def test_a_source_that_computes_the_keys_gets_no_scan_beside_that(make: Plans, origin: str, is_on_time: bool) -> None:
     orders = make.counted("crm.orders", 1_000_000, WIDE, x=100_000)

@@ -73,11 +73,10 @@ class Answers:
         lost: dict[str, HanseError] = {}
         while True:
             source = failure.source
-            if (
-                source is None
-                or source in (*lost, *self.store.snapshot().sources)
-                or not self._may_lack(query, failure)
-            ):
+            if source is None or source in lost or not self._may_lack(query, failure):
+                raise failure
+            known = self.store.snapshot(0.0)  # what is there now: for the rest there was time while planning
+            if source in known.sources:
                 raise failure
             found = self.recall(source)
             if found is None:
@@ -85,7 +84,7 @@ class Answers:
                 raise failure
             lost[source] = _as_of(failure, found[1])
             query.watch.plan_again()
-            snapshot = self.recalled(self.store.snapshot(), lost)
+            snapshot = self.recalled(known, lost)
             try:
                 remainder = self.planner.plan_without(query, snapshot, lost, partial(self.choice, query))
             except Refused as refusal:

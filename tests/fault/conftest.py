@@ -121,14 +121,14 @@ def made(shop: Database, crm: Database) -> World:
         "CREATE TABLE small AS SELECT i AS id FROM generate_series(0, 99) AS g(i)",
         "ANALYZE small",
         "CREATE VIEW slow AS SELECT i AS id, pg_sleep(30) IS NULL AS v FROM generate_series(1, 10) AS g(i)",
-        "CREATE VIEW nap AS SELECT i AS id, pg_sleep(0.05) IS NULL AS v FROM generate_series(1, 1) AS g(i)",
+        "CREATE VIEW nap AS SELECT i AS id, pg_sleep(0.1) IS NULL AS v FROM generate_series(1, 1) AS g(i)",
     )
     crm.run(
         "CREATE TABLE three (id INT, n BIGINT, pad VARCHAR(200))",
         "INSERT INTO three SELECT seq, seq, REPEAT('x', 100) FROM seq_1_to_3000",
         "CREATE VIEW endless AS SELECT a.id, a.n, a.pad FROM three a, three b, three c",
         "CREATE VIEW slow AS SELECT id, SLEEP(30) AS v FROM three",
-        "CREATE VIEW nap AS SELECT id, SLEEP(0.05) AS v FROM three WHERE id = 1",
+        "CREATE VIEW nap AS SELECT id, SLEEP(0.1) AS v FROM three WHERE id = 1",
     )
     return World(shop, crm)
 

@@ -8,6 +8,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -93,14 +94,15 @@ class Engine:
         self._catalogs = KnownCatalogs(state, settings.sources) if state else None
         self._observation = Observation(settings.engine.observe, state, self._clock)
         self._part_kinds[SYSTEM] = SYSTEM
-        self._rules = Rules(settings.engine.guardrails, settings.guardrails(), settings.engine.timezone)
+        self._gate = Gate(settings.resource_groups, self._clock) if settings.resource_groups else None
+        rules = settings.engine.guardrails, settings.guardrails(), settings.engine.timezone
+        self._rules = Rules(*rules, self._gate.guardrails_of_plans() if self._gate else {})
         sources = {name: protected[name] for name in self._connectors}
         own = self._observation.source.load_catalog()
         self._store = CatalogStore(sources, self._clock, settings.engine.catalog_ttl, self._completed, own)
         require_explaining(self._rules, self._connectors)
         embedded = [connector for connector in self._parts.values() if isinstance(connector, Embedded)]
         self._pool = InstancePool(settings.engine, embedded)
-        self._gate = Gate(settings.resource_groups, self._clock) if settings.resource_groups else None
         self._running = RunningQueries()
         self._threads = Threads()
         self._planner = Planner(
@@ -110,6 +112,7 @@ class Engine:
             RemoteEstimates(protected, self._clock),
             PlanHistory(state) if state else None,
             self._rules,
+            standing=partial(_standing, self._gate),
         )
         self._executing = Executing(
             settings.engine,
@@ -297,6 +300,7 @@ class Engine:
             hint = "engine: {state: .hanse} in hanse.yaml names one"
             raise ConfigError("there is no folder to keep statistics in", hint=hint)
         snapshot = self._store.snapshot()
+        standing = self._gate.standing(self._caller, self.settings.tags, "analyze") if self._gate else ()
         source = name.partition(".")[0] if name else None
         if source is not None and (lost := self._store.failure(source)) is not None:
             raise lost
@@ -305,7 +309,7 @@ class Engine:
             self._planner.dialect,
             self._asked(snapshot.version),
             self._clock.now,
-            lambda table, now: refuse_whole(table, self._rules, dt.datetime.fromtimestamp(now, dt.UTC)),
+            lambda table, now: refuse_whole(table, self._rules, dt.datetime.fromtimestamp(now, dt.UTC), standing),
         )
         found = analysis.run(chosen(snapshot, name), self._samples.put, progress)
         for name in {owner(one.table.source) for one in found if one.statistics}:
@@ -402,6 +406,11 @@ def _parts(connectors: Mapping[str, Connector]) -> dict[str, Connector]:
     for name, connector in connectors.items():
         found |= connector.shards if isinstance(connector, Composite) else {name: connector}
     return found
+
+
+def _standing(gate: Gate | None, query: Query) -> tuple[str, ...]:
+    """The resource groups that a query is in."""
+    return gate.standing(query.caller, query.settings.tags, query.kind) if gate else ()
 
 
 def _changed(settings: QuerySettings, name: str, value: Any, most: EngineGuardrails) -> QuerySettings:

@@ -25,7 +25,7 @@ from hanse.ir.tables import Table
 from hanse.observation import Observation
 from hanse.observing import seen
 from hanse.planning import Planned, Planner, Query, Watch, case
-from hanse.policy import Rules, enforce, refuse_whole
+from hanse.policy import Rules, applying, enforce, refuse_whole
 from hanse.settings import SYSTEM, EngineSettings, QuerySettings
 from hanse.spi.admission import Admit, unasked
 from hanse.spi.alarms import Alarms
@@ -55,15 +55,15 @@ class Executing:
         """Run a user's query by its plan, which may have been made for an earlier one (``cached``); raises HanseError, where
         guardrails forbid it before anything is sent."""
         test = case(query, planned.bound)
-        enforce(planned.demands, test, planned.bound.places)
+        standing = self.planner.standing(query) if planned.demands else ()
+        enforce(applying(planned.demands, standing), test, planned.bound.places)
         zone = query.settings.timezone or self.settings.timezone
         snapshot, use = planned.snapshot, PlanUse(planned.fingerprint, cached, planned.pinned)
         report = Report(query.noted.id, zone, stages_ms=query.watch.stages_ms, plan=use)
         report.notices += [planned.notice] if planned.notice else []
         profile = query.settings.profile
         self.admission.check(planned.requests.asked, profile)
-        kind: Kind = "explain" if query.is_explained else profile
-        groups = self._groups(query.caller, query.settings, kind)
+        groups = self._groups(query.caller, query.settings, query.kind)
         run = Run(
             connectors={**self.admission.connectors(profile), SYSTEM: self.observation.source},
             kinds=self.kinds,
@@ -88,7 +88,7 @@ class Executing:
             shares=query.settings.work_sharing == "on",
             operators=query.is_explained or query.settings.operators == "on",
             whole=self._whole,
-            admit=self._admit(query.caller, query.settings, kind, planned.requests),
+            admit=self._admit(query.caller, query.settings, query.kind, planned.requests),
             terms=query.terms,
             began=self.clock.now() - query.watch.elapsed_ms() / 1000,
         )

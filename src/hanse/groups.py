@@ -148,6 +148,12 @@ class ResourceGroups(Limits):
         return any(True for _ in said(self))
 
 
+def above(path: str) -> tuple[str, ...]:
+    """A group and all that it is in, by their names in the configuration, the root (``all``) first."""
+    words = names(path) if path else ()
+    return ("all", *(".".join(words[: count + 1]) for count in range(len(words))))
+
+
 def said(level: Limits, path: str = "") -> Iterator[tuple[str, GroupGuardrails]]:
     """All guardrails of a group and of those below it, each with the group's name in the configuration."""
     if level.guardrails is not None:

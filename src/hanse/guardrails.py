@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 
 SIZES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 SPANS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
@@ -203,7 +203,33 @@ class GroupGuardrails(BaseModel):
     max_bytes: Bytes | None = Field(None, description="As many bytes as one query may read from all sources together.")
     result_rows: Rows | None = Field(None, description="As many rows as an answer may have.")
     result_bytes: Bytes | None = Field(None, description="As many bytes as an answer may have.")
+    cross_join_rows: Rows | None = Field(
+        None, description="As many pairs of rows as a join without an equality may make, as estimated."
+    )
+    sort_rows: Rows | None = Field(None, description="As many rows as ORDER BY without LIMIT may sort, as estimated.")
     hours: Times | None = Field(None, description="When its queries may run: `20:00-06:00 Europe/Berlin`.")
+    tables: dict[str, TableGuardrails] = Field(
+        {},
+        description="Further ones by table, as `source.table` or `source.schema.table`, which may be shell patterns. Keys"
+        " that a join sends do not count here.",
+    )
+
+    @field_validator("tables")
+    @classmethod
+    def _are_of_sources(cls, tables: dict[str, TableGuardrails]) -> dict[str, TableGuardrails]:
+        for pattern, block in tables.items():
+            if "." not in pattern:
+                raise ValueError(f"{pattern} names no source: write source.table, or source.*")
+            if any(requirement.keys for requirement in block.require):
+                raise ValueError(
+                    f"{pattern}: keys are for the guardrails of a source, whose plans are the same for everybody"
+                )
+        return tables
+
+    @property
+    def concerns_plans(self) -> bool:
+        """Whether plans are to be looked at for it."""
+        return bool(self.tables) or self.cross_join_rows is not None or self.sort_rows is not None
 
 
 def span_text(value: dt.timedelta | float) -> str:

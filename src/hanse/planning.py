@@ -22,7 +22,7 @@ from hanse.commands import explain
 from hanse.errors import DeadlineMissed, HanseError, SourceUnreachable, UnknownName
 from hanse.execute.limits import limits_of
 from hanse.execute.report import PlanUse
-from hanse.groups import Caller
+from hanse.groups import Caller, Kind
 from hanse.ir.choices import FORGETFUL, Choices
 from hanse.ir.completeness import Claim
 from hanse.ir.consistency import Terms
@@ -42,7 +42,19 @@ from hanse.optimize.sides import are_ordered
 from hanse.parse.normal import normalized
 from hanse.parse.parser import parse
 from hanse.parse.statements import Statement
-from hanse.policy import Case, Demand, Rules, checked, claimed, demanded, loss, tables_of, with_required_keys, without
+from hanse.policy import (
+    Case,
+    Demand,
+    Rules,
+    applying,
+    checked,
+    claimed,
+    demanded,
+    loss,
+    tables_of,
+    with_required_keys,
+    without,
+)
 from hanse.render import render
 from hanse.settings import OnFailure, QuerySettings
 from hanse.spi.capabilities import Capabilities
@@ -152,6 +164,11 @@ class Query:
     """Whether the steps of the optimizer are kept; recording them costs a third of its time."""
 
     @property
+    def kind(self) -> Kind:
+        """As resource groups tell queries apart."""
+        return "explain" if self.is_explained else self.settings.profile
+
+    @property
     def terms(self) -> Terms:
         """What its clauses and its settings demand of its answer's consistency."""
         chosen = self.settings
@@ -213,6 +230,8 @@ class Planner:
     rules: Rules = Rules()
     dialect: Dialect = field(default_factory=DuckDBDialect)
     """The coordinator's."""
+    standing: Callable[["Query"], Collection[str]] = lambda _: ()
+    """The resource groups that a query is in, as the configuration names them."""
     _tables: tuple[tuple[object, ...], Tables] = field(default_factory=lambda: ((), Tables(())), init=False)
 
     def plan(self, query: Query, snapshot: Snapshot) -> tuple[Planned, explain.Stages]:
@@ -332,7 +351,7 @@ class Planner:
         steps, orders = tuple(recording.steps), tuple(recording.orders)
         limits = limits_of(self.rules.engine, self.rules.sources, query.settings)
         counted = limits.over(fragment.source for fragment in graph.fragments)
-        guardrails = checked(demands, case(query, bound), counted)
+        guardrails = checked(applying(demands, self.standing(query)), case(query, bound), counted)
         return planned, explain.Stages(bound.plan, steps, plan, graph, requests, orders=orders, guardrails=guardrails)
 
     def _asked(self, observed: Observed, plan: Plan, sources: _Known, query: Query, bound: BoundQuery) -> Observed:
@@ -340,7 +359,8 @@ class Planner:
         sources |= _routed(plan, sources)
         sizes = Estimator(observed)
         graph = estimated(split(plan, sources, key_shipping="off", sizes=sizes), observed)
-        if any(one.refused for one in checked(demanded(graph, plan, self.rules, sizes), case(query, bound))):
+        demands = applying(demanded(graph, plan, self.rules, sizes), self.standing(query))
+        if any(one.refused for one in checked(demands, case(query, bound))):
             return observed  # it will not run: nobody is asked anything
         requests = render(graph, *_sheets(sources), self.dialect, bound.columns)
         return self.remote.over(

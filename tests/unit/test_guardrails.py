@@ -417,3 +417,93 @@ def test_queries_of_a_group_have_limits_and_hours(folder: Path, hour: int) -> No
             ) as no:
                 engine.query("SELECT count(*) FROM crm.customers", settings=batch)
             assert no.value.code == "HG004"
+
+
+PLANNED = {
+    "groups": {
+        "analysts": {
+            "guardrails": {
+                "sort_rows": 100,
+                "tables": {"pay.payments": {"require": ["created_at"]}, "CRM.main.c*": {"hours": "00:00-12:00 UTC"}},
+            },
+            "groups": {"${user}": {"guardrails": {"cross_join_rows": 1000}}},
+        },
+    },
+    "selectors": [{"user": "ana", "group": "analysts.${user}"}, {"user": "bo", "group": "analysts"}],
+}
+
+
+def grouped(folder: Path, **block: Any) -> Engine:
+    sources = {
+        "pay": {"kind": "duckdb", "path": str(folder / "pay.duckdb")},
+        "crm": {"kind": "sqlite", "path": str(folder / "crm.db")},
+    }
+    clock: Any = Stopped("2026-06-01T18:00+00:00")
+    return Engine({"sources": sources, "resource_groups": PLANNED | block}, clock=clock)
+
+
+@pytest.mark.parametrize(
+    ("sql", "code", "message"),
+    [
+        ("SELECT * FROM pay.payments", "HG001", r"must restrict created_at.*\(of resource group analysts\)"),
+        ("SELECT c.id FROM pay.payments p JOIN crm.customers c ON c.id = p.customer", "HG004", "resource group analysts"),
+        (f"SELECT id FROM pay.payments WHERE {RANGE} ORDER BY id", "HG003", r"sort_rows of the group: .* resource group analysts"),
+        ("SELECT count(*) FROM crm.customers", "HG004", r"hours of crm\.main\.customers: .* resource group analysts"),
+    ],
+)  # fmt: skip
+def test_queries_of_a_group_have_guardrails_of_plans(folder: Path, sql: str, code: str, message: str) -> None:
+    """A plan that is kept from somebody else's query is tested, too; and nobody else is refused."""
+    with grouped(folder) as engine:
+        free = engine.query(sql).fetchall()
+        for user in ("ana", "bo"):
+            with pytest.raises(GuardrailRefused, match=message) as refused:
+                engine.query(sql, caller=Caller(user))
+            assert refused.value.code == code
+        assert engine.query(sql, caller=Caller("cy")).fetchall() == free
+
+
+def test_what_a_group_may_is_not_refused(folder: Path) -> None:
+    ana = Caller("ana")
+    with grouped(folder) as engine:
+        ranged = f"SELECT count(*) FROM pay.payments WHERE {RANGE}"
+        assert engine.query(ranged, caller=ana).fetchall() == engine.query(ranged).fetchall()
+        assert (
+            len(engine.query(f"SELECT id FROM pay.payments WHERE {RANGE} ORDER BY id LIMIT 5", caller=ana).fetchall())
+            == 5
+        )
+        cross = f"SELECT count(*) FROM pay.payments a, pay.payments b WHERE a.{RANGE.replace('AND ', 'AND a.')} AND b.{RANGE.replace('AND ', 'AND b.')}"  # fmt: skip
+        with pytest.raises(
+            GuardrailRefused, match=r"cross_join_rows of the group.*resource group analysts\.\$\{user\}"
+        ):
+            engine.query(cross, caller=ana)
+        assert engine.query(cross, caller=Caller("bo")).fetchall() == engine.query(cross).fetchall()
+
+
+def test_explain_shows_the_guardrails_of_ones_own_group(folder: Path) -> None:
+    sql = "EXPLAIN SELECT id FROM pay.payments"
+    with grouped(folder) as engine:
+        told = "\n".join(str(row[0]) for row in engine.query(sql, caller=Caller("ana")).fetchall())
+        assert "resource group analysts: pay.main.payments requires created_at: refused" in told
+        assert "resource group" not in "\n".join(str(row[0]) for row in engine.query(sql).fetchall())
+        shown = engine.query("SHOW GUARDRAILS").fetchall()
+        assert ("pay", "payments", "require of resource group analysts", "created_at") in shown
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"payments": {"require": ["created_at"]}}, "names no source"),
+        ({"pay.*": {"require": [{"column": "id", "keys": True}]}}, "keys are for the guardrails of a source"),
+    ],
+)
+def test_wrong_guardrails_of_a_group_are_an_error_at_once(folder: Path, tables: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        grouped(folder, guardrails={"tables": tables})
+
+
+@pytest.mark.parametrize("tables", [{"pay.orders": {"require": ["at"]}}, {"pay.payments": {"require": ["at"]}}])
+def test_guardrails_of_a_group_that_would_protect_nothing_close_the_source(folder: Path, tables: Any) -> None:
+    with grouped(folder, guardrails={"tables": tables}) as engine:
+        with pytest.raises(HanseError, match=r"no such table|has no column at"):
+            engine.query("SELECT count(*) FROM pay.payments")
+        assert engine.query("SELECT count(*) FROM crm.customers").fetchall() == [(5000,)]

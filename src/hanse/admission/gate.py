@@ -7,7 +7,8 @@ from hanse.admission.group import GroupState
 from hanse.admission.scheduler import Scheduler
 from hanse.clock import Clock
 from hanse.errors import Cancelled
-from hanse.groups import Caller, Kind, ResourceGroups, Selector
+from hanse.groups import Caller, Kind, ResourceGroups, Selector, above, said
+from hanse.guardrails import GroupGuardrails
 from hanse.spi.admission import Admitted
 from hanse.spi.permits import POLL_SECONDS
 
@@ -26,6 +27,14 @@ class Gate:
         words = [word.strip() for word in tags.split(",") if word.strip()]
         fitting = (one.group for one in self._selectors if _fits(one, caller, words, kind))
         return next(fitting, "")
+
+    def standing(self, caller: Caller, tags: str, kind: Kind) -> tuple[str, ...]:
+        """The group of a query and all that it is in, by their names in the configuration."""
+        return above(self.path(caller, tags, kind))
+
+    def guardrails_of_plans(self) -> dict[str, GroupGuardrails]:
+        """Those that say something of plans, by the names of their groups."""
+        return {name: block for name, block in said(self.groups) if block.concerns_plans}
 
     def enter(self, path: str, caller: Caller, memory: int | None, is_ended: Callable[[], bool]) -> "Admitted":
         """Wait for the query's turn; raises AdmissionRefused, Cancelled when ``is_ended`` says so meanwhile."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from hanse.admission.group import GroupState
 from hanse.errors import HanseError, SourceUnreachable, UnknownName
+from hanse.guardrails import GroupGuardrails
 from hanse.ir.expr import Column
 from hanse.ir.tables import Table
 from hanse.ir.types import BOOLEAN, FLOAT64, INT64, TEXT, Type
@@ -84,7 +85,7 @@ def resource_groups(states: Sequence[GroupState]) -> Rows:
     return columns, [tuple(getattr(state, column.name) for column in columns) for state in states]
 
 
-def guardrails(rules: Rules, groups: Iterable[tuple[str, BaseModel]] = ()) -> Rows:
+def guardrails(rules: Rules, groups: Iterable[tuple[str, GroupGuardrails]] = ()) -> Rows:
     """Every guardrail of the configuration: whose it is (a source, a table or a pattern of tables, or else the engine's, and
     those of resource groups, by name)."""
     columns = _columns(("source", TEXT), ("table", TEXT), ("guardrail", TEXT), ("value", TEXT))
@@ -94,7 +95,11 @@ def guardrails(rules: Rules, groups: Iterable[tuple[str, BaseModel]] = ()) -> Ro
         for table, protected in block.tables.items():
             rows += [(name, table, *one) for one in _said(protected)]
     for name, group in groups:
-        rows += [(None, None, f"{rule} of resource group {name}", value) for rule, value in _said(group)]
+        whose = f"of resource group {name}"
+        rows += [(None, None, f"{rule} {whose}", value) for rule, value in _said(group)]
+        for table, protected in group.tables.items():
+            source, _, rest = table.partition(".")
+            rows += [(source, rest, f"{rule} {whose}", value) for rule, value in _said(protected)]
     return columns, rows
 
 

@@ -3,7 +3,7 @@ is made without some of the sources."""
 
 from hanse.policy.completeness import Refused, claimed
 from hanse.policy.constants import Case
-from hanse.policy.demands import Checked, Demand, checked, enforce
+from hanse.policy.demands import Checked, Demand, applying, checked, enforce
 from hanse.policy.guardrails import Rules, Sizes, demanded, refuse_whole, require_explaining, with_required_keys
 from hanse.policy.losing import loss, tables_of, within, without
 from hanse.policy.tolerance import Tolerance
@@ -16,6 +16,7 @@ __all__ = [
     "Rules",
     "Sizes",
     "Tolerance",
+    "applying",
     "checked",
     "claimed",
     "demanded",

@@ -1,6 +1,6 @@
 """What guardrails demand of one plan: found once, and kept with it; tested on every run, with its parameters and its time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -174,6 +174,40 @@ class Open:
         if self.hours.hold(case.now, self.zone):
             return None
         return Broken(f"guardrail hours of {self.whose}: it may be read {self.said}", "ask again in these hours")
+
+
+@dataclass(frozen=True, slots=True)
+class InGroup:
+    """A demand on the queries of one resource group, and of those below it."""
+
+    group: str
+    """Its name in the configuration."""
+    demand: Demand
+
+    @property
+    def code(self) -> str:
+        """The demand's."""
+        return self.demand.code
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The demand's."""
+        return self.demand.tables
+
+    @property
+    def rule(self) -> str:
+        """The rule, and whose."""
+        return f"resource group {self.group}: {self.demand.rule}"
+
+    def broken(self, case: Case) -> Broken | None:
+        """As the demand is."""
+        found = self.demand.broken(case)
+        return found and Broken(f"{found.message} (of resource group {self.group})", found.hint)
+
+
+def applying(demands: Iterable[Demand], groups: Collection[str]) -> list[Demand]:
+    """Those that are demanded of everybody, or of queries of these groups."""
+    return [one for one in demands if not isinstance(one, InGroup) or one.group in groups]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """Finds what guardrails demand of a plan: in its fragments, as they would be sent, and in the joins and sorts of the whole."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Protocol
 
 from hanse.errors import ConfigError
-from hanse.guardrails import EngineGuardrails, Hours, SourceGuardrails, TableGuardrails
+from hanse.guardrails import EngineGuardrails, GroupGuardrails, Hours, SourceGuardrails, TableGuardrails
 from hanse.ir import expr as e
 from hanse.ir import plan as p
 from hanse.ir.fragment import FragmentGraph
@@ -15,13 +15,15 @@ from hanse.ir.sharding import owner
 from hanse.ir.tables import Table
 from hanse.ir.walk import children, free, plans, unkeyed, used
 from hanse.policy.constants import Case
-from hanse.policy.demands import CrossJoined, Demand, Open, Restricted, Sorted, enforce
+from hanse.policy.demands import CrossJoined, Demand, InGroup, Open, Restricted, Sorted, applying, enforce
 from hanse.policy.restrictions import Tests, scans
 from hanse.settings import GUARDRAILS
 from hanse.spi.connector import Composite, Connector, Explaining
 from hanse.spi.snapshot import SourceCatalog
 
 SAME = frozenset({"=", "is_not_distinct"})
+ITS = "the group"
+"""Whose the rules of a resource group are, within what says which it is."""
 
 
 class Sizes(Protocol):
@@ -40,11 +42,13 @@ class Rules:
     """By the names in the configuration."""
     zone: str = "UTC"
     """The engine's."""
+    groups: Mapping[str, GroupGuardrails] = field(default_factory=dict)
+    """Those of resource groups that concern plans, by the groups' names in the configuration."""
 
     @property
     def any(self) -> bool:
         """Whether plans need be looked at at all."""
-        return bool(self.sources) or self.engine != EngineGuardrails.model_construct()
+        return bool(self.sources or self.groups) or self.engine != EngineGuardrails.model_construct()
 
     def of(self, table: Table) -> list[TableGuardrails]:
         """Those of one table, all whose patterns fit it; shards' tables are those of the whole."""
@@ -65,22 +69,31 @@ class Rules:
             raise ConfigError(message, hint=hint)
         for pattern, guardrails in block.tables.items() if block else ():
             where = f"sources.{catalog.source}.{GUARDRAILS}.tables.{pattern}"
-            if any(sign in pattern for sign in "*?["):
-                continue
-            found = [table for table in catalog.tables if _fits(table, pattern)]
-            if not found:
-                raise ConfigError(f"{where}: there is no such table", hint="table, schema.table, or a shell pattern")
-            for requirement in guardrails.require:
-                for table in found:
-                    names = {column.name.casefold() for column in table.columns}
-                    if names and requirement.column.casefold() not in names:
-                        raise ConfigError(f"{where}.require: {named(table)} has no column {requirement.column}")
+            _verify(catalog, pattern, guardrails, where)
+        for group, theirs in self.groups.items():
+            for pattern, guardrails in theirs.tables.items():
+                source, _, rest = pattern.partition(".")
+                if source.casefold() == catalog.source.casefold():
+                    _verify(catalog, rest, guardrails, f"resource group {group}: {GUARDRAILS}.tables.{pattern}")
 
 
-def _fits(table: Table, pattern: str) -> bool:
+def _verify(catalog: SourceCatalog, pattern: str, guardrails: TableGuardrails, where: str) -> None:
+    if any(sign in pattern for sign in "*?["):
+        return
+    found = [table for table in catalog.tables if _fits(table, pattern)]
+    if not found:
+        raise ConfigError(f"{where}: there is no such table", hint="table, schema.table, or a shell pattern")
+    for requirement in guardrails.require:
+        for table in found:
+            names = {column.name.casefold() for column in table.columns}
+            if names and requirement.column.casefold() not in names:
+                raise ConfigError(f"{where}.require: {named(table)} has no column {requirement.column}")
+
+
+def _fits(table: Table, pattern: str, prefix: str = "") -> bool:
     """Whether a table is meant; the case of names makes no difference, so that nothing slips through by it."""
-    names = (table.name.casefold(), f"{table.schema}.{table.name}".casefold())
-    return any(fnmatchcase(name, pattern.casefold()) for name in names)
+    names = (f"{prefix}{table.name}", f"{prefix}{table.schema}.{table.name}")
+    return any(fnmatchcase(name.casefold(), pattern.casefold()) for name in names)
 
 
 def require_explaining(rules: Rules, connectors: Mapping[str, Connector]) -> None:
@@ -99,11 +112,11 @@ def named(table: Table) -> str:
     return ".".join(part for part in (owner(table.source), table.schema, table.name) if part)
 
 
-def refuse_whole(table: Table, rules: Rules, now: dt.datetime) -> None:
+def refuse_whole(table: Table, rules: Rules, now: dt.datetime, groups: Collection[str] = ()) -> None:
     """Raise GuardrailRefused for a table that may not be read without a condition, as for a sample or to know where keys are:
-    where queries must restrict a column, and at other hours than may be."""
+    where queries (those of these groups) must restrict a column, and at other hours than may be."""
     case = Case((), now, rules.zone)
-    enforce(list(_of_scan(p.Scan(table, ()), (), rules)), case, {})
+    enforce(applying(_of_scan(p.Scan(table, ()), (), rules), groups), case, {})
 
 
 def demanded(graph: FragmentGraph, plan: p.Plan, rules: Rules, sizes: Sizes) -> tuple[Demand, ...]:
@@ -115,26 +128,37 @@ def demanded(graph: FragmentGraph, plan: p.Plan, rules: Rules, sizes: Sizes) -> 
     for fragment in graph.fragments:
         for scan, tests in scans(unkeyed(fragment.plan) if fragment.id in tried else fragment.plan):
             found += _of_scan(scan, tests, rules)
-    for limits, whose in _limits(rules):
-        if limits.cross_join_rows is not None:
-            found += _cross_joins(plan, limits.cross_join_rows, whose, sizes)
-        if limits.sort_rows is not None:
-            found += _sorts(plan, limits.sort_rows, whose, sizes)
+    found += _of_whole(plan, rules.engine, "engine", sizes)
+    for name, block in rules.sources.items():
+        found += _of_whole(plan, block, name, sizes)
+    for name, theirs in rules.groups.items():
+        found += (InGroup(name, one) for one in _of_whole(plan, theirs, ITS, sizes))
     return tuple(dict.fromkeys(found))
 
 
-def _limits(rules: Rules) -> Iterator[tuple[EngineGuardrails | SourceGuardrails, str]]:
-    yield rules.engine, "engine"
-    for name, block in rules.sources.items():
-        yield block, name
+def _of_whole(
+    plan: p.Plan, limits: EngineGuardrails | SourceGuardrails | GroupGuardrails, whose: str, sizes: Sizes
+) -> Iterator[Demand]:
+    if limits.cross_join_rows is not None:
+        yield from _cross_joins(plan, limits.cross_join_rows, whose, sizes)
+    if limits.sort_rows is not None:
+        yield from _sorts(plan, limits.sort_rows, whose, sizes)
 
 
 def _of_scan(scan: p.Scan, tests: Tests, rules: Rules) -> Iterator[Demand]:
-    table, source = named(scan.table), owner(scan.table.source)
+    source = owner(scan.table.source)
     block = rules.sources.get(source)
     if block and block.hours:
-        yield _open((table,), source, block.hours, rules)
-    for guardrails in rules.of(scan.table):
+        yield _open((named(scan.table),), source, block.hours, rules)
+    yield from _of_table(scan, tests, rules.of(scan.table), rules)
+    for name, theirs in rules.groups.items():
+        blocks = [one for pattern, one in theirs.tables.items() if _fits(scan.table, pattern, f"{source}.")]
+        yield from (InGroup(name, one) for one in _of_table(scan, tests, blocks, rules))
+
+
+def _of_table(scan: p.Scan, tests: Tests, blocks: Iterable[TableGuardrails], rules: Rules) -> Iterator[Demand]:
+    table = named(scan.table)
+    for guardrails in blocks:
         if guardrails.hours:
             yield _open((table,), table, guardrails.hours, rules)
         for requirement in guardrails.require:
@@ -171,7 +195,7 @@ def _open(tables: tuple[str, ...], whose: str, hours: Hours, rules: Rules) -> Op
 def _tables(plan: p.Plan, whose: str) -> tuple[str, ...] | None:
     """The tables that a plan reads; None if it reads none of those that a rule is about."""
     read = [node.table for node in plans(plan) if isinstance(node, p.Scan)]
-    is_meant = whose == "engine" or any(owner(table.source) == whose for table in read)
+    is_meant = whose in ("engine", ITS) or any(owner(table.source) == whose for table in read)
     return tuple(dict.fromkeys(map(named, read))) if is_meant else None
 
 

@@ -7,7 +7,7 @@ SQL text -> Statement -> bound Plan -> optimized Plan -> FragmentGraph -> Reques
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +32,7 @@ from hanse.commands.analyze import Analysis, Analyzed, chosen
 from hanse.commands.set import changed
 from hanse.errors import (
     ConfigError,
+    HanseError,
     InternalError,
     UserError,
 )
@@ -63,6 +64,20 @@ from hanse.spi.connector import Composite, Connector, Embedded
 from hanse.spi.pace import Pace
 from hanse.spi.snapshot import SourceCatalog
 from hanse.system import Known
+
+PLAN_COLUMN = Column(0, "QUERY PLAN", t.TEXT)
+"""What EXPLAIN yields."""
+End = Callable[[HanseError], None]
+"""What ends a statement, and tells its reader why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A statement as it is known before it runs; ``kind`` as of ``parse.statements``."""
+
+    kind: str
+    columns: tuple[Column, ...]
+    parameter_types: tuple[t.Type, ...]
 
 
 class Engine:
@@ -151,6 +166,11 @@ class Engine:
         )
 
     @property
+    def timezone(self) -> str:
+        """The zone of sessions that choose none."""
+        return self.settings.timezone or self._engine_settings.timezone
+
+    @property
     def history(self) -> PlanHistory | None:
         """Which plans answered which queries; None unless the configuration names a folder for it."""
         return self._planner.history
@@ -161,13 +181,16 @@ class Engine:
         params: parameters.Given = None,
         settings: Mapping[str, Any] | None = None,
         caller: Caller | None = None,
+        begun: Callable[[End], object] = lambda _: None,
     ) -> ResultStream:
         """Start a statement and return its answer as a stream; raises HanseError.
 
         ``params`` are values for ``$1`` (a sequence) or ``:name`` (a mapping); ``settings`` overrides the session's;
-        ``caller`` is who asks, instead of the engine's.
+        ``caller`` is who asks, instead of the engine's; ``begun`` is given at once what ends the statement early, from
+        whatever thread and however far it is, with the failure that its reader is then told.
         """
         with self._observation.begin(sql) as noted:
+            begun(noted.kill)
             noted.user = (caller or self._caller).user or noted.user
             query = self._query(sql, params, settings, noted)
             return self._answer(query if caller is None else replace(query, caller=caller))
@@ -190,9 +213,7 @@ class Engine:
 
     def _query(self, sql: str, params: parameters.Given, settings: Mapping[str, Any] | None, noted: Noted) -> Query:
         watch = Watch(self._clock)
-        chosen = self.settings
-        for name, value in (settings or {}).items():
-            chosen = _changed(chosen, name, value, self._rules.engine)
+        chosen = self.chosen(settings or {})
         watch.limit(chosen)
         text, terms = divided(sql)
         known = self._planner.plans.parameters(query_text(text)) if chosen.plan_cache == "on" else None
@@ -203,6 +224,30 @@ class Engine:
         noted.kind = statement.kind
         values = parameters.ordered(params, statement.parameters)
         return Query(statement, values, chosen, self._context(values, chosen), watch, noted, self._caller)
+
+    def chosen(self, settings: Mapping[str, Any]) -> QuerySettings:
+        """The engine's settings with those of a query or session; raises what SET would raise for one that cannot be."""
+        found = self.settings
+        for name, value in settings.items():
+            found = _changed(found, name, value, self._rules.engine)
+        return found
+
+    def describe(
+        self, sql: str, types: Sequence[t.Type] = (), settings: Mapping[str, Any] | None = None
+    ) -> "Description":
+        """What a query's answer has for columns, and of which types its parameters are; nothing runs. Raises HanseError.
+
+        ``types`` are those of the first parameters, as far as somebody has said them: NULL's where the context decides. A
+        statement that is no query has neither."""
+        statement, chosen = parse(sql), self.chosen(settings or {})
+        if statement.syntax is None:
+            return Description(statement.kind, (), ())
+        count = len(statement.parameters)
+        declared = (*types, *[t.NULL] * (count - len(types)))[:count]
+        context = replace(self._context((), chosen), parameter_types=declared)
+        bound = self._planner.described(statement, context)
+        columns = bound.columns if statement.kind == QUERY else (PLAN_COLUMN,)
+        return Description(statement.kind, columns, bound.parameter_types)
 
     def _run(self, query: Query) -> ResultStream:
         snapshot = self._store.snapshot(query.watch.seconds_left())
@@ -256,7 +301,7 @@ class Engine:
         format = str(options["stage"] or options["format"]).lower()
         text = self._explain(query, bool(options["analyze"]), format)
         lines = [text] if format == "json" else text.splitlines()
-        return self._rows((Column(0, "QUERY PLAN", t.TEXT),), [(line,) for line in lines], query)
+        return self._rows((PLAN_COLUMN,), [(line,) for line in lines], query)
 
     def _show(self, query: Query) -> ResultStream:
         snapshot = self._store.snapshot()

@@ -4,6 +4,7 @@ import datetime as dt
 import decimal
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hanse.bind.binder import BoundQuery
@@ -14,6 +15,14 @@ from hanse.ir import types as t
 from hanse.ir.expr import Interval, Literal
 
 Given = Sequence[Any] | Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A value whose type the caller has said, whatever it looks like; None is that type's NULL."""
+
+    value: Any
+    type: t.Type
 
 
 def ordered(given: Given, names: Sequence[str]) -> tuple[Any, ...]:
@@ -55,6 +64,8 @@ PLAIN: dict[type, t.Type] = {
 def type_of(value: Any) -> t.Type:
     """The type of a Python value; NULL's where the context must decide. Raises UserError (07006) for what has none."""
     match value:
+        case Typed():
+            return value.type
         case int() if not isinstance(value, bool):
             return _integer(value)
         case decimal.Decimal():
@@ -105,6 +116,8 @@ def _item(values: Sequence[Any]) -> t.Type:
 def carried(value: Any) -> Any:
     """The value as a Literal carries it (``ir.types``)."""
     match value:
+        case Typed():
+            return carried(value.value)
         case dt.datetime() if value.tzinfo is not None:
             return value.astimezone(dt.UTC)
         case dt.timedelta():
@@ -131,7 +144,7 @@ def literals(values: tuple[Any, ...], bound: BoundQuery) -> tuple[Literal, ...]:
     for value, type in zip(values, bound.parameter_types, strict=True):
         given = literal(value)
         expr = Untyped(t.TEXT, given) if isinstance(value, str) else given
-        typed = Literal(type, None) if value is None else coerce(expr, type, None, "explicit")
+        typed = Literal(type, None) if given.value is None else coerce(expr, type, None, "explicit")
         if not isinstance(typed, Literal):
             typed = Literal(given.type, given.value)
         found.append(typed)

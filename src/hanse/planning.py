@@ -246,6 +246,18 @@ class Planner:
                 return self._plan_again(query)
             raise self._cause(failure) from None
 
+    def described(self, statement: Statement, context: BindContext) -> BoundQuery:
+        """Bind alone, for who wants to know an answer's columns and the types of parameters before there are values."""
+        try:
+            return bind(statement, self._tables_of(self.store.snapshot()), allow_all, context)
+        except (UnknownName, SourceUnreachable) as failure:
+            lost = failure.source if isinstance(failure, SourceUnreachable) else None
+            if failure.code == "42P01" or lost is not None:
+                if self.store.refresh_older(RECHECK_SECONDS, lost and owner(lost)):
+                    return bind(statement, self._tables_of(self.store.snapshot()), allow_all, context)
+                raise self._cause(failure) from None
+            raise
+
     def plan_anew(self, query: Query, outdated: Planned, source: str | None) -> Planned:
         """The plan for a source as it is now: it is not any more as the plan took it to be."""
         self.plans.drop(self._key(query, outdated.snapshot))

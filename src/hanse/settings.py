@@ -7,6 +7,8 @@ The file's shape::
       lake: {kind: files, path: data}
     engine: {memory_limit: 1GB, spill_folder: /var/tmp/hanse}
 
+What ``hanse serve`` needs besides is in ``access``.
+
 ``${NAME}`` anywhere in a text is an environment variable (``$${`` is a plain ``${``); a text ``file:path`` is the content of
 that file without its last line end. Relative paths start at the folder of hanse.yaml. An unknown key is an error that names
 the nearest known one. What a source's block may hold besides ``kind`` is its connector's business (``spi.Plugin.options``).
@@ -22,6 +24,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from hanse.access import AuthSettings, ListenSettings, TlsSettings, User
 from hanse.errors import ConfigError
 from hanse.groups import TEMPLATES, ResourceGroups, lacking
 from hanse.guardrails import Bytes, EngineGuardrails, Rows, Seconds, SourceGuardrails
@@ -134,6 +137,10 @@ class Config(BaseModel):
     resource_groups: ResourceGroups | None = Field(
         None, description="Which queries run at a time, how many wait, and whose turn it is."
     )
+    listen: ListenSettings = Field(ListenSettings.model_construct(), description="Where hanse serve listens.")
+    users: dict[str, User] = Field({}, description="Who may log in there, by name.")
+    auth: AuthSettings = Field(AuthSettings.model_construct(), description="Who may log in besides.")
+    tls: TlsSettings | None = Field(None, description="The listeners' certificate; without one there is no TLS.")
 
     def guardrails(self) -> dict[str, SourceGuardrails]:
         """What protects each source that has any; raises ConfigError."""

@@ -24,6 +24,7 @@ from hanse.cli.main import COMMANDS
 from hanse.demo.company import build
 from hanse.settings import Config, EngineSettings, QuerySettings, load
 from tests.cli.running import HANSE, environment, write_config
+from tests.wire.serving import configured, served
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -204,6 +205,27 @@ def test_statements_about_queries_run(observed: Path) -> None:
                     engine.query(statement)
             else:
                 assert engine.query(statement).to_arrow().num_columns >= 4
+
+
+def test_the_guide_to_serving_is_true(company: Path) -> None:
+    page = "docs/guide/serving.md"
+    blocks = [load(yaml.safe_load(block))[0] for block in _blocks(page, "yaml")]
+    assert [str(block.listen.postgres) for block in blocks] == ["127.0.0.1:5439", "127.0.0.1:5439", "0.0.0.0:5439"]
+    assert blocks[1].users["ann"].groups == ("analysts",)
+    (command,) = [one for block in _blocks(page, "console") for one in _commands(block)]
+    done = subprocess.run(
+        ["sh", "-c", command],
+        env=environment(PATH=f"{Path(HANSE).parent}:/usr/bin:/bin"),
+        capture_output=True,
+        check=True,
+    )
+    assert load(yaml.safe_load(done.stdout))[0].users["ann"].groups == ("analysts",)
+    sources = yaml.safe_load((company / "hanse.yaml").read_text(encoding="utf-8"))["sources"]
+    found: dict[str, object] = {}
+    with served(configured(company, sources)) as server:
+        for block in _blocks(page, "python"):
+            exec(block.replace("port=5439", f"port={server.port}"), found)
+    assert found["rows"]
 
 
 def _commands(block: str) -> list[str]:

@@ -25,7 +25,8 @@ def json_schema() -> dict[str, Any]:
     schema = Config.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "hanse.yaml"
-    del schema["properties"]["engine"]["default"]  # the settings' own defaults say it, without this machine's numbers
+    for block in ("engine", "listen", "auth"):
+        del schema["properties"][block]["default"]  # the settings' own defaults say it, without this machine's numbers
     definitions = schema.setdefault("$defs", {})
     protection = SourceGuardrails.model_json_schema(ref_template="#/$defs/{model}")
     definitions |= protection.pop("$defs") | {"SourceGuardrails": protection}

@@ -22,6 +22,8 @@ COMMANDS = {
     "timeline": "hanse.cli.queries",
     "kill": "hanse.cli.queries",
     "metrics": "hanse.cli.queries",
+    "serve": "hanse.cli.serve",
+    "user": "hanse.cli.user",
     "init": "hanse.cli.setup",
     "demo": "hanse.cli.setup",
 }
@@ -41,6 +43,8 @@ SHORT_HELP = {
     "timeline": "Draw one query over time.",
     "kill": "End a running query.",
     "metrics": "Print metrics as Prometheus reads them, or serve them.",
+    "serve": "Serve the sources to clients of PostgreSQL's protocol.",
+    "user": "Make users for the configuration.",
     "init": "Write a first hanse.yaml with an example of every kind.",
     "demo": "Build a small company over six stores and answer a question.",
 }

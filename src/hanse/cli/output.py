@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.ipc
 from rich.cells import cell_len
 
-from hanse.cli import cells
 from hanse.errors import Unsupported, UserError
+from hanse.execute import cells
 from hanse.execute.result import ResultStream
 
 FORMATS = ("table", "csv", "json", "arrow", "parquet")

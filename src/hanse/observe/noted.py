@@ -81,10 +81,10 @@ class Noted:
         if failure is not None:
             end(failure)
 
-    def kill(self) -> None:
-        """End it, whatever it does; its reader is told that it was cancelled."""
+    def kill(self, why: HanseError | None = None) -> None:
+        """End it, whatever it does; its reader is told why, or that it was killed."""
         with self._lock:
-            self.killed = self.killed or killed()
+            self.killed = self.killed or why or killed()
             end, failure = self._end, self.killed
         if end is not None:
             end(failure)

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from hanse.cli.cells import interval, json_value, shown, text, values
 from hanse.cli.output import distinct
+from hanse.execute.cells import interval, json_value, shown, text, values
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,19 @@
+"""``hanse serve``: answer clients of PostgreSQL's protocol until it is stopped."""
+
+import click
+
+from hanse.cli.session import config_option, reported
+from hanse.server import log, serving
+
+
+@click.command()
+@config_option
+@reported
+def serve(config: str) -> None:
+    """Serve the sources to clients of PostgreSQL: psql, drivers, tools.
+
+    Where it listens is `listen` in the configuration, who may log in `users` and `auth`. Events are lines of JSON on standard
+    error. SIGTERM and Ctrl-C end it gently: running queries have `listen.drain` seconds; a second one ends it at once.
+    """
+    log.to_stderr()
+    serving.run(config)

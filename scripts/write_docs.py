@@ -130,6 +130,7 @@ CODES = {
     "28000": "a source refused the credentials, or a login that may not be",
     "28P01": "a wrong password, or a name that is no user's",
     "34000": "an unknown portal",
+    "3F000": "an unknown schema",
     "42000": "a statement or a use of the command line that is wrong",
     "42501": "no right to do this",
     "42601": "syntax",

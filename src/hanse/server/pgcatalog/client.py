@@ -1,0 +1,33 @@
+"""Who asks, as far as the catalog tells different people different things."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hanse.server.pgcatalog.naming import DATABASE
+from hanse.server.pgcatalog.seed import ROWS
+
+_DEFAULTS: Mapping[str, str | None] = {str(row[0]).lower(): row[1] for row in ROWS["pg_settings"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A session. ``settings`` are its settings by name in any case, over those of PostgreSQL; ``pid`` is its BackendKeyData."""
+
+    user: str
+    database: str = DATABASE
+    settings: Mapping[str, str] = field(default_factory=dict)
+    pid: int = 0
+    version: str = ""
+    """What version() returns; it begins with ``PostgreSQL``."""
+
+    def setting(self, name: str) -> str | None:
+        """The value of a setting; None where there is no such."""
+        given = {key.lower(): value for key, value in self.settings.items()}
+        found = given.get(name.lower(), _DEFAULTS.get(name.lower()))
+        return found if found is not None else "" if name.lower() in _DEFAULTS else None
+
+    def path(self) -> list[str]:
+        """The schemas of search_path, in order."""
+        words = (word.strip() for word in (self.setting("search_path") or "").split(","))
+        unquoted = [word[1:-1].replace('""', '"') if word.startswith('"') else word.lower() for word in words if word]
+        return [self.user if word == "$user" else word for word in unquoted]

@@ -4,7 +4,7 @@ In the binary format a row is what it is in DataRow; its file has a head, which 
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -21,8 +21,9 @@ BINARY_HEAD = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 BINARY_END = b"\xff\xff"
 DONE = b"c\0\0\0\4"
 _COPY_DATA = ord("d")
-_PLAIN = frozenset({Kind.BOOLEAN, Kind.DECIMAL, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.UUID})
-"""Besides numbers: what holds neither backslashes nor ends of lines."""
+_PLAIN = t.NUMBERS | {Kind.BOOLEAN, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.UUID}
+"""What holds neither quotes nor backslashes nor ends of lines, nor any of these:"""
+_HARMLESS = "\t,;|"
 _ESCAPES = (("\\", "\\\\"), ("\b", "\\b"), ("\f", "\\f"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"), ("\v", "\\v"))
 
 
@@ -68,20 +69,38 @@ def lines(batch: pa.RecordBatch, types: Sequence[t.Type], zone: str, copy: CopyO
 
 def _field(values: pa.Array, type: t.Type, copy: CopyOut) -> pa.Array:
     """A column's texts as they stand in a line."""
-    if copy.format == "csv":
-        values = _quoted(values, copy)
-    elif type.kind not in _PLAIN | t.NUMBERS or copy.delimiter != "\t":
-        escapes = [*_ESCAPES, *([] if copy.delimiter == "\t" else [(copy.delimiter, f"\\{copy.delimiter}")])]
-        for found, written in escapes:
-            values = pc.replace_substring(values, found, written)
+    is_csv = copy.format == "csv"
+    if type.kind in _PLAIN and copy.delimiter in _HARMLESS and (not is_csv or not copy.null):
+        return values.fill_null(copy.null)
+    values = _quoted(values, copy) if is_csv else _escaped(values, copy)
     return values.fill_null(copy.null)
+
+
+def _escaped(values: pa.Array, copy: CopyOut) -> pa.Array:
+    escapes = [*_ESCAPES, *([] if copy.delimiter == "\t" else [(copy.delimiter, f"\\{copy.delimiter}")])]
+    if not _any(pc.match_substring_regex(values, _one_of(found for found, _ in escapes))):
+        return values
+    for found, written in escapes:
+        values = pc.replace_substring(values, found, written)
+    return values
+
+
+def _one_of(characters: Iterable[str]) -> str:
+    """A regular expression of any of these."""
+    return "[" + "".join(f"\\x{ord(c):02x}" for c in characters) + "]"
+
+
+def _any(found: pa.Array) -> bool:
+    return bool(pc.any(found).as_py())
 
 
 def _quoted(values: pa.Array, copy: CopyOut) -> pa.Array:
     """In quotes where a reader would otherwise take it for something else, NULL among that."""
-    special = "".join(f"\\x{ord(c):02x}" for c in {copy.delimiter, copy.quote, "\n", "\r"})
-    needs = pc.or_(pc.match_substring_regex(values, f"[{special}]"), pc.equal(values, copy.null))
+    special = _one_of((copy.delimiter, copy.quote, "\n", "\r"))
+    needs = pc.or_(pc.match_substring_regex(values, special), pc.equal(values, copy.null))
     needs = pc.or_(needs, pc.equal(values, "\\."))
+    if not _any(needs):
+        return values
     quote = pa.scalar(copy.quote)
     doubled = pc.replace_substring(values, copy.quote, copy.quote * 2)
     return pc.if_else(needs, pc.binary_join_element_wise(quote, doubled, quote, ""), values)

@@ -40,8 +40,12 @@ class Relation:
             text, quoted = qualifier[0]
             return text == self.name or (not quoted and text.casefold() == self.name.casefold())
         tail = self.path[-len(qualifier) :]
-        if len(qualifier) == 2 and len(self.path) == 3 and qualifier[0][0].casefold() == self.path[0].casefold():
-            tail = (self.path[0], self.path[2])
+        if len(qualifier) == 2 and len(self.path) == 3:
+            source, schema, table = self.path
+            first = qualifier[0][0].casefold()
+            for joined in (source, f"{source}.{schema}"):  # the latter in one quoted name
+                if first == joined.casefold():
+                    tail = (joined, table)
         return len(tail) == len(qualifier) and all(
             text == part or (not quoted and text.casefold() == part.casefold())
             for (text, quoted), part in zip(qualifier, tail, strict=True)

@@ -1,4 +1,5 @@
-"""Which tables there are, and what a name in FROM means: ``source.schema.table``, ``source.table`` or ``table``.
+"""Which tables there are, and what a name in FROM means: ``source.schema.table``, ``source.table`` or ``table``, and
+``"source.schema".table`` for clients that know two parts.
 
 A name matches exactly first; an unquoted one (which is in lower case) then without regard to case, if that is unique.
 """
@@ -76,7 +77,10 @@ class Tables:
             found = [
                 table
                 for table in candidates
-                if any(_matches(parts, way, folded) for way in self._ways(table, len(parts)))
+                if any(
+                    _matches(parts, way, folded)
+                    for way in (*self._ways(table, len(parts)), *_joined(table, len(parts)))
+                )
             ]
             if found:
                 return found
@@ -117,6 +121,11 @@ class Tables:
         if self.unavailable:
             return "not readable now: " + ", ".join(sorted(self.unavailable))
         return None
+
+
+def _joined(table: Table, count: int) -> tuple[tuple[str, ...], ...]:
+    """``"source.schema".table``: clients of PostgreSQL have two parts, and are told that schema (docs/reference/catalog.md)."""
+    return ((f"{table.source}.{table.schema}", table.name),) if count == 2 else ()
 
 
 def _matches(parts: Sequence[Name], way: Sequence[str], folded: bool) -> bool:

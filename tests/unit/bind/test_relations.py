@@ -25,6 +25,9 @@ def scanned(sql: str, **options: object) -> list[str]:
         ("other.t", "shop.other.t"),
         ("events", "lake.main.Events"),
         ('lake."Events"', "lake.main.Events"),
+        ('"shop.other".t', "shop.other.t"),
+        ('"shop.main".t', "shop.main.t"),
+        ('"crm.public"."customers"', "crm.public.customers"),
     ],
 )
 def test_tables_by_name(name, table):
@@ -47,6 +50,11 @@ def test_every_scan_passes_the_guard():
 def test_columns_match_exactly_then_without_case():
     assert shape("SELECT ID FROM lake.events") == ["id integer"]
     assert shape('SELECT id2, "ID2", e.Id FROM lake.events e') == ["id2 integer", "ID2 integer", "id integer"]
+
+
+def test_columns_of_a_schema_that_is_one_name():
+    assert shape('SELECT "shop.other"."t"."d" FROM "shop.other"."t"') == shape("SELECT d FROM shop.other.t")
+    assert shape('SELECT "shop.other"."t".* FROM "shop.other"."t"') == shape("SELECT * FROM shop.other.t")
 
 
 def test_tables_of_two_sources_may_share_a_name():

@@ -44,9 +44,7 @@ class Answers:
             "current_schemas": self._schemas,
             "current_user": lambda _, __: self.user(),
             "session_user": lambda _, __: self.user(),
-            "version": lambda _, __: _literal(
-                client.version or f"PostgreSQL {client.setting('server_version')} (Hanse)"
-            ),
+            "version": lambda _, __: _literal(client.version or f"PostgreSQL {client.setting('server_version')}"),
             "pg_backend_pid": lambda _, __: _literal(client.pid),
             "current_setting": self._setting,
             "set_config": self._set_config,

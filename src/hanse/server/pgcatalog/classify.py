@@ -19,12 +19,24 @@ from hanse.server.pgcatalog.functions import FUNCTIONS
 from hanse.server.pgcatalog.seed import CATALOG, SCHEMAS, find
 from hanse.server.pgcatalog.syntax import called, fold, spelled, table_name
 
-_WORDS = re.compile(
-    r"pg_|information_schema|current_(?:schema|database|catalog|user|role|setting)|session_user|set_config|version|to_reg|reg[a-z]+"
-    r"|_description|format_type|_privilege|quote_|has_|txid|inet_|\buser\b",
-    re.IGNORECASE,
+_WORDS = (
+    *("pg_", "information_schema", "current_", "session_user", "set_config", "version", "_description", "format_type"),
+    *(
+        "_privilege",
+        "quote_ident",
+        "txid_",
+        "inet_",
+        "to_reg",
+        "regclass",
+        "regtype",
+        "regproc",
+        "regnamespace",
+        "regrole",
+    ),
+    *("regoper", "regcollation", "regconfig", "regdictionary"),
 )
 """What a statement about the catalog has in it somewhere."""
+_USER = re.compile(r"\buser\b")
 _FUNCTIONS = frozenset(
     {"current_database", "current_schema", "current_schemas", "current_setting", "set_config", "version", "to_regclass"}
     | {"to_regtype", "to_regnamespace", "to_regrole", "to_regproc", "format_type", "obj_description", "col_description"}
@@ -62,7 +74,8 @@ def is_about_catalog(sql: str) -> bool:
 
 def classify(sql: str) -> About:
     """What the statement reads; DATA where it does not parse, so that the engine tells why."""
-    if not _WORDS.search(sql):
+    text = sql.lower()
+    if not (any(word in text for word in _WORDS) or _USER.search(text)):
         return About.DATA
     try:
         tree, _ = parsed(sql)

@@ -20,20 +20,28 @@ from hanse.server.pgcatalog.seed import CATALOG, SCHEMAS, find
 from hanse.server.pgcatalog.syntax import called, fold, spelled, table_name
 
 _WORDS = (
-    *("pg_", "information_schema", "current_", "session_user", "set_config", "version", "_description", "format_type"),
-    *(
-        "_privilege",
-        "quote_ident",
-        "txid_",
-        "inet_",
-        "to_reg",
-        "regclass",
-        "regtype",
-        "regproc",
-        "regnamespace",
-        "regrole",
-    ),
-    *("regoper", "regcollation", "regconfig", "regdictionary"),
+    "pg_",
+    "information_schema",
+    "current_",
+    "session_user",
+    "set_config",
+    "version",
+    "_description",
+    "format_type",
+    "_privilege",
+    "quote_ident",
+    "txid_",
+    "inet_",
+    "to_reg",
+    "regclass",
+    "regtype",
+    "regproc",
+    "regnamespace",
+    "regrole",
+    "regoper",
+    "regcollation",
+    "regconfig",
+    "regdictionary",
 )
 """What a statement about the catalog has in it somewhere."""
 _USER = re.compile(r"\buser\b")

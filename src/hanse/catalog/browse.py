@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from hanse.catalog.store import CatalogStore
+from hanse.catalog.store import FOREVER, CatalogStore
 from hanse.errors import HanseError, UnknownName
 from hanse.ir.tables import Table
 from hanse.settings import nearest
@@ -17,9 +17,9 @@ class Catalog:
         self._store = store
         self.kinds = dict(kinds)
 
-    def snapshot(self) -> Snapshot:
-        """The current picture of all sources."""
-        return self._store.snapshot()
+    def snapshot(self, seconds: float = FOREVER) -> Snapshot:
+        """The current picture of all sources; half of ``seconds`` is waited for those that were never read."""
+        return self._store.snapshot(seconds)
 
     def refresh(self, source: str | None = None) -> Snapshot:
         """Read one source's catalog, or all, again."""

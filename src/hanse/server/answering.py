@@ -18,6 +18,8 @@ from hanse.groups import Caller
 from hanse.ir.expr import Column
 from hanse.ir.types import Type
 from hanse.parse.statements import EXPLAIN, QUERY
+from hanse.server import pgcatalog
+from hanse.server.catalogs import Catalogs
 from hanse.server.session import Session
 
 
@@ -80,10 +82,11 @@ class Answer:
 class Running:
     """What one session runs, a message of its client at a time."""
 
-    def __init__(self, engine: Asked, session: Session) -> None:
+    def __init__(self, engine: Asked, session: Session, catalogs: Catalogs) -> None:
         """Nothing runs."""
         self._engine = engine
         self._session = session
+        self._catalogs = catalogs
         self._lock = threading.Lock()
         self._is_busy = False
         self._end: End | None = None
@@ -129,6 +132,14 @@ class Running:
             return found
         with closing(self.start(sql, ())) as answer:  # SHOW is answered from what is known, and costs nothing
             return Description(found.kind, answer.columns, ())
+
+    def describe_lookup(self, sql: str, oids: Sequence[int]) -> pgcatalog.Description:
+        """The same of a statement about the catalog. Raises HanseError."""
+        return self._catalogs.describe(sql, self._session, oids)
+
+    def look_up(self, sql: str, values: Sequence[Any], oids: Sequence[int]) -> pgcatalog.Answer:
+        """The answer of a statement about the catalog, whole. Raises HanseError."""
+        return self._catalogs.query(sql, self._session, values, oids, self._begun)
 
     def start(self, sql: str, values: Sequence[Any]) -> Answer:
         """Start a statement. Raises HanseError."""

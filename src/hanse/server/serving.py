@@ -14,7 +14,8 @@ from hanse.access import Address
 from hanse.engine import Engine
 from hanse.errors import ConfigError
 from hanse.server import certificate, log
-from hanse.server.login import Logins
+from hanse.server.catalogs import Catalogs
+from hanse.server.login import ANONYMOUS, Logins
 from hanse.server.pgwire.connection import Connection, Place
 from hanse.server.registry import Registry
 from hanse.settings import Config, load
@@ -35,7 +36,8 @@ class Server:
         tls = certificate.read(config.tls, folder) if config.tls else None
         self._registry = Registry(config.listen.connections)
         self._pool = ThreadPoolExecutor(config.listen.connections, thread_name_prefix="hanse-serve")
-        self._place = Place(engine, logins, self._registry, self._pool, tls, config.listen.login_timeout)
+        catalogs = Catalogs(engine.catalog.snapshot, (*config.users, ANONYMOUS))
+        self._place = Place(engine, catalogs, logins, self._registry, self._pool, tls, config.listen.login_timeout)
         self._told = asyncio.Event()
         self._told_again = asyncio.Event()
 

@@ -35,6 +35,13 @@ def _only(*allowed: str, canonical: str | None = None) -> Accept:
     return accept
 
 
+def _encoding(value: str) -> str:
+    """PostgreSQL looks at letters and digits alone: ``'utf-8'`` in quotes is UTF8, too."""
+    if "".join(filter(str.isalnum, value.lower())) not in ("utf8", "unicode", "sqlascii"):
+        raise ValueError("only UTF8")
+    return "UTF8"
+
+
 def _datestyle(value: str) -> str:
     words = [word.strip().upper() for word in value.split(",")]
     if any(word not in ("ISO", "MDY", "DMY", "YMD", "US", "EURO", "EUROPEAN", "DEFAULT") for word in words):
@@ -76,7 +83,7 @@ class Variable:
 _VARIABLES = (
     Variable("server_version", SERVER_VERSION, _fixed, True),
     Variable("server_encoding", "UTF8", _fixed, True),
-    Variable("client_encoding", "UTF8", _only("utf8", "utf-8", "unicode", "sql_ascii", canonical="UTF8"), True),
+    Variable("client_encoding", "UTF8", _encoding, True),
     Variable("application_name", "", _any, True),
     Variable("is_superuser", "off", _fixed, True),
     Variable("session_authorization", "", _fixed, True),
@@ -183,6 +190,14 @@ class Variables:
                 self._kept[name] = value
         self._settings = None
 
+    def configure(self, name: str, value: str, is_local: bool) -> None:
+        """As set_config() does: what is local is over with its statement where there is no transaction. Raises what ``set``
+        raises."""
+        if is_local and self._before is None:
+            self._accepted(self._named(name), value)
+        else:
+            self.set(name, value, is_local)
+
     def reset(self) -> None:
         """RESET ALL."""
         self._kept = {}
@@ -209,6 +224,11 @@ class Variables:
         """Those of PostgreSQL and the session's own, by name."""
         names = sorted({*VARIABLES, *(name for name in self._values if not name.startswith(PREFIX))})
         return [found for name in names if (found := self.show(name)) is not None]
+
+    def texts(self) -> dict[str, str]:
+        """Every variable's value by its name, as ``pg_settings`` has it."""
+        known = {one.name: self.get(name) for name, one in VARIABLES.items()}
+        return known | {name: value for name, value in self._values.items() if name not in VARIABLES}
 
     def changes(self) -> list[tuple[str, str]]:
         """Reported variables that are not what was last told, which is told now."""

@@ -9,6 +9,7 @@ from hanse.engine import Engine
 from hanse.errors import HanseError
 from hanse.groups import Caller
 from hanse.server.answering import Running
+from hanse.server.catalogs import Catalogs
 from hanse.server.pgwire.backend import Backend
 from hanse.server.pgwire.reading import Frames
 from hanse.server.pgwire.work import Worker
@@ -59,7 +60,7 @@ class Machine:
     def __init__(self, engine: Engine, **asked: str) -> None:
         session = opened(1, Caller("ann"), asked, engine)
         self.backend = Backend(session)
-        self.running = Running(engine, session)
+        self.running = Running(engine, session, Catalogs(engine.catalog.snapshot, ("ann",)))
         self.worker = Worker(self.running)
         self.backend.greet(1, b"key!")
         self.backend.out = []

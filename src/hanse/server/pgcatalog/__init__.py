@@ -4,24 +4,25 @@ A listener asks ``is_about_catalog`` of each statement, and lets the ``CatalogDa
 those that are.
 """
 
-from hanse.server.pgcatalog.catalog import Answer, CatalogColumn, CatalogDatabase, Description
+from hanse.server.pgcatalog.catalog import Answer, CatalogDatabase, Description
 from hanse.server.pgcatalog.classify import About, classify, is_about_catalog
 from hanse.server.pgcatalog.client import Client
 from hanse.server.pgcatalog.encoding import encoded
 from hanse.server.pgcatalog.shown import Named
-from hanse.server.pgcatalog.types import PgType, of_ours
+from hanse.server.pgcatalog.types import PgType, ResultColumn, of_ours, told
 
 __all__ = [
     "About",
     "Answer",
-    "CatalogColumn",
     "CatalogDatabase",
     "Client",
     "Description",
     "Named",
     "PgType",
+    "ResultColumn",
     "classify",
     "encoded",
     "is_about_catalog",
     "of_ours",
+    "told",
 ]

@@ -26,6 +26,11 @@ class Client:
         found = given.get(name.lower(), _DEFAULTS.get(name.lower()))
         return found if found is not None else "" if name.lower() in _DEFAULTS else None
 
+    def seconds(self, most: float) -> float:
+        """How long a statement may take: ``most``, or what ``statement_timeout`` (milliseconds) says."""
+        said = self.setting("statement_timeout") or "0"
+        return min(most, int(said) / 1000) if said.isdigit() and int(said) else most
+
     def path(self) -> list[str]:
         """The schemas of search_path, in order."""
         words = (word.strip() for word in (self.setting("search_path") or "").split(","))

@@ -76,6 +76,7 @@ FUNCTIONS: Mapping[str, Function] = {
     **_macros(t.INT8, "pg_indexes_size", "pg_tablespace_size", "pg_stat_get_numscans", "txid_current"),
     **_macros(t.INT8, "pg_sequence_last_value", "pg_stat_get_live_tuples", "pg_stat_get_tuples_inserted"),
     **_macros(t.INT4, "age", "pg_trigger_depth"),
+    **_macros(t.VOID, "pg_advisory_unlock_all"),
     **_macros(t.OID, "pg_my_temp_schema", "pg_partition_root", "pg_relation_filenode"),
     **_macros(
         t.BOOL, "pg_type_is_visible", "pg_function_is_visible", "pg_operator_is_visible", "pg_opclass_is_visible"

@@ -134,6 +134,7 @@ pg_sequence_last_value(o) AS NULL::BIGINT
 pg_relation_is_updatable(o, i) AS 0
 pg_trigger_depth() AS 0
 txid_current() AS 1::BIGINT
+pg_advisory_unlock_all() AS ''
 age(x) AS 0
 inet_server_port() AS NULL::INTEGER
 inet_client_port() AS NULL::INTEGER

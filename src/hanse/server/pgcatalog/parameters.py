@@ -63,12 +63,13 @@ def _known(node: exp.Expr) -> int | None:
 
 
 def bound(tree: exp.Expr, values: Sequence[Any], oids: Sequence[int]) -> exp.Expr:
-    """The statement with literals in the place of parameters: a text is then what PostgreSQL calls an unknown literal."""
+    """The statement with literals in the place of parameters: a text is then what PostgreSQL calls an unknown literal, all else
+    is of the type of ``oids``, as far as these are known."""
     tree = tree.copy()
     for node in list(tree.find_all(exp.Parameter)):
         place = int(node.this.name) - 1
         made = literal(values[place])
-        if values[place] is None and place < len(oids):
+        if not isinstance(values[place], str) and place < len(oids):
             made = exp.Cast(this=made, to=exp.DataType.build(_spelled(oids[place]), dialect="postgres", udt=True))
         node.replace(made)
     return tree

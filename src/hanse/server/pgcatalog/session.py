@@ -30,13 +30,13 @@ _FORMAT = re.compile(r"%(%|[sIL])")
 
 
 class Answers:
-    """Answers in the place of calls. ``changed`` are the settings that set_config() was to change, by name."""
+    """Answers in the place of calls. ``changed`` are the settings that set_config() was to change, by name: value, is_local."""
 
     def __init__(self, client: Client, lookup: Lookup) -> None:
         """For one statement of a client."""
         self._client = client
         self._lookup = lookup
-        self.changed: dict[str, str] = {}
+        self.changed: dict[str, tuple[str, bool]] = {}
         self._known: dict[str, Callable[[Arguments, Types], exp.Expr]] = {
             "current_database": lambda _, __: _literal(client.database),
             "current_catalog": lambda _, __: _literal(client.database),
@@ -119,18 +119,24 @@ class Answers:
         return texts([*(["pg_catalog"] if is_whole and "pg_catalog" not in found else []), *found])
 
     def _setting(self, arguments: Arguments, _: Types) -> exp.Expr:
-        if not isinstance(arguments[0], exp.Literal):
+        said = _bare(arguments[0])
+        if isinstance(said, exp.Null):
+            return exp.cast(exp.Null(), "VARCHAR", dialect="duckdb")
+        if not isinstance(said, exp.Literal):
             raise UserError("current_setting() needs the name of a setting in quotes", sqlstate="0A000")
-        name = arguments[0].name
+        name = said.name
         found = self._client.setting(name)
         if found is None and not (len(arguments) > 1 and arguments[1].sql().upper() == "TRUE"):
             raise UnknownName(f'unrecognized configuration parameter "{name}"', sqlstate="42704")
         return exp.cast(exp.Null(), "VARCHAR", dialect="duckdb") if found is None else _literal(found)
 
     def _set_config(self, arguments: Arguments, _: Types) -> exp.Expr:
-        if len(arguments) != 3 or not all(isinstance(one, exp.Literal) for one in arguments[:2]):
+        said = [_bare(one) for one in arguments]
+        if len(said) != 3 or not all(isinstance(one, exp.Literal | exp.Null) for one in said[:2]):
             raise UserError("set_config() needs a name and a value in quotes", sqlstate="0A000")
-        self.changed[arguments[0].name] = arguments[1].name
+        if not any(isinstance(one, exp.Null) for one in said):
+            is_local = said[2].sql().upper() not in ("FALSE", "'F'", "'FALSE'")
+            self.changed[said[0].name] = (said[1].name, is_local)
         return arguments[1]
 
     def _registered(self, type: int, arguments: Arguments) -> exp.Expr:
@@ -179,6 +185,13 @@ class Answers:
 def _formatted(kind: str, value: exp.Expr) -> exp.Expr:
     text = exp.cast(value, "VARCHAR", dialect="duckdb")
     return text if kind == "s" else call("pg.quote_ident" if kind == "I" else "pg.quote_nullable", text)
+
+
+def _bare(node: exp.Expr) -> exp.Expr:
+    """What is in parentheses, and cast."""
+    while isinstance(node, exp.Paren | exp.Cast):
+        node = node.this
+    return node
 
 
 def _literal(value: str | int) -> exp.Expr:

@@ -1,8 +1,9 @@
 """PostgreSQL's types by oid: their names, their carriers in the catalog database, and what stands for each type of ours."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from hanse.ir.expr import Column
 from hanse.ir.types import Array, Decimal, Kind, Type
 from hanse.server.pgcatalog.seed import CATALOG, RELATIONS, ROWS
 from hanse.server.pgwire.oids import OF_KIND
@@ -48,6 +49,14 @@ class PgType:
     modifier: int = -1
 
 
+@dataclass(frozen=True, slots=True)
+class ResultColumn:
+    """A column of an answer, as RowDescription tells it."""
+
+    name: str
+    type: PgType
+
+
 def _lengths() -> dict[int, int]:
     return {int(row[0] or 0): int(row[4] or -1) for row in ROWS["pg_type"]}
 
@@ -65,6 +74,7 @@ STORAGES: Mapping[int, str] = {int(row[0] or 0): str(row[_STORAGE]) for row in R
 
 BOOL, BYTEA, CHAR, NAME, INT8, INT2, INT4 = 16, 17, 18, 19, 20, 21, 23
 REGPROC, TEXT, OID, XID, FLOAT4, FLOAT8, VARCHAR = 24, 25, 26, 28, 700, 701, 1043
+VOID = 2278
 TIMESTAMPTZ, NUMERIC, REGCLASS, REGTYPE, REGROLE, REGNAMESPACE = 1184, 1700, 2205, 2206, 4096, 4089
 REG = frozenset({REGPROC, 2202, 2203, 2204, REGCLASS, REGTYPE, REGROLE, REGNAMESPACE, 4191, 3734, 3769})
 """Types that are an oid and show what it names (Object Identifier Types)."""
@@ -150,6 +160,11 @@ def of_ours(type: Type) -> PgType:
         inner = of_ours(item)
         return described(ARRAYS[inner.oid], inner.modifier)
     return described(OF_KIND[type.kind])
+
+
+def told(columns: Sequence[Column]) -> tuple[ResultColumn, ...]:
+    """What a client is told of an answer's columns."""
+    return tuple(ResultColumn(one.name, of_ours(one.type)) for one in columns)
 
 
 def _precision(precision: int, scale: int) -> int:

@@ -7,22 +7,21 @@ what came of it, or has the failure thrown in. What is to be sent is in ``out``,
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 
-from hanse.engine import Description
 from hanse.errors import HanseError, InternalError, ResourceLimit, UserError
 from hanse.execute.report import Report
-from hanse.ir import types as t
-from hanse.ir.expr import Column
 from hanse.parse.copying import CopyOut, copy_out
 from hanse.parse.parser import LENGTH_MAX
 from hanse.parse.script import Piece, pieces
 from hanse.server.answering import Answer
-from hanse.server.pgwire import copies, oids
+from hanse.server.pgcatalog import ResultColumn, told
+from hanse.server.pgwire import copies
 from hanse.server.pgwire import messages as m
 from hanse.server.pgwire.commands import IDLE, Commands, Done
+from hanse.server.pgwire.lookups import catalog_value
 from hanse.server.pgwire.reading import Fields, Violation, expanded
 from hanse.server.pgwire.rows import Layout
 from hanse.server.pgwire.values import value
-from hanse.server.pgwire.work import Chunk, Cut, Describe, Found, Read, Shut, Start, Started, Work
+from hanse.server.pgwire.work import Chunk, Cut, Describe, Described, Found, Read, Shut, Start, Started, Work
 from hanse.server.session import Session
 
 Steps = Generator[Work, Found, None]
@@ -43,8 +42,10 @@ class Prepared:
     """OIDs of the types of its parameters."""
     used: int = 0
     """How many of them the statement has; a client may declare more."""
-    columns: tuple[Column, ...] = ()
+    columns: tuple[ResultColumn, ...] = ()
     is_command: bool = False
+    is_lookup: bool = False
+    """Whether it is about the catalog."""
     copy: CopyOut | None = None
 
 
@@ -170,7 +171,7 @@ class Backend:
         done: Done = self._commands.run(piece)
         self.out += [m.notice(*one) for one in done.notices]
         if done.columns and not is_described:
-            self.out.append(m.row_description(done.columns, (0,) * len(done.columns)))
+            self.out.append(m.row_description(told(done.columns), (0,) * len(done.columns)))
         self.out += [m.data_row(row) for row in done.rows]
         self.out.append(m.complete(done.tag))
 
@@ -195,22 +196,12 @@ class Backend:
         self._shift = piece.start
         self._commands.require(piece)
         if self._commands.is_one(piece):
-            return Prepared(piece, declared, columns=self._commands.columns(piece), is_command=True)
+            return Prepared(piece, declared, columns=told(self._commands.columns(piece)), is_command=True)
         if piece.verb == "COPY":
             return Prepared(piece, declared, copy=copy_out(piece.text))
-        said = tuple(map(oids.declared, declared))
-        found = yield Describe(piece.text, said)
-        assert isinstance(found, Description)
-        types = found.parameter_types
-        told = tuple(
-            declared[place] if declared[place : place + 1] not in ((), (0,), (oids.UNKNOWN,)) else oids.of_type(type)
-            for place, type in enumerate(types)
-        )
-        sent = tuple(map(oids.declared, told))
-        if any(one != type and not _is_exact(one) for one, type in zip(sent, types, strict=True)):
-            found = yield Describe(piece.text, sent)  # a type of ours that a client sends as a wider one
-            assert isinstance(found, Description)
-        return Prepared(piece, told + declared[len(types) :], len(types), found.columns)
+        found = yield Describe(piece.text, declared)
+        assert isinstance(found, Described)
+        return Prepared(piece, found.parameters, found.used, found.columns, is_lookup=found.is_lookup)
 
     def _bind(self, fields: Fields) -> Steps:
         name, prepared_name = fields.text(), fields.text()
@@ -232,7 +223,7 @@ class Backend:
         yield from self._close_portal(name)
         zone = self.session.variables.get("timezone")
         each = list(zip(given, expanded(formats, len(given)), prepared.parameters, strict=True))[: prepared.used]
-        values = tuple(value(*one, zone) for one in each)
+        values = tuple(catalog_value(*one) if prepared.is_lookup else value(*one, zone) for one in each)
         if prepared.columns:
             expanded(wanted, len(prepared.columns))
         self._portals[name] = Portal(prepared, values, wanted)
@@ -282,12 +273,14 @@ class Backend:
             return
         try:
             if portal.answer is None or portal.layout is None:
-                promised = None if is_simple else tuple(oids.of_type(one.type) for one in portal.prepared.columns)
-                started = yield Start(piece.text, portal.values, portal.formats, most, promised)
+                prepared = portal.prepared
+                promised = None if is_simple else tuple(one.type.oid for one in prepared.columns)
+                parameters = prepared.parameters[: prepared.used]
+                started = yield Start(piece.text, portal.values, portal.formats, most, promised, parameters=parameters)
                 assert isinstance(started, Started)
                 portal.answer, portal.layout, chunk = started.answer, started.layout, started.chunk
-                if is_simple and portal.answer.columns:
-                    self.out.append(m.row_description(portal.answer.columns, portal.layout.formats))
+                if is_simple and started.columns:
+                    self.out.append(m.row_description(started.columns, started.formats))
             else:
                 chunk = _chunk((yield Read(portal.answer, portal.layout, most)))
             rows = chunk.rows
@@ -315,7 +308,7 @@ class Backend:
         started = yield Start(copy.query, (), (int(is_binary),), 0, copy=copy)
         assert isinstance(started, Started)
         portal.answer, portal.is_over = started.answer, False
-        names = [column.name for column in started.answer.columns]
+        names = [column.name for column in started.columns]
         self.out.append(copies.begun(len(names), is_binary))
         if copy.header and not is_binary:
             self.out.append(copies.head(names, copy))
@@ -397,11 +390,6 @@ def notices(report: Report) -> list[bytes]:
         first, _, rest = str(report.completeness).partition("\n")
         found.append(m.notice(m.WARNING, "01000", first, rest))
     return found
-
-
-def _is_exact(type: t.Type) -> bool:
-    """Whether its values have the digits that they have, whatever the type says."""
-    return isinstance(type, t.Decimal) or (isinstance(type, t.Array) and _is_exact(type.item))
 
 
 def _chunk(found: Found) -> Chunk:

@@ -16,6 +16,7 @@ from typing import Protocol
 from hanse.errors import Cancelled, HanseError, InternalError, UserError
 from hanse.server import log
 from hanse.server.answering import Asked, Running
+from hanse.server.catalogs import Catalogs
 from hanse.server.certificate import Certificate
 from hanse.server.login import Logins
 from hanse.server.pgwire import messages as m
@@ -44,6 +45,7 @@ class Place:
     """What all connections of a listener share."""
 
     engine: Engine
+    catalogs: Catalogs
     logins: Logins
     registry: Registry
     pool: Executor
@@ -247,7 +249,7 @@ class Connection(asyncio.Protocol):
         place = self._place
         self._number, key = place.registry.open(self)
         session: Session = opened(self._number, welcome.caller, welcome.asked, place.engine)
-        self._backend, self._running = Backend(session), Running(place.engine, session)
+        self._backend, self._running = Backend(session), Running(place.engine, session, place.catalogs)
         self._worker = Worker(self._running)
         self._frames.trust()
         if self._timer is not None:

@@ -4,8 +4,7 @@ import struct
 from collections.abc import Mapping, Sequence
 
 from hanse.errors import HanseError
-from hanse.ir.expr import Column
-from hanse.server.pgwire.oids import SIZES, modifier, of_type
+from hanse.server.pgcatalog.types import ResultColumn
 
 PARSE_COMPLETE = b"1\0\0\0\4"
 BIND_COMPLETE = b"2\0\0\0\4"
@@ -68,13 +67,13 @@ def complete(tag: str) -> bytes:
     return message(b"C", text(tag))
 
 
-def row_description(columns: Sequence[Column], formats: Sequence[int]) -> bytes:
+def row_description(columns: Sequence[ResultColumn], formats: Sequence[int]) -> bytes:
     """RowDescription."""
     parts = [struct.pack(">h", len(columns))]
     for column, format in zip(columns, formats, strict=True):
-        oid = of_type(column.type)
-        sizes = oid, SIZES.get(oid, -1), modifier(column.type), format
-        parts.append(text(column.name) + struct.pack(">ih", 0, 0) + struct.pack(">ihih", *sizes))
+        type = column.type
+        sizes = type.oid, type.length, type.modifier, format
+        parts.append(text(column.name) + struct.pack(">ih", 0, 0) + struct.pack(">Ihih", *sizes))
     return message(b"T", b"".join(parts))
 
 

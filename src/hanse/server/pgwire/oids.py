@@ -40,6 +40,7 @@ OF_KIND: dict[Kind, int] = {
 ARRAY_OF = {
     BOOL: 1000,
     BYTEA: 1001,
+    NAME: 1003,
     INT8: 1016,
     INT2: 1005,
     INT4: 1007,
@@ -110,13 +111,6 @@ def of_type(type: t.Type) -> int:
             item = item.item
         return ARRAY_OF[OF_KIND[item.kind]]
     return OF_KIND[type.kind]
-
-
-def modifier(type: t.Type) -> int:
-    """``atttypmod``: precision and scale of a numeric, -1 for everything else."""
-    if isinstance(type, t.Decimal):
-        return ((type.precision << 16) | type.scale) + 4
-    return -1
 
 
 def declared(oid: int) -> t.Type:

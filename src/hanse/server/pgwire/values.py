@@ -36,7 +36,7 @@ def value(data: bytes | None, format: int, oid: int, zone: str) -> Any:
         return _numerics(data, format)
     if format == 0:
         return text_value(decoded(data), type, zone)
-    return Typed(_binary(data, oid), type)
+    return Typed(binary_value(data, oid), type)
 
 
 def text_value(text: str, type: t.Type, zone: str) -> Any:
@@ -83,7 +83,8 @@ def _numerics(data: bytes, format: int) -> Any:
     return Typed(items, t.array(t.decimal(max(1, whole + scale), scale)))
 
 
-def _binary(data: bytes, oid: int) -> Any:
+def binary_value(data: bytes, oid: int) -> Any:
+    """A value in the binary format of its type. Raises HanseError."""
     if oid in oids.ITEM_OF:
         return _array(data, oids.ITEM_OF[oid])
     if (size := oids.SIZES.get(oid)) is not None and size != len(data):
@@ -116,7 +117,7 @@ def _items(fields: Fields, lengths: list[int], item: int) -> tuple[Any, ...]:
     values = (fields.value() for _ in range(lengths[0]))
     if item == oids.NUMERIC:
         return tuple(None if one is None else _binary_numeric(one) for one in values)
-    return tuple(None if one is None else _binary(one, item) for one in values)
+    return tuple(None if one is None else binary_value(one, item) for one in values)
 
 
 def _binary_numeric(data: bytes) -> decimal.Decimal:

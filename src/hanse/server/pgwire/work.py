@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hanse.engine import Description
 from hanse.errors import HanseError, UserError
-from hanse.ir.types import Type
+from hanse.ir import types as t
 from hanse.parse.copying import CopyOut
 from hanse.parse.script import Piece, pieces
 from hanse.server.answering import Answer, Running
-from hanse.server.pgwire.oids import of_type
+from hanse.server.pgcatalog import ResultColumn, is_about_catalog, told
+from hanse.server.pgwire import oids
+from hanse.server.pgwire.lookups import listed
 from hanse.server.pgwire.reading import expanded
 from hanse.server.pgwire.rows import Layout, data_rows
 
@@ -34,10 +35,24 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Describe:
-    """What are the columns, and the parameters' types? Yields a ``Description``."""
+    """What are the columns, and the parameters' types? Yields ``Described``."""
 
     sql: str
-    types: tuple[Type, ...]
+    declared: tuple[int, ...]
+    """What the client said of the parameters' types: OIDs, 0 where it leaves that to us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A statement before it runs."""
+
+    parameters: tuple[int, ...]
+    """OIDs of its parameters, and of those that the client has declared besides."""
+    used: int
+    """How many of them the statement has."""
+    columns: tuple[ResultColumn, ...]
+    is_lookup: bool = False
+    """Whether the catalog answers it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +68,8 @@ class Start:
     """The columns' types that the client was told; others are an error."""
     copy: CopyOut | None = None
     """How rows are written that are copied out."""
+    parameters: tuple[int, ...] = ()
+    """OIDs of the values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +103,14 @@ class Started:
 
     answer: Answer
     layout: Layout
+    columns: tuple[ResultColumn, ...]
+    formats: tuple[int, ...]
+    """Each column's."""
     chunk: Chunk
 
 
 Work = Cut | Describe | Start | Read | Shut
-Found = tuple[Piece, ...] | Description | Started | Chunk | None
+Found = tuple[Piece, ...] | Described | Started | Chunk | None
 
 
 class Worker:
@@ -106,7 +126,7 @@ class Worker:
             case Cut():
                 return tuple(pieces(work.text))
             case Describe():
-                return self._running.describe(work.sql, work.types)
+                return self._described(work)
             case Start():
                 return self._start(work)
             case Read():
@@ -117,17 +137,54 @@ class Worker:
                     answer.close()
                 return None
 
+    def _described(self, work: Describe) -> Described:
+        if is_about_catalog(work.sql):
+            look = self._running.describe_lookup(work.sql, work.declared)
+            more = work.declared[len(look.parameters) :]
+            return Described(look.parameters + more, len(look.parameters), look.columns, is_lookup=True)
+        found = self._running.describe(work.sql, tuple(map(oids.declared, work.declared)))
+        types = found.parameter_types
+        said = tuple(_said(work.declared, place, type) for place, type in enumerate(types))
+        sent = tuple(map(oids.declared, said))
+        if any(one != type and not _is_exact(one) for one, type in zip(sent, types, strict=True)):
+            found = self._running.describe(work.sql, sent)  # a type of ours that a client sends as a wider one
+        return Described(said + work.declared[len(types) :], len(types), told(found.columns))
+
     def _start(self, work: Start) -> Started:
-        answer = self._running.start(work.sql, work.values)
-        try:
+        if is_about_catalog(work.sql):
+            look = self._running.look_up(work.sql, work.values, work.parameters)
+            formats = expanded(work.formats, len(look.columns))
+            answer, layout = listed(look, formats, work.copy)
+            columns = look.columns
+        else:
+            answer = self._running.start(work.sql, work.values)
             types = tuple(column.type for column in answer.columns)
-            if work.promised is not None and tuple(map(of_type, types)) != work.promised:
-                raise UserError("cached plan must not change result type", sqlstate="0A000", hint="prepare it again")
-            layout = Layout(types, expanded(work.formats, len(types)), answer.report.timezone, work.copy)
-        except HanseError:
+            columns = told(answer.columns)
+            formats = _formats(answer, work)
+            layout = Layout(types, formats, answer.report.timezone, work.copy)
+        if work.promised is not None and tuple(one.type.oid for one in columns) != work.promised:
             answer.close()
-            raise
-        return Started(answer, layout, _read(answer, layout, work.most))
+            raise UserError("cached plan must not change result type", sqlstate="0A000", hint="prepare it again")
+        return Started(answer, layout, columns, formats, _read(answer, layout, work.most))
+
+
+def _formats(answer: Answer, work: Start) -> tuple[int, ...]:
+    try:
+        return expanded(work.formats, len(answer.columns))
+    except HanseError:
+        answer.close()
+        raise
+
+
+def _said(declared: tuple[int, ...], place: int, type: t.Type) -> int:
+    """The type of a parameter: what the client says, or what the statement makes of it."""
+    known = declared[place] if place < len(declared) else 0
+    return known if known not in (0, oids.UNKNOWN) else oids.of_type(type)
+
+
+def _is_exact(type: t.Type) -> bool:
+    """Whether its values have the digits that they have, whatever the type says."""
+    return isinstance(type, t.Decimal) or (isinstance(type, t.Array) and _is_exact(type.item))
 
 
 def _read(answer: Answer, layout: Layout, most: int) -> Chunk:

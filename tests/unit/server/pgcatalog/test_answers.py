@@ -94,7 +94,7 @@ def test_who_asks(ours: CatalogDatabase) -> None:
 def test_settings_that_a_statement_changes_are_told(ours: CatalogDatabase) -> None:
     answer = ours.query("SELECT set_config('search_path', 'crm', false)", ANN)
     assert answer.rows == [("crm",)]
-    assert answer.changed == {"search_path": "crm"}
+    assert answer.changed == {"search_path": ("crm", False)}
 
 
 def test_parameters_have_types(ours: CatalogDatabase) -> None:

@@ -66,4 +66,8 @@ def test_psycopg2(server: Served) -> None:
     with psycopg2.connect(server.dsn()) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT relname FROM pg_class WHERE oid = %s::regclass", ("ref.customers",))
         assert cursor.fetchall() == [("customers",)]
+        with connection.cursor("named") as named:
+            named.itersize = 2
+            named.execute("SELECT id FROM ref.customers ORDER BY id")
+            assert [row[0] for row in named] == [1, 2, 3]
     connection.close()

@@ -50,6 +50,11 @@ def test_variables_of_the_client(server: Served) -> None:
     assert done.stdout.splitlines() == ["3", "00000 1"]
 
 
+def test_rows_are_fetched_in_parts(server: Served) -> None:
+    done = psql(server, "-At", "-v", "FETCH_COUNT=2", "-c", "SELECT id FROM ref.customers ORDER BY id")
+    assert (done.stdout, done.stderr) == ("1\n2\n3\n", "")
+
+
 def test_a_copy_becomes_a_file(server: Served, tmp_path: Path) -> None:
     done = psql(
         server, "-c", f"\\copy (SELECT id, city FROM lake.cities ORDER BY id) TO '{tmp_path}/cities.csv' CSV HEADER"

@@ -79,6 +79,14 @@ class Answer:
         self._stream.close()
 
 
+class Read(Protocol):
+    """An answer that was started before."""
+
+    @property
+    def end(self) -> End | None:
+        """What ends it early."""
+
+
 class Running:
     """What one session runs, a message of its client at a time."""
 
@@ -114,7 +122,7 @@ class Running:
             with self._lock:
                 self._is_busy, self._end = False, None
 
-    def read_on(self, answer: Answer) -> None:
+    def read_on(self, answer: "Read") -> None:
         """From now on ``stop`` ends this one, which was started for an earlier message."""
         if answer.end is not None:
             self._begun(answer.end)

@@ -4,7 +4,7 @@ A machine without I/O. ``handle`` takes one message and is a generator: what may
 what came of it, or has the failure thrown in. What is to be sent is in ``out``, in order, whenever it yields and when it ends.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hanse.errors import HanseError, InternalError, ResourceLimit, UserError
@@ -13,15 +13,17 @@ from hanse.parse.copying import CopyOut, copy_out
 from hanse.parse.parser import LENGTH_MAX
 from hanse.parse.script import Piece, pieces
 from hanse.server.answering import Answer
-from hanse.server.pgcatalog import ResultColumn, told
+from hanse.server.pgcatalog import told
 from hanse.server.pgwire import copies
 from hanse.server.pgwire import messages as m
-from hanse.server.pgwire.commands import IDLE, Commands, Done
+from hanse.server.pgwire.commands import FAILED, IDLE, OPEN, Commands, Done
 from hanse.server.pgwire.lookups import catalog_value
+from hanse.server.pgwire.portals import Portal, Portals, Prepared
 from hanse.server.pgwire.reading import Fields, Violation, expanded
-from hanse.server.pgwire.rows import Layout
+from hanse.server.pgwire.statements import Statements
 from hanse.server.pgwire.values import value
 from hanse.server.pgwire.work import Chunk, Cut, Describe, Described, Found, Read, Shut, Start, Started, Work
+from hanse.server.scrolling import Scroll
 from hanse.server.session import Session
 
 Steps = Generator[Work, Found, None]
@@ -29,36 +31,8 @@ _TAGS = {"EXPLAIN": "EXPLAIN", "SHOW": "SHOW"}
 """Tags of what is no SELECT."""
 SHORT = 20_000
 """Characters of a text that takes no time to be cut into statements."""
-PREPARED_MAX = 5_000
-"""Prepared statements and portals of one connection, each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A statement that was parsed. ``piece`` is None for an empty one."""
-
-    piece: Piece | None
-    parameters: tuple[int, ...] = ()
-    """OIDs of the types of its parameters."""
-    used: int = 0
-    """How many of them the statement has; a client may declare more."""
-    columns: tuple[ResultColumn, ...] = ()
-    is_command: bool = False
-    is_lookup: bool = False
-    """Whether it is about the catalog."""
-    copy: CopyOut | None = None
-
-
-@dataclass(slots=True)
-class Portal:
-    """A prepared statement with its values, and, once it runs, its answer."""
-
-    prepared: Prepared
-    values: tuple[object, ...]
-    formats: tuple[int, ...]
-    answer: Answer | None = None
-    layout: Layout | None = None
-    is_over: bool = False
+ABOUT_STATEMENTS = frozenset({"DECLARE", "FETCH", "MOVE", "CLOSE", "PREPARE", "EXECUTE"})
+"""Verbs of ``statements``."""
 
 
 @dataclass(slots=True)
@@ -72,15 +46,18 @@ class Backend:
     error: HanseError | None = None
     """What the last statement failed with."""
     _commands: Commands = field(init=False)
-    _prepared: dict[str, Prepared] = field(default_factory=dict)
-    _portals: dict[str, Portal] = field(default_factory=dict)
+    _kept: Portals = field(default_factory=Portals)
+    _statements: Statements = field(init=False)
     _shift: int = 0
     """Where in the client's text the statement starts that is worked on."""
     _is_skipping: bool = False
     """After an error of the extended protocol: everything up to the next Sync."""
 
     def __post_init__(self) -> None:
-        self._commands = Commands(self.session, forget=self._forget)
+        self._commands = Commands(self.session, self._kept)
+        self._statements = Statements(
+            self._kept, self._send, self._run, lambda: self.session.variables.get("timezone"), lambda: self.status
+        )
 
     @property
     def status(self) -> bytes:
@@ -105,11 +82,13 @@ class Backend:
         except HanseError as error:
             yield from self._failed(error, kind)
 
-    def open_answers(self) -> list[Answer]:
+    def open_answers(self) -> list[Answer | Scroll]:
         """What still runs; nobody will read it on."""
-        found = [portal.answer for portal in self._portals.values() if portal.answer is not None and not portal.is_over]
-        self._portals.clear()
-        return found
+        self._kept.drop_all()
+        return self._kept.left()
+
+    def _send(self, messages: Iterable[bytes | memoryview]) -> None:
+        self.out += messages
 
     def _failed(self, error: HanseError, kind: bytes) -> Steps:
         self.error = error
@@ -126,7 +105,9 @@ class Backend:
 
     def _ready(self) -> Steps:
         """The end of a simple query or of what Sync ends: portals live as long as their transaction."""
-        if self.status != b"T" and (answers := self.open_answers()):
+        if self.status != OPEN:
+            self._kept.over(is_undone=self.status == FAILED)
+        if answers := self._kept.left():
             yield Shut(answers)
         self.out += [m.parameter_status(*one) for one in self.session.variables.changes()]
         self.out.append(m.ready(self.status))
@@ -134,7 +115,7 @@ class Backend:
     def _simple(self, fields: Fields) -> Steps:
         text = fields.text()
         fields.end()
-        self._prepared.pop("", None)
+        self._kept.statements.pop("", None)
         found = yield from self._cut(text)
         if not found:
             self.out.append(m.EMPTY_QUERY)
@@ -146,9 +127,8 @@ class Backend:
             else:
                 yield from self._close_portal("")
                 copy = copy_out(piece.text) if piece.verb == "COPY" else None
-                self._portals[""] = portal = Portal(Prepared(piece, copy=copy), (), ())
-                run = self._run(portal, piece, 0, is_simple=True) if copy is None else self._copy(portal, piece, copy)
-                yield from run
+                self._kept.portals[""] = portal = Portal(Prepared(piece, copy=copy))
+                yield from self._executed(portal, piece, 0, is_simple=True)
         self._shift = 0
         yield from self._ready()
 
@@ -162,7 +142,7 @@ class Backend:
         assert isinstance(found, tuple)
         return found
 
-    def _finish(self, answer: Answer, piece: Piece, rows: int) -> None:
+    def _finish(self, answer: Answer | Scroll, piece: Piece, rows: int) -> None:
         self.out += notices(answer.report)
         self.out.append(m.complete(_TAGS.get(piece.verb, f"SELECT {rows}")))
 
@@ -179,17 +159,14 @@ class Backend:
         name, text = fields.text(), fields.text()
         declared = tuple(fields.int32() & 0xFFFFFFFF for _ in range(fields.count()))
         fields.end()
-        if name and name in self._prepared:
-            raise UserError(f'prepared statement "{name}" already exists', sqlstate="42P05")
-        if len(self._prepared) >= PREPARED_MAX:
-            raise UserError(f"more than {PREPARED_MAX} prepared statements", sqlstate="54000")
+        self._kept.require_new_statement(name)
         found = yield from self._cut(text)
         if len(found) > 1:
             raise UserError("cannot insert multiple commands into a prepared statement", sqlstate="42601")
         if not found:
-            self._prepared[name] = Prepared(None, declared)
+            self._kept.statements[name] = Prepared(None, declared)
         else:
-            self._prepared[name] = yield from self._analyzed(found[0], declared)
+            self._kept.statements[name] = yield from self._analyzed(found[0], declared)
         self.out.append(m.PARSE_COMPLETE)
 
     def _analyzed(self, piece: Piece, declared: tuple[int, ...]) -> Generator[Work, Found, Prepared]:
@@ -199,6 +176,8 @@ class Backend:
             return Prepared(piece, declared, columns=told(self._commands.columns(piece)), is_command=True)
         if piece.verb == "COPY":
             return Prepared(piece, declared, copy=copy_out(piece.text))
+        if piece.verb in ABOUT_STATEMENTS:
+            return (yield from self._statements.analyzed(piece, declared))
         found = yield Describe(piece.text, declared)
         assert isinstance(found, Described)
         return Prepared(piece, found.parameters, found.used, found.columns, is_lookup=found.is_lookup)
@@ -209,24 +188,21 @@ class Backend:
         given = [fields.value() for _ in range(fields.count())]
         wanted = fields.formats()
         fields.end()
-        prepared = self._found(prepared_name)
+        prepared = self._kept.statement(prepared_name)
         if prepared.piece is not None:
             self._commands.require(prepared.piece)
         if len(given) != len(prepared.parameters):
             wants = len(prepared.parameters)
             message = f"bind message supplies {len(given)} parameters, but the prepared statement requires {wants}"
             raise UserError(message, sqlstate="08P01")
-        if name and name in self._portals:
-            raise UserError(f'cursor "{name}" already exists', sqlstate="42P03")
-        if len(self._portals) >= PREPARED_MAX:
-            raise UserError(f"more than {PREPARED_MAX} portals", sqlstate="54000")
+        self._kept.require_new(name)
         yield from self._close_portal(name)
         zone = self.session.variables.get("timezone")
         each = list(zip(given, expanded(formats, len(given)), prepared.parameters, strict=True))[: prepared.used]
         values = tuple(catalog_value(*one) if prepared.is_lookup else value(*one, zone) for one in each)
         if prepared.columns:
             expanded(wanted, len(prepared.columns))
-        self._portals[name] = Portal(prepared, values, wanted)
+        self._kept.portals[name] = Portal(prepared, values, wanted)
         self.out.append(m.BIND_COMPLETE)
 
     def _describe(self, fields: Fields) -> Steps:
@@ -234,10 +210,10 @@ class Backend:
         fields.end()
         formats: tuple[int, ...] = ()
         if kind == b"S":
-            prepared = self._found(name)
+            prepared = self._kept.statement(name)
             self.out.append(m.parameter_description(prepared.parameters))
         elif kind == b"P":
-            portal = self._portal(name)
+            portal = self._kept.portal(name)
             prepared, formats = portal.prepared, portal.formats
         else:
             raise Violation("invalid DESCRIBE message subtype")
@@ -248,7 +224,7 @@ class Backend:
         yield from ()
 
     def _execute(self, fields: Fields) -> Steps:
-        portal, most = self._portal(fields.text()), max(0, fields.int32())
+        portal, most = self._kept.portal(fields.text()), max(0, fields.int32())
         fields.end()
         piece = portal.prepared.piece
         if piece is None:
@@ -262,10 +238,19 @@ class Backend:
             else:
                 self.out.append(m.complete(piece.verb))
             return
-        copy = portal.prepared.copy
-        yield from self._run(portal, piece, most) if copy is None else self._copy(portal, piece, copy)
+        yield from self._executed(portal, piece, most, is_simple=False)
 
-    def _run(self, portal: Portal, piece: Piece, most: int, is_simple: bool = False) -> Steps:
+    def _executed(self, portal: Portal, piece: Piece, most: int, is_simple: bool) -> Steps:
+        copy = portal.prepared.copy
+        if copy is not None:
+            yield from self._copy(portal, piece, copy)
+        elif piece.verb in ABOUT_STATEMENTS:
+            self._shift = piece.start
+            yield from self._statements.run(portal, piece, most, is_simple)
+        else:
+            yield from self._run(portal, piece, most, is_simple)
+
+    def _run(self, portal: Portal, piece: Piece, most: int, is_simple: bool) -> Steps:
         """Rows of a portal, ``most`` of them, 0: all that are left. In a simple query nobody has described them before."""
         self._shift = piece.start
         if portal.is_over:
@@ -330,7 +315,7 @@ class Backend:
         kind, name = fields.take(1), fields.text()
         fields.end()
         if kind == b"S":
-            self._prepared.pop(name, None)
+            self._kept.statements.pop(name, None)
         elif kind == b"P":
             yield from self._close_portal(name)
         else:
@@ -338,9 +323,9 @@ class Backend:
         self.out.append(m.CLOSE_COMPLETE)
 
     def _close_portal(self, name: str) -> Steps:
-        portal = self._portals.pop(name, None)
-        if portal is not None and portal.answer is not None and not portal.is_over:
-            yield Shut((portal.answer,))
+        self._kept.drop(name)
+        if left := self._kept.left():
+            yield Shut(left)
 
     def _sync(self, fields: Fields) -> Steps:
         fields.end()
@@ -362,25 +347,6 @@ class Backend:
     def _call(self, fields: Fields) -> Steps:  # noqa: ARG002
         yield from ()
         raise UserError("function calls by the protocol do not exist here", sqlstate="0A000")
-
-    def _found(self, name: str) -> Prepared:
-        found = self._prepared.get(name)
-        if found is None:
-            shown = f'prepared statement "{name}"' if name else "unnamed prepared statement"
-            raise UserError(f"{shown} does not exist", sqlstate="26000")
-        return found
-
-    def _portal(self, name: str) -> Portal:
-        found = self._portals.get(name)
-        if found is None:
-            raise UserError(f'portal "{name}" does not exist', sqlstate="34000")
-        return found
-
-    def _forget(self, name: str | None) -> None:
-        if name is None:
-            self._prepared.clear()
-        elif self._prepared.pop(name, None) is None:
-            raise UserError(f'prepared statement "{name}" does not exist', sqlstate="26000")
 
 
 def notices(report: Report) -> list[bytes]:

@@ -5,11 +5,13 @@ change nothing but the status that clients are told.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hanse.errors import Denied, SyntaxFailure, Unsupported, UserError
+from hanse.errors import Denied, SyntaxFailure, UserError
 from hanse.ir.expr import Column
 from hanse.ir.types import TEXT
+from hanse.parse.cursors import deallocate
 from hanse.parse.script import Piece
 from hanse.server.pgwire.messages import NOTICE, WARNING
+from hanse.server.pgwire.portals import Portals
 from hanse.server.session import Session
 
 IDLE, OPEN, FAILED = b"I", b"T", b"E"
@@ -32,9 +34,9 @@ class Commands:
     """The commands of one session, and its transaction."""
 
     session: Session
+    kept: Portals = field(default_factory=Portals)
+    """What it has prepared, and reads."""
     status: bytes = IDLE
-    forget: Callable[[str | None], None] = field(default=lambda _: None)
-    """Forgets a prepared statement by name, or all of them."""
 
     def is_one(self, piece: Piece) -> bool:
         """Whether the statement is for the session alone."""
@@ -97,6 +99,7 @@ class Commands:
             return Done(tag, notices=((WARNING, "25P01", "there is no transaction in progress"),))
         self.status = IDLE
         self.session.variables.end(is_undone)
+        self.kept.over(is_undone)
         return Done(tag)
 
     def _savepoint(self, piece: Piece) -> Done:
@@ -137,27 +140,17 @@ class Commands:
             if self.status != IDLE:
                 raise UserError("DISCARD ALL cannot run inside a transaction block", sqlstate="25001")
             self.session.variables.reset()
-            self.forget(None)
+            self.kept.forget(None)
+            self.kept.drop_all()
         return Done(f"DISCARD {what}")
 
     def _deallocate(self, piece: Piece) -> Done:
-        names = [word for word in piece.words[1:] if word.upper() != "PREPARE"]
-        if len(names) != 1:
-            raise SyntaxFailure("DEALLOCATE needs a name, or ALL", position=len(piece.text))
-        is_all = names[0].upper() == "ALL"
-        self.forget(None if is_all else names[0])
-        return Done("DEALLOCATE ALL" if is_all else "DEALLOCATE")
+        name = deallocate(piece.text)
+        self.kept.forget(name)
+        return Done("DEALLOCATE ALL" if name is None else "DEALLOCATE")
 
     def _nothing(self, piece: Piece) -> Done:
-        return Done("CLOSE CURSOR ALL" if piece.verb == "CLOSE" else piece.verb)
-
-    def _cursor(self, piece: Piece) -> Done:
-        hint = "rows stream as they are read: libpq's single-row mode, or an Execute with a limit of rows"
-        raise Unsupported(f"{piece.verb} does not exist here: there are no cursors in SQL", hint=hint, position=0)
-
-    def _prepare(self, piece: Piece) -> Done:
-        hint = "drivers prepare by the protocol's Parse"
-        raise Unsupported(f"{piece.verb} does not exist here as a statement", hint=hint, position=0)
+        return Done(piece.verb)
 
     def _kill(self, piece: Piece) -> Done:  # noqa: ARG002
         raise Denied("KILL is for who runs the server", hint="a client cancels its own query; hanse kill ends any")
@@ -198,12 +191,6 @@ _RUN: dict[str, Callable[[Commands, Piece], Done]] = {
     "DISCARD": Commands._discard,
     "DEALLOCATE": Commands._deallocate,
     "UNLISTEN": Commands._nothing,
-    "CLOSE": Commands._nothing,
-    "DECLARE": Commands._cursor,
-    "FETCH": Commands._cursor,
-    "MOVE": Commands._cursor,
-    "PREPARE": Commands._prepare,
-    "EXECUTE": Commands._prepare,
     "KILL": Commands._kill,
 }
 """What is for the session, besides SHOW of a variable."""

@@ -11,6 +11,7 @@ from typing import Any
 from hanse.errors import HanseError, UserError
 from hanse.ir import types as t
 from hanse.parse.copying import CopyOut
+from hanse.parse.cursors import Fetch
 from hanse.parse.script import Piece, pieces
 from hanse.server.answering import Answer, Running
 from hanse.server.pgcatalog import ResultColumn, is_about_catalog, told
@@ -18,6 +19,7 @@ from hanse.server.pgwire import oids
 from hanse.server.pgwire.lookups import listed
 from hanse.server.pgwire.reading import expanded
 from hanse.server.pgwire.rows import Layout, data_rows
+from hanse.server.scrolling import Backwards, Scroll
 
 PIECE_BYTES = 1_000_000
 """About as much of an answer is made ready at a time; the next when that has gone."""
@@ -70,22 +72,43 @@ class Start:
     """How rows are written that are copied out."""
     parameters: tuple[int, ...] = ()
     """OIDs of the values."""
+    is_read: bool = True
+    """False: start it, and read nothing yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
     """Read on. Yields a ``Chunk``."""
 
-    answer: Answer
+    answer: Answer | Scroll | Backwards
     layout: Layout
     most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seek:
+    """Move a cursor to where rows are wanted from. Yields ``Sought``."""
+
+    scroll: Scroll
+    fetch: Fetch
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is to be read from there."""
+
+    most: int | None
+    """Rows, 0: all; None: nothing."""
+    is_backward: bool = False
+    rows: int = 0
+    """Rows that were passed without reading."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shut:
     """End answers that nobody will read on. Yields nothing."""
 
-    answers: Sequence[Answer]
+    answers: Sequence[Answer | Scroll]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +130,11 @@ class Started:
     formats: tuple[int, ...]
     """Each column's."""
     chunk: Chunk
+    is_lookup: bool
 
 
-Work = Cut | Describe | Start | Read | Shut
-Found = tuple[Piece, ...] | Described | Started | Chunk | None
+Work = Cut | Describe | Start | Read | Seek | Shut
+Found = tuple[Piece, ...] | Described | Started | Chunk | Sought | None
 
 
 class Worker:
@@ -132,6 +156,9 @@ class Worker:
             case Read():
                 self._running.read_on(work.answer)
                 return _read(work.answer, work.layout, work.most)
+            case Seek():
+                self._running.read_on(work.scroll)
+                return _sought(work.scroll, work.fetch)
             case Shut():
                 for answer in work.answers:
                     answer.close()
@@ -151,7 +178,8 @@ class Worker:
         return Described(said + work.declared[len(types) :], len(types), told(found.columns))
 
     def _start(self, work: Start) -> Started:
-        if is_about_catalog(work.sql):
+        is_lookup = is_about_catalog(work.sql)
+        if is_lookup:
             look = self._running.look_up(work.sql, work.values, work.parameters)
             formats = expanded(work.formats, len(look.columns))
             answer, layout = listed(look, formats, work.copy)
@@ -165,7 +193,8 @@ class Worker:
         if work.promised is not None and tuple(one.type.oid for one in columns) != work.promised:
             answer.close()
             raise UserError("cached plan must not change result type", sqlstate="0A000", hint="prepare it again")
-        return Started(answer, layout, columns, formats, _read(answer, layout, work.most))
+        chunk = _read(answer, layout, work.most) if work.is_read else Chunk((), 0, False)
+        return Started(answer, layout, columns, formats, chunk, is_lookup)
 
 
 def _formats(answer: Answer, work: Start) -> tuple[int, ...]:
@@ -187,7 +216,26 @@ def _is_exact(type: t.Type) -> bool:
     return isinstance(type, t.Decimal) or (isinstance(type, t.Array) and _is_exact(type.item))
 
 
-def _read(answer: Answer, layout: Layout, most: int) -> Chunk:
+def _sought(scroll: Scroll, fetch: Fetch) -> Sought:
+    """Where FETCH reads (PostgreSQL's manual): the cursor stands before the first row that it does."""
+    count, how = fetch.count, fetch.how
+    if how in ("forward", "backward"):
+        if count is None:
+            return Sought(0, how == "backward")
+        if count:
+            return Sought(abs(count), (how == "backward") != (count < 0))
+    if how == "absolute":
+        assert count is not None
+        row = count if count >= 0 else scroll.count() + 1 + count
+    else:
+        row = scroll.position + (count or 0) if how == "relative" else scroll.position
+        if row == scroll.position and not (scroll.is_on_row() and not fetch.is_move):
+            return Sought(None, rows=int(scroll.is_on_row()))
+    scroll.seek(row - 1)
+    return Sought(1 if row > 0 else None)
+
+
+def _read(answer: Answer | Scroll | Backwards, layout: Layout, most: int) -> Chunk:
     """Rows until there is enough to send, or no more are wanted."""
     found: list[memoryview] = []
     rows = size = 0

@@ -118,6 +118,7 @@ CODES = {
     "2201X": "a negative OFFSET",
     "22021": "bytes that are no UTF-8, or a character that text cannot hold",
     "22P03": "bytes that are no value of a parameter's type",
+    "22032": "a request over HTTP whose body is no JSON, or no object",
     "22023": "an argument or a setting with a wrong value",
     "2202E": "an array subscript that does not fit",
     "22P02": "text that is no value of its type",

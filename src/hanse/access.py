@@ -1,6 +1,6 @@
 """Who may ask, and where: ``listen``, ``users``, ``auth`` and ``tls`` as hanse.yaml says them. ``server`` acts on them.
 
-listen: {postgres: 127.0.0.1:5439}
+listen: {postgres: 127.0.0.1:5439, http: 127.0.0.1:8080}
 users:
   ann: {password: "SCRAM-SHA-256$4096:...", groups: [analysts]}
 auth: {anonymous: loopback}
@@ -50,7 +50,14 @@ def _verifier(value: Any) -> Any:
     return value
 
 
-Listened = Annotated[Address, BeforeValidator(address), WithJsonSchema({"type": "string"})]
+def listened(value: Any) -> Any:
+    """An address, or None for ``off``, which YAML takes for false; raises ValueError."""
+    return None if value is False or value == "off" else address(value)
+
+
+Listened = Annotated[
+    Address | None, BeforeValidator(listened), WithJsonSchema({"anyOf": [{"type": "string"}, {"const": False}]})
+]
 Verifier = Annotated[str, BeforeValidator(_verifier)]
 
 
@@ -60,13 +67,23 @@ class ListenSettings(BaseModel):
     model_config = FROZEN
     postgres: Listened = Field(
         Address("127.0.0.1", 5439),
-        description="host:port for clients of PostgreSQL's protocol.",
+        description="host:port for clients of PostgreSQL's protocol; off: for none.",
         json_schema_extra={"default": "127.0.0.1:5439"},
     )
-    connections: int = Field(
-        500, ge=1, le=10_000, description="Connections at a time; further ones are refused (53300)."
+    http: Listened = Field(
+        Address("127.0.0.1", 8080),
+        description="host:port for HTTP, with `tls` for HTTPS; off: for none.",
+        json_schema_extra={"default": "127.0.0.1:8080"},
     )
-    login_timeout: float = Field(30.0, gt=0, description="Seconds that a client has to log in.")
+    http_hosts: tuple[str, ...] = Field(
+        (),
+        description="Names of hosts by which clients on this machine, a proxy among them, may call the HTTP listener,"
+        " besides localhost and addresses.",
+    )
+    connections: int = Field(
+        500, ge=1, le=10_000, description="Connections at a time, of all listeners; further ones are refused (53300)."
+    )
+    login_timeout: float = Field(30.0, gt=0, description="Seconds that a client has to log in, or to send a request.")
     drain: float = Field(
         20.0, ge=0, description="Seconds that running queries have to end when the server is stopped (SIGTERM, SIGINT)."
     )

@@ -212,6 +212,7 @@ def test_the_guide_to_serving_is_true(company: Path) -> None:
     blocks = [load(yaml.safe_load(block))[0] for block in _blocks(page, "yaml")]
     assert [str(block.listen.postgres) for block in blocks] == ["127.0.0.1:5439", "127.0.0.1:5439", "0.0.0.0:5439"]
     assert blocks[1].users["ann"].groups == ("analysts",)
+    assert [str(block.listen.http) for block in blocks] == ["127.0.0.1:8080"] * 3
     (command,) = [one for block in _blocks(page, "console") for one in _commands(block)]
     done = subprocess.run(
         ["sh", "-c", command],
@@ -225,6 +226,23 @@ def test_the_guide_to_serving_is_true(company: Path) -> None:
     with served(configured(company, sources)) as server:
         for block in _blocks(page, "python"):
             exec(block.replace("port=5439", f"port={server.port}"), found)
+    assert found["rows"]
+
+
+def test_the_guide_to_http_is_true(company: Path) -> None:
+    page = "docs/guide/http.md"
+    sources = yaml.safe_load((company / "hanse.yaml").read_text(encoding="utf-8"))["sources"]
+    with served(configured(company, sources)) as server:
+        for command in [one for block in _blocks(page, "console") for one in _commands(block)]:
+            done = subprocess.run(
+                ["sh", "-c", command.replace(":8080", f":{server.http}")], cwd=company, capture_output=True, check=False
+            )
+            assert done.returncode == 0, f"{command}: {done.stderr!r}"
+            assert done.stdout, command
+            assert b'"error"' not in done.stdout, done.stdout
+        found: dict[str, object] = {}
+        for block in _blocks(page, "python"):
+            exec(block.replace(":8080", f":{server.http}"), found)
     assert found["rows"]
 
 

@@ -29,7 +29,7 @@ def test_references_to_the_environment_and_to_files_are_resolved(tmp_path, monke
         ("sorces: {}", "unknown key sorces", "did you mean sources?"),
         ("engine: {memry_limit: 1GB}", "unknown key engine.memry_limit", "did you mean memory_limit?"),
         ("engine: {zzz: 1}", "unknown key engine.zzz", "known here: "),
-        ("listen: {http: '127.0.0.1:8080'}", "unknown key listen.http", "known here: connections, drain"),
+        ("listen: {grpc: '127.0.0.1:8080'}", "unknown key listen.grpc", "known here: connections, drain, http"),
         ("listen: {postgres: '5439'}", "listen.postgres: Value error, is no address", None),
         ("listen: {postgres: 'host:70000'}", "listen.postgres: Value error, is no address", None),
         ("users: {ann: {password: secret}}", "users.ann.password: Value error, is no SCRAM-SHA-256 verifier", None),

@@ -31,6 +31,8 @@ class Served:
     process: subprocess.Popen[bytes]
     log: Path
     port: int
+    """Of PostgreSQL's listener; 0: there is none."""
+    http: int = 0
 
     def dsn(self, **more: Any) -> str:
         """What clients connect with: nobody's name, unless it is given."""
@@ -65,7 +67,11 @@ def read(log: Path) -> list[dict[str, Any]]:
 
 def configured(folder: Path, sources: dict[str, Any], **more: Any) -> Path:
     """A hanse.yaml with these sources, whose server listens where it is free."""
-    whole = {"listen": {"postgres": "127.0.0.1:0", "drain": 2}, "users": USERS, "auth": {"anonymous": "loopback"}}
+    whole = {
+        "listen": {"postgres": "127.0.0.1:0", "http": "127.0.0.1:0", "drain": 2},
+        "users": USERS,
+        "auth": {"anonymous": "loopback"},
+    }
     for key, value in more.items():
         whole[key] = {**whole[key], **value} if key == "listen" else value
     path = folder / "serve.yaml"
@@ -83,7 +89,7 @@ def served(config: Path) -> Iterator[Served]:
         )
     with process:
         try:
-            yield Served(process, log, _port(process, log))
+            yield Served(process, log, *_ports(process, log))
         finally:
             if process.poll() is None:
                 process.terminate()
@@ -93,10 +99,11 @@ def served(config: Path) -> Iterator[Served]:
                     process.kill()
 
 
-def _port(process: subprocess.Popen[bytes], log: Path) -> int:
+def _ports(process: subprocess.Popen[bytes], log: Path) -> tuple[int, int]:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if found := [one for one in read(log) if one["event"] == "listening"]:
-            return int(found[0]["postgres"].rpartition(":")[2])
+            postgres, http = (int(found[0].get(name, ":0").rpartition(":")[2]) for name in ("postgres", "http"))
+            return postgres, http
         time.sleep(0.02)
     raise RuntimeError(f"hanse serve did not start: {log.read_text(encoding='utf-8')}")

@@ -131,7 +131,9 @@ def test_the_log_has_no_secrets_and_no_values(server) -> None:
     ("more", "said"),
     [
         ({"users": {}, "auth": {"anonymous": "off"}}, "nobody may log in"),
-        ({"listen": {"http": "127.0.0.1:8080"}}, "unknown key listen.http"),
+        ({"listen": {"htttp": "127.0.0.1:8080"}}, "unknown key listen.htttp"),
+        ({"listen": {"http": "nowhere"}}, "listen.http: Value error, is no address"),
+        ({"listen": {"postgres": False, "http": "off"}}, "listen: everything is off"),
         ({"listen": {"postgres": "nowhere"}}, "listen.postgres: Value error, is no address"),
         ({"listen": {"postgres": "203.0.113.1:5439"}}, "listen.postgres: cannot listen at 203.0.113.1:5439"),
         ({"users": {"ann": {"password": "plain"}}}, "users.ann.password: Value error, is no SCRAM-SHA-256 verifier"),

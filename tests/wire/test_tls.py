@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import ssl
 import struct
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from tests.servers import certificate
 from tests.servers.process import Owner
 from tests.wire.conftest import SOURCES
 from tests.wire.serving import PASSWORD, Served, configured, served
+from tests.wire.web import basic
 
 SSL_REQUEST = struct.pack(">ii", 8, 80877103)
 
@@ -76,3 +80,15 @@ def test_a_handshake_that_is_none(secure) -> None:
             pass
     with server.connect(user="ann", password=PASSWORD) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_http_is_https_and_takes_passwords_there(secure) -> None:
+    server, authority = secure
+    context = ssl.create_default_context(cafile=authority)
+    url = f"https://127.0.0.1:{server.http}/v1/query"
+    headers = {"Content-Type": "application/json", **basic("ann", PASSWORD)}
+    request = urllib.request.Request(url, b'{"sql": "SELECT 1"}', headers)
+    with urllib.request.urlopen(request, context=context, timeout=60) as reply:
+        assert json.load(reply)["rows"] == [[1]]
+    with pytest.raises(OSError, match=r".+"), urllib.request.urlopen(url.replace("https", "http"), timeout=60):
+        pass

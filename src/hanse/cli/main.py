@@ -43,7 +43,7 @@ SHORT_HELP = {
     "timeline": "Draw one query over time.",
     "kill": "End a running query.",
     "metrics": "Print metrics as Prometheus reads them, or serve them.",
-    "serve": "Serve the sources to clients of PostgreSQL's protocol.",
+    "serve": "Serve the sources to clients of PostgreSQL's protocol and over HTTP.",
     "user": "Make users for the configuration.",
     "init": "Write a first hanse.yaml with an example of every kind.",
     "demo": "Build a small company over six stores and answer a question.",

@@ -1,4 +1,4 @@
-"""``hanse serve``: answer clients of PostgreSQL's protocol until it is stopped."""
+"""``hanse serve``: answer clients of PostgreSQL's protocol and of HTTP until it is stopped."""
 
 import click
 
@@ -10,7 +10,7 @@ from hanse.server import log, serving
 @config_option
 @reported
 def serve(config: str) -> None:
-    """Serve the sources to clients of PostgreSQL: psql, drivers, tools.
+    """Serve the sources to clients of PostgreSQL (psql, drivers, tools) and over HTTP.
 
     Where it listens is `listen` in the configuration, who may log in `users` and `auth`. Events are lines of JSON on standard
     error. SIGTERM and Ctrl-C end it gently: running queries have `listen.drain` seconds; a second one ends it at once.

@@ -17,6 +17,7 @@ from hanse.execute.result import ResultStream
 from hanse.groups import Caller
 from hanse.ir.expr import Column
 from hanse.ir.types import Type
+from hanse.parameters import Given
 from hanse.parse.statements import EXPLAIN, QUERY
 from hanse.server import pgcatalog
 from hanse.server.catalogs import Catalogs
@@ -29,7 +30,7 @@ class Asked(Protocol):
     def query(
         self,
         sql: str,
-        params: Sequence[Any],
+        params: Given,
         settings: Mapping[str, Any],
         caller: Caller,
         begun: Callable[[End], object],
@@ -149,7 +150,7 @@ class Running:
         """The answer of a statement about the catalog, whole. Raises HanseError."""
         return self._catalogs.query(sql, self._session, values, oids, self._begun)
 
-    def start(self, sql: str, values: Sequence[Any]) -> Answer:
+    def start(self, sql: str, values: Given) -> Answer:
         """Start a statement. Raises HanseError."""
         stream = self._engine.query(sql, values, self._session.variables.settings, self._session.caller, self._begun)
         return Answer(stream, self._end)

@@ -53,6 +53,12 @@ class Verifier:
         stored_key = hashlib.sha256(_hmac(salted, b"Client Key")).digest()
         return cls(iterations, salt, stored_key, _hmac(salted, b"Server Key"))
 
+    def fits(self, password: str) -> bool:
+        """Whether it is the password; takes as long as the iterations take, and as long for one as for another."""
+        salted = hashlib.pbkdf2_hmac("sha256", prepared(password), self.salt, self.iterations)
+        stored_key = hashlib.sha256(_hmac(salted, b"Client Key")).digest()
+        return hmac.compare_digest(stored_key, self.stored_key)
+
 
 def prepared(password: str) -> bytes:
     """The password by SASLprep (RFC 4013), or as it is where that refuses it, as PostgreSQL does."""

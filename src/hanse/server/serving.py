@@ -6,7 +6,8 @@ seconds, ends what is left at its sources, and closes the engine. Told a second 
 
 import asyncio
 import signal
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from hanse.engine import Engine
 from hanse.errors import ConfigError
 from hanse.server import certificate, log
 from hanse.server.catalogs import Catalogs
+from hanse.server.http.app import app
+from hanse.server.http.connection import Listening
+from hanse.server.http.place import Place as HttpPlace
 from hanse.server.login import ANONYMOUS, Logins
 from hanse.server.pgwire.connection import Connection, Place
 from hanse.server.registry import Registry
@@ -23,7 +27,9 @@ from hanse.settings import Config, load
 BACKLOG = 512
 ABORT_SECONDS = 2.0
 """How long connections have to end that are ended."""
-Ready = Callable[[Address], object]
+Ready = Callable[[Mapping[str, Address]], object]
+"""Is told where is listened, by the listeners' names."""
+Made = Callable[[], asyncio.Protocol]
 
 
 class Server:
@@ -37,7 +43,11 @@ class Server:
         self._registry = Registry(config.listen.connections)
         self._pool = ThreadPoolExecutor(config.listen.connections, thread_name_prefix="hanse-serve")
         catalogs = Catalogs(engine.catalog.snapshot, (*config.users, ANONYMOUS))
-        self._place = Place(engine, catalogs, logins, self._registry, self._pool, tls, config.listen.login_timeout)
+        seconds = config.listen.login_timeout
+        self._tls = tls.context if tls else None
+        self._place = Place(engine, catalogs, logins, self._registry, self._pool, tls, seconds)
+        http = HttpPlace(engine, catalogs, logins, self._registry, self._pool, config.listen)
+        self._http = Listening(app(http), self._registry, seconds)
         self._told = asyncio.Event()
         self._told_again = asyncio.Event()
 
@@ -47,24 +57,37 @@ class Server:
 
     async def serve(self, ready: Ready = lambda _: None) -> None:
         """Listen until ``stop``; ``ready`` is told where. Raises ConfigError where nobody can listen there."""
-        address = self._listen.postgres
-        loop = asyncio.get_running_loop()
-        try:
-            listener = await loop.create_server(
-                lambda: Connection(self._place), address.host, address.port, backlog=BACKLOG
-            )
-        except OSError as failure:
-            reason = (failure.strerror or str(failure)).lower()
-            raise ConfigError(f"listen.postgres: cannot listen at {address}: {reason}") from None
-        host, port = listener.sockets[0].getsockname()[:2]
-        log.tell("listening", postgres=str(Address(host, port)), connections=self._listen.connections)
-        ready(Address(host, port))
+        listeners = await self._listeners()
+        where = {name: Address(*one.sockets[0].getsockname()[:2]) for name, one in listeners.items()}
+        told = {name: str(address) for name, address in where.items()}
+        log.tell("listening", **told, connections=self._listen.connections)
+        ready(where)
         try:
             await self._told.wait()
         finally:
-            listener.close()
+            for listener in listeners.values():
+                listener.close()
             await self._drain()
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _listeners(self) -> dict[str, asyncio.Server]:
+        """Those that the configuration has, once all of them listen; PostgreSQL's clients ask for TLS by themselves."""
+        wanted: dict[str, tuple[Address | None, Made, ssl.SSLContext | None]] = {
+            "postgres": (self._listen.postgres, lambda: Connection(self._place), None),
+            "http": (self._listen.http, self._http, self._tls),
+        }
+        found: dict[str, asyncio.Server] = {}
+        try:
+            for name, (address, made, tls) in wanted.items():
+                if address is not None:
+                    found[name] = await _listener(name, address, made, tls)
+        except ConfigError:
+            for listener in found.values():
+                listener.close()
+            raise
+        if not found:
+            raise ConfigError("listen: everything is off", hint="listen: {postgres: 127.0.0.1:5439}")
+        return found
 
     async def _drain(self) -> None:
         log.tell("draining", connections=len(self._registry.connections))
@@ -82,6 +105,17 @@ class Server:
         _, left = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for one in left:
             one.cancel()
+
+
+async def _listener(name: str, address: Address, made: Made, tls: ssl.SSLContext | None) -> asyncio.Server:
+    try:
+        return await asyncio.get_running_loop().create_server(
+            made, address.host, address.port, backlog=BACKLOG, ssl=tls
+        )
+    except OSError as failure:
+        reason = (failure.strerror or str(failure)).lower()
+        hint = f"listen: {{{name}: off}} in hanse.yaml does without it"
+        raise ConfigError(f"listen.{name}: cannot listen at {address}: {reason}", hint=hint) from None
 
 
 def run(path: str, ready: Ready = lambda _: None) -> None:

@@ -56,7 +56,7 @@ def data(payload: bytes) -> bytes:
 def lines(batch: pa.RecordBatch, types: Sequence[t.Type], zone: str, copy: CopyOut) -> memoryview:
     """Rows as lines of text or CSV."""
     columns = [
-        _field(texts(column, type, zone).cast(pa.string()), type, copy)
+        field(texts(column, type, zone).cast(pa.string()), type, copy)
         for column, type in zip(batch.columns, types, strict=True)
     ]
     line = pc.binary_join_element_wise(*columns, pa.scalar(copy.delimiter)).view(pa.binary())
@@ -67,7 +67,7 @@ def lines(batch: pa.RecordBatch, types: Sequence[t.Type], zone: str, copy: CopyO
     return content(pc.binary_join_element_wise(of_matrix(heads), line, EMPTY))[1]
 
 
-def _field(values: pa.Array, type: t.Type, copy: CopyOut) -> pa.Array:
+def field(values: pa.Array, type: t.Type, copy: CopyOut) -> pa.Array:
     """A column's texts as they stand in a line."""
     is_csv = copy.format == "csv"
     if type.kind in _PLAIN and copy.delimiter in _HARMLESS and (not is_csv or not copy.null):

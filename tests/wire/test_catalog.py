@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import psycopg
@@ -9,7 +10,7 @@ import pytest
 from psycopg import errors
 from psycopg.types import TypeInfo
 
-from tests.wire.serving import Served
+from tests.wire.serving import PASSWORD, Served
 from tests.wire.test_psql import psql
 
 
@@ -148,8 +149,49 @@ def test_psycopg_finds_types(server: Served) -> None:
 
 def test_everybody_has_a_role(server: Served) -> None:
     for user in ("guest", "ann"):
-        more = {"password": "a secret: ünïcode"} if user == "ann" else {}
+        more = {"password": PASSWORD} if user == "ann" else {}
         with psycopg.connect(server.dsn(user=user, **more), autocommit=True) as connection:
             assert connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchall() == [
                 (False,)
             ]
+
+
+def test_sessions_are_seen_and_ended(server: Served) -> None:
+    slow = "SELECT count(*) FROM pg_attribute a, pg_attribute b, pg_attribute c, pg_attribute d"
+    with server.connect(application_name="victim") as victim, server.connect() as other:
+        pid = victim.info.backend_pid
+        seen = "SELECT pid, usename, state FROM pg_stat_activity WHERE application_name = 'victim' AND pid = %s"
+        assert other.execute(seen, (pid,)).fetchall() == [(pid, "anonymous", "idle")]
+        assert other.execute("SELECT pg_cancel_backend(%s)", (2**30,)).fetchone() == (False,)
+        assert other.execute("SELECT pg_cancel_backend(%s) AS done", (pid,)).fetchone() == (True,), "though it is idle"
+        found: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                victim.execute(slow)
+            except errors.QueryCanceled as error:
+                found.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        while thread.is_alive():
+            other.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim'")
+        assert len(found) == 1
+        assert victim.execute("SELECT 1").fetchone() == (1,)
+        assert other.execute("SELECT pg_terminate_backend(%s)", (pid,)).fetchone() == (True,)
+        while not victim.closed:
+            with contextlib.suppress(psycopg.OperationalError):
+                victim.execute("SELECT 1")
+
+
+def test_sessions_of_others_are_left_alone(server: Served) -> None:
+    with server.connect(user="ann", password=PASSWORD, application_name="hers") as hers, server.connect() as other:
+        pid = hers.info.backend_pid
+        row = other.execute("SELECT usename, application_name, state FROM pg_stat_activity WHERE pid = %s", (pid,))
+        assert row.fetchone() == ("ann", None, None)
+        for name in ("cancel", "terminate"):
+            with pytest.raises(errors.InsufficientPrivilege):
+                other.execute(f"SELECT pg_{name}_backend({pid})")  # type: ignore[arg-type]
+        with pytest.raises(errors.FeatureNotSupported):
+            other.execute(f"SELECT 1 WHERE pg_terminate_backend({pid})")  # type: ignore[arg-type]
+        assert hers.execute("SELECT 1").fetchone() == (1,)

@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from hanse.server.pgcatalog import Answer, CatalogDatabase, Client, Description
 from hanse.server.pgcatalog.catalog import End
 from hanse.server.pgcatalog.naming import DATABASE
+from hanse.server.registry import Registry
 from hanse.server.session import Session
 from hanse.spi.snapshot import Snapshot
 
@@ -17,9 +19,11 @@ WAIT_SECONDS = 20.0
 class Catalogs:
     """The catalog as it is now. Thread-safe; blocks, some tenths of a second where sources were read again."""
 
-    def __init__(self, snapshot: Callable[[float], Snapshot], users: Sequence[str] = ()) -> None:
-        """``snapshot`` is asked for the sources' catalogs, with seconds to wait; ``users`` are the roles that are shown."""
+    def __init__(self, snapshot: Callable[[float], Snapshot], registry: Registry, users: Sequence[str] = ()) -> None:
+        """``snapshot`` is asked for the sources' catalogs, with seconds to wait; ``registry`` knows who is there; ``users`` are
+        the roles that are shown."""
         self._snapshot = snapshot
+        self._registry = registry
         self._users = tuple(users)
         self._lock = threading.Lock()
         self._database: CatalogDatabase | None = None
@@ -34,7 +38,7 @@ class Catalogs:
 
     def describe(self, sql: str, session: Session, oids: Sequence[int]) -> Description:
         """What a statement about the catalog needs and gives. Raises HanseError."""
-        return self._current().describe(sql, _client(session), oids)
+        return self._current().describe(sql, self._client(session), oids)
 
     def query(
         self,
@@ -45,12 +49,12 @@ class Catalogs:
         begun: Callable[[End], object],
     ) -> Answer:
         """Its rows; what set_config() changes is changed in the session. Raises HanseError."""
-        answer = self._current().query(sql, _client(session), values, oids, begun)
+        answer = self._current().query(sql, self._client(session), values, oids, begun)
         for name, (value, is_local) in answer.changed.items():
             session.variables.configure(name, value, is_local)
         return answer
 
-
-def _client(session: Session) -> Client:
-    """Who asks; the database has one name, whatever the client called it."""
-    return Client(session.name, DATABASE, session.variables.texts(), session.id)
+    def _client(self, session: Session) -> Client:
+        """Who asks; the database has one name, whatever the client called it."""
+        sessions, signal = self._registry.activity(), partial(self._registry.signal, session)
+        return Client(session.name, DATABASE, session.variables.texts(), session.id, sessions=sessions, signal=signal)

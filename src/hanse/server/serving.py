@@ -42,7 +42,7 @@ class Server:
         tls = certificate.read(config.tls, folder) if config.tls else None
         self._registry = Registry(config.listen.connections)
         self._pool = ThreadPoolExecutor(config.listen.connections, thread_name_prefix="hanse-serve")
-        catalogs = Catalogs(engine.catalog.snapshot, (*config.users, ANONYMOUS))
+        catalogs = Catalogs(engine.catalog.snapshot, self._registry, (*config.users, ANONYMOUS))
         seconds = config.listen.login_timeout
         self._tls = tls.context if tls else None
         self._place = Place(engine, catalogs, logins, self._registry, self._pool, tls, seconds)

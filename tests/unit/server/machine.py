@@ -13,6 +13,7 @@ from hanse.server.catalogs import Catalogs
 from hanse.server.pgwire.backend import Backend
 from hanse.server.pgwire.reading import Frames
 from hanse.server.pgwire.work import Worker
+from hanse.server.registry import Registry
 from hanse.server.session import opened
 
 
@@ -60,7 +61,7 @@ class Machine:
     def __init__(self, engine: Engine, **asked: str) -> None:
         session = opened(1, Caller("ann"), asked, engine)
         self.backend = Backend(session)
-        self.running = Running(engine, session, Catalogs(engine.catalog.snapshot, ("ann",)))
+        self.running = Running(engine, session, Catalogs(engine.catalog.snapshot, Registry(1), ("ann",)))
         self.worker = Worker(self.running)
         self.backend.greet(1, b"key!")
         self.backend.out = []

@@ -123,9 +123,6 @@ class Connection(H11Protocol):
             self.conn.send(h11.ConnectionClosed())
         self.transport.close()
 
-    def cancel(self) -> None:
-        """Nothing: there are no keys by which others could cancel what runs here."""
-
     def drain(self) -> None:
         """End it when nothing runs any more."""
         if self._is_busy:

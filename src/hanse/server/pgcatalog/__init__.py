@@ -6,7 +6,7 @@ those that are.
 
 from hanse.server.pgcatalog.catalog import Answer, CatalogDatabase, Description
 from hanse.server.pgcatalog.classify import About, classify, is_about_catalog
-from hanse.server.pgcatalog.client import Client
+from hanse.server.pgcatalog.client import Client, Connected
 from hanse.server.pgcatalog.encoding import encoded
 from hanse.server.pgcatalog.shown import Named
 from hanse.server.pgcatalog.types import PgType, ResultColumn, of_ours, told
@@ -16,6 +16,7 @@ __all__ = [
     "Answer",
     "CatalogDatabase",
     "Client",
+    "Connected",
     "Description",
     "Named",
     "PgType",

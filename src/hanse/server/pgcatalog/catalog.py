@@ -9,6 +9,7 @@ import duckdb
 from sqlglot import exp
 
 from hanse.errors import Cancelled, HanseError, InternalError, ResourceLimit, UnknownName, UserError
+from hanse.server.pgcatalog import signals
 from hanse.server.pgcatalog import types as t
 from hanse.server.pgcatalog.classify import parsed
 from hanse.server.pgcatalog.client import Client
@@ -115,6 +116,7 @@ class CatalogDatabase:
         finally:
             cursor.close()
         columns = _columns(outputs, described)
+        found = signals.done(found, translator.signals, client.signal)
         return Answer(columns, self._shown.rows(found, columns, client.path()), translator.answers.changed)
 
     def close(self) -> None:

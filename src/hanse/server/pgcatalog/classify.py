@@ -14,7 +14,7 @@ from hanse.errors import HanseError, SyntaxFailure, Unsupported
 from hanse.parse.dialect import tokenize
 from hanse.parse.parser import parse
 from hanse.parse.statements import QUERY
-from hanse.server.pgcatalog import sets, types
+from hanse.server.pgcatalog import sets, signals, types
 from hanse.server.pgcatalog.functions import FUNCTIONS
 from hanse.server.pgcatalog.seed import CATALOG, SCHEMAS, find
 from hanse.server.pgcatalog.syntax import called, fold, spelled, table_name
@@ -51,6 +51,7 @@ _FUNCTIONS = frozenset(
     | {"shobj_description", "quote_ident", "inet_server_addr", "inet_server_port", "inet_client_addr", "txid_current"}
     | {name for name in FUNCTIONS if name.startswith(("pg_", "has_"))}
     | {"session_user", "pg_backend_pid", "pg_typeof", sets.SETTINGS, sets.EXPANDED}
+    | signals.NAMES
     | {name for name in sets.ROWS if name.startswith("pg_")}
 )
 """Functions of which a call makes a statement without tables one about the catalog."""

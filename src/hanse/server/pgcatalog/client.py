@@ -1,12 +1,30 @@
 """Who asks, as far as the catalog tells different people different things."""
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hanse.server.pgcatalog.naming import DATABASE
 from hanse.server.pgcatalog.seed import ROWS
 
 _DEFAULTS: Mapping[str, str | None] = {str(row[0]).lower(): row[1] for row in ROWS["pg_settings"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A session that somebody has, whoever it is."""
+
+    pid: int
+    user: str
+    application: str
+    address: str
+    since: dt.datetime
+    """In UTC."""
+    is_running: bool
+
+
+def _nobody(pid: int, is_end: bool) -> bool:  # noqa: ARG001
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +37,10 @@ class Client:
     pid: int = 0
     version: str = ""
     """What version() returns; it begins with ``PostgreSQL``."""
+    sessions: Sequence[Connected] = ()
+    """All that there are."""
+    signal: Callable[[int, bool], bool] = _nobody
+    """Ends what a session runs or, where the second is True, the session; whether there is such a one. Raises Denied."""
 
     def setting(self, name: str) -> str | None:
         """The value of a setting; None where there is no such."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from hanse.errors import UnknownName
-from hanse.server.pgcatalog import seed, sets
+from hanse.server.pgcatalog import seed, sets, signals
 from hanse.server.pgcatalog import types as t
 from hanse.server.pgcatalog.functions import FIRST, FUNCTIONS, ITEM, LIST
 from hanse.server.pgcatalog.labels import output_name
@@ -51,6 +51,7 @@ _SESSION = {
     "array_lower": t.INT4,
     "array_position": t.INT4,
     "format": t.TEXT,
+    **dict.fromkeys(signals.NAMES, t.BOOL),
 }
 """What ``translate`` and ``session`` answer themselves."""
 _STRINGS = frozenset({t.TEXT, t.NAME, t.VARCHAR, t.CHAR, 1042, UNKNOWN})

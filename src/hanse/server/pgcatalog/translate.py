@@ -4,12 +4,13 @@ Nodes are replaced from the leaves up, so that every part is already translated 
 here is refused: no relation, no function and no clause passes by being overlooked.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqlglot import exp
 
 from hanse.errors import UnknownName, Unsupported
-from hanse.server.pgcatalog import operators, sets
+from hanse.server.pgcatalog import operators, sets, signals
 from hanse.server.pgcatalog.casts import cast
 from hanse.server.pgcatalog.client import Client
 from hanse.server.pgcatalog.functions import FUNCTIONS
@@ -20,6 +21,8 @@ from hanse.server.pgcatalog.session import Answers
 from hanse.server.pgcatalog.sets import call
 from hanse.server.pgcatalog.syntax import called, fold
 
+_OF_SESSIONS = frozenset({("pg_catalog", "pg_settings"), ("pg_catalog", signals.ACTIVITY)})
+"""Relations whose rows are of the moment."""
 _SCHEMAS = {"pg_catalog": "cat", "information_schema": "inf"}
 _REFUSED = (
     exp.Into,
@@ -50,12 +53,15 @@ class Translator:
     client: Client
     lookup: Lookup
     answers: Answers = field(init=False)
+    signals: Mapping[int, str] = field(init=False, default_factory=dict)
+    """Which outputs end sessions, by place."""
 
     def __post_init__(self) -> None:
         self.answers = Answers(self.client, self.lookup)
 
     def translated(self, tree: exp.Expr) -> exp.Expr:
         """The statement for the catalog database; raises UnknownName, Unsupported."""
+        self.signals = signals.taken(tree)
         root = exp.Paren(this=tree)
         for node in reversed(list(tree.walk())):
             self._check(node)
@@ -121,8 +127,10 @@ class Translator:
         alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(relation.name, quoted=True))
         if alias.this is None:
             alias.set("this", exp.to_identifier(relation.name, quoted=True))
-        if (relation.schema, relation.name) == ("pg_catalog", "pg_settings"):
-            return exp.Subquery(this=self.answers.settings(), alias=alias, joins=node.args.get("joins"))
+        if (relation.schema, relation.name) in _OF_SESSIONS:
+            is_settings = relation.name == "pg_settings"
+            query = self.answers.settings() if is_settings else signals.activity(self.client, self.lookup.roles)
+            return exp.Subquery(this=query, alias=alias, joins=node.args.get("joins"))
         node.set("catalog", None)
         node.set("db", exp.to_identifier(_SCHEMAS[relation.schema]))
         node.set("this", exp.to_identifier(relation.name, quoted=True))

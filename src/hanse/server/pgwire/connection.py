@@ -24,7 +24,7 @@ from hanse.server.pgwire.backend import Backend
 from hanse.server.pgwire.reading import Frames
 from hanse.server.pgwire.startup import Cancel, Close, Startup, Upgrade, Welcome
 from hanse.server.pgwire.work import Found, Read, Worker
-from hanse.server.registry import Registry, stopped
+from hanse.server.registry import Registry, ended, stopped
 from hanse.server.session import Checking, Session, opened
 
 UNSENT_BYTES = 2_000_000
@@ -71,15 +71,19 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._refusal: HanseError | None = None
         self._transport: asyncio.Transport
+        self._loop: asyncio.AbstractEventLoop
         self._startup: Startup
         self._backend: Backend | None = None
         self._running: Running | None = None
+        self._goodbye: Callable[[], HanseError] = stopped
+        """What is said at the end, where nothing went wrong."""
         self._worker: Callable[..., Found]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._loop = asyncio.get_running_loop()
         address = transport.get_extra_info("peername")
         self._peer = str(address[0]) if isinstance(address, tuple) and len(address) >= ADDRESS_LENGTH else ""
         place, certificate = self._place, self._place.certificate
@@ -136,11 +140,26 @@ class Connection(asyncio.Protocol):
         if self._running is not None:
             self._running.stop()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a message is being answered."""
+        return self._task is not None
+
+    def terminate(self) -> None:
+        """End what runs, and then the connection, and say why. Thread-safe."""
+        if self._running is not None:
+            self._running.stop(ended())
+        self._loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        self._goodbye = ended
+        self.drain()
+
     def drain(self) -> None:
         """End the connection when nothing runs any more, and say why."""
         self._is_draining = True
         if self._task is None and not self._is_closing:
-            self._leave(stopped())
+            self._leave(self._goodbye())
 
     def abort(self) -> None:
         """End what runs, and the connection."""
@@ -251,6 +270,7 @@ class Connection(asyncio.Protocol):
         session: Session = opened(self._number, welcome.caller, welcome.asked, place.engine)
         self._backend, self._running = Backend(session), Running(place.engine, session, place.catalogs)
         self._worker = Worker(self._running)
+        place.registry.introduce(session, self._peer)
         self._frames.trust()
         if self._timer is not None:
             self._timer.cancel()
@@ -284,7 +304,7 @@ class Connection(asyncio.Protocol):
         if self._is_closing:
             await self._shut()
         elif backend.is_closed or self._is_draining:
-            self._leave(None if backend.is_closed else stopped())
+            self._leave(None if backend.is_closed else self._goodbye())
         elif self._waiting:
             self._take()
 

@@ -54,6 +54,7 @@ from hanse.observation import Observation
 from hanse.observe.noted import Noted
 from hanse.observe.recorder import Recorder
 from hanse.parse.parser import parse
+from hanse.parse.path import entries
 from hanse.parse.statements import EXPLAIN, QUERY, Statement, query_text
 from hanse.parse.terms import divided
 from hanse.planning import Planner, Query, Watch
@@ -258,6 +259,7 @@ class Engine:
             now=dt.datetime.fromtimestamp(self._clock.now(), dt.UTC),
             timezone=settings.timezone or self._engine_settings.timezone,
             parameter_types=tuple(parameters.type_of(value) for value in values),
+            search_path=entries(settings.search_path),
         )
 
     def explain(

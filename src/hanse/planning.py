@@ -79,6 +79,7 @@ RUN_ONLY = frozenset(
         "batch_rows",
         "plan_cache",
         "timezone",
+        "search_path",
         "profile",
         "partial_results",
         "tags",
@@ -92,7 +93,8 @@ RUN_ONLY = frozenset(
         "result_bytes",
     }
 )
-"""Settings that planning does not read, and the zone, which it reads with the engine's as default."""
+"""Settings that planning does not read, and two that it reads in another way: the zone, with the engine's as default, and the
+search path, which most do not say."""
 NOTHING = Values((), ((),))
 
 
@@ -445,4 +447,5 @@ def _routed(plan: Plan, known: _Known) -> dict[str, SourceCatalog]:
 
 def _planning(settings: QuerySettings) -> tuple[str, ...]:
     """What planning reads of a session's settings, except the zone."""
-    return tuple(f"{name}={value}" for name, value in settings if name not in RUN_ONLY)
+    found = tuple(f"{name}={value}" for name, value in settings if name not in RUN_ONLY)
+    return (*found, f"search_path={settings.search_path}") if settings.search_path else found

@@ -204,6 +204,11 @@ class QuerySettings(BaseModel):
         "off", description="on: a query is refused that reads several sources, of which there is no snapshot (STRICT)."
     )
     timezone: str | None = Field(None, description="The zone of the session; None: the engine's.")
+    search_path: str = Field(
+        "",
+        description="Sources, or source.schema, separated by commas, in which a table's name alone is looked for first,"
+        " where several have one of that name.",
+    )
     statement_timeout: Seconds = Field(0, description="Seconds until the query is cancelled; 0: never.")
     queue_timeout: Seconds = Field(0, description="Seconds that a query waits for what others hold; 0: as configured.")
     plan_timeout: Seconds = Field(0, description="Seconds that planning takes, catalogs and remote estimates included.")

@@ -157,6 +157,8 @@ class Variables:
         }
         if values["timezone"] != self._zone:
             found["timezone"] = values["timezone"]
+        if values["search_path"] != VARIABLES["search_path"].default:
+            found["search_path"] = values["search_path"]
         if int(values["statement_timeout"]):
             found["statement_timeout"] = int(values["statement_timeout"]) / 1000
         return found

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import struct
 
+import duckdb
 import pytest
 
+from hanse.engine import Engine
 from hanse.errors import Cancelled
 from tests.unit.server.machine import (
     SYNC,
@@ -296,3 +298,26 @@ def test_what_is_said_at_the_start_is_what_reset_comes_back_to(engine) -> None:
     machine.send(query("SET application_name = other; SET pushdown = on; RESET ALL"))
     shown = machine.send(query("SHOW application_name; SHOW statement_timeout; SHOW hanse.pushdown"))
     assert rows(shown) == [("tool",), ("2min",), ("off",)]
+
+
+def test_the_search_path_decides_between_tables_of_a_name(tmp_path) -> None:
+    sources = {}
+    for place, name in enumerate(("one", "two")):
+        path = tmp_path / f"{name}.duckdb"
+        with duckdb.connect(str(path)) as store:
+            store.execute(f"CREATE TABLE t AS SELECT {place + 1} AS n; CREATE TABLE {name}_alone AS SELECT 1 AS n")
+        sources[name] = {"kind": "duckdb", "path": str(path)}
+    with Engine({"sources": sources}) as engine:
+        machine = Machine(engine)
+        asked = query("SELECT n FROM t")
+        assert errors(machine.send(asked))[0]["C"] == "42P09"
+        for path, found in (("two", "2"), ('one, "two"', "1"), ("public, 'two', one", "2"), ("TWO", "2")):
+            assert not errors(machine.send(query(f"SET search_path = {path}")))
+            assert rows(machine.send(asked)) == [(found,)], "a plan is for one path"
+            assert rows(machine.send(parse("SELECT n FROM t"), bind(), describe(), execute(), SYNC)) == [(found,)]
+        assert rows(machine.send(query("SELECT n FROM one_alone"))) == [("1",)]
+        assert rows(machine.send(query("SELECT 't'::regclass, pg_table_is_visible('one.t'::regclass)"))) == [("t", "f")]
+        machine.send(query("BEGIN; SET search_path = one; ROLLBACK"))
+        assert rows(machine.send(asked)) == [("2",)]
+        machine.send(query("RESET search_path"))
+        assert errors(machine.send(asked))[0]["C"] == "42P09"

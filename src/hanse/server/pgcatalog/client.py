@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hanse.parse.path import entries
 from hanse.server.pgcatalog.naming import DATABASE
 from hanse.server.pgcatalog.seed import ROWS
 
@@ -55,6 +56,4 @@ class Client:
 
     def path(self) -> list[str]:
         """The schemas of search_path, in order."""
-        words = (word.strip() for word in (self.setting("search_path") or "").split(","))
-        unquoted = [word[1:-1].replace('""', '"') if word.startswith('"') else word.lower() for word in words if word]
-        return [self.user if word == "$user" else word for word in unquoted]
+        return [self.user if word == "$user" else word for word in entries(self.setting("search_path") or "")]

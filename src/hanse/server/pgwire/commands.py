@@ -9,8 +9,10 @@ from hanse.errors import Denied, SyntaxFailure, UserError
 from hanse.ir.expr import Column
 from hanse.ir.types import TEXT
 from hanse.parse.cursors import deallocate
+from hanse.parse.path import said
 from hanse.parse.script import Piece
-from hanse.server.pgwire.messages import NOTICE, WARNING
+from hanse.server.pgcatalog.naming import quoted
+from hanse.server.pgwire.messages import WARNING
 from hanse.server.pgwire.portals import Portals
 from hanse.server.session import Session
 
@@ -116,13 +118,12 @@ class Commands:
         if words and words[0].upper() in ("TRANSACTION", "CHARACTERISTICS"):
             return Done("SET")  # whatever transaction is wanted: everything is read only
         name, value = _assignment(words)
+        if name.lower() == "search_path" and value is not None:
+            value = ", ".join(map(quoted, said(piece.text)))
         if scope == "LOCAL" and self.status == IDLE:
             return Done("SET", notices=((WARNING, "25P01", "SET LOCAL can only be used in transaction blocks"),))
         self.session.variables.set(name, value, scope == "LOCAL")
-        if name.lower() != "search_path":
-            return Done("SET")
-        said = "search_path has no effect: a table is named source.table, or by its name alone if it is the only one"
-        return Done("SET", notices=((NOTICE, "00000", said),))
+        return Done("SET")
 
     def _reset(self, piece: Piece) -> Done:
         name = _name(piece.words[1:])

@@ -68,6 +68,8 @@ from hanse.system import Known
 
 PLAN_COLUMN = Column(0, "QUERY PLAN", t.TEXT)
 """What EXPLAIN yields."""
+DESCRIPTION_BYTES = 300
+"""About as much a column takes in what is kept of statements that were described."""
 End = Callable[[HanseError], None]
 """What ends a statement, and tells its reader why."""
 
@@ -121,9 +123,11 @@ class Engine:
         self._pool = InstancePool(settings.engine, embedded)
         self._running = RunningQueries()
         self._threads = Threads()
+        kept = settings.engine.plan_cache, settings.engine.plan_cache_bytes
+        self._described = PlanCache[Description](*kept)
         self._planner = Planner(
             self._store,
-            PlanCache(settings.engine.plan_cache, settings.engine.plan_cache_bytes),
+            PlanCache(*kept),
             ObservedRuns(state),
             RemoteEstimates(protected, self._clock),
             PlanHistory(state) if state else None,
@@ -240,13 +244,21 @@ class Engine:
 
         ``types`` are those of the first parameters, as far as somebody has said them: NULL's where the context decides. A
         statement that is no query has neither."""
-        statement, chosen = parse(sql), self.chosen(settings or {})
+        chosen = self.chosen(settings or {})
+        context = replace(self._context((), chosen), parameter_types=tuple(types))
+        key = self._planner.key_of(sql, context, chosen, self._store.snapshot())
+        found = self._described.get(key) if chosen.plan_cache == "on" else None
+        if found is None:
+            found = self._describe(parse(sql), context)
+            self._described.put(key, (), found, len(sql) + DESCRIPTION_BYTES * len(found.columns))
+        return found
+
+    def _describe(self, statement: Statement, context: BindContext) -> Description:
         if statement.syntax is None:
             return Description(statement.kind, (), ())
-        count = len(statement.parameters)
+        count, types = len(statement.parameters), context.parameter_types
         declared = (*types, *[t.NULL] * (count - len(types)))[:count]
-        context = replace(self._context((), chosen), parameter_types=declared)
-        bound = self._planner.described(statement, context)
+        bound = self._planner.described(statement, replace(context, parameter_types=declared))
         columns = bound.columns if statement.kind == QUERY else (PLAN_COLUMN,)
         return Description(statement.kind, columns, bound.parameter_types)
 

@@ -411,9 +411,13 @@ class Planner:
             self.plans.put(key, query.statement.parameters, alone, len(key.text) + planned.requests.size())
 
     def _key(self, query: Query, snapshot: Snapshot) -> PlanKey:
+        return self.key_of(query.statement.query_text, query.context, query.settings, snapshot)
+
+    def key_of(self, text: str, context: BindContext, settings: QuerySettings, snapshot: Snapshot) -> PlanKey:
+        """What decides about the plan of a text."""
         pins = str(self.history.pins_version()) if self.history else ""
-        settings = (query.context.timezone, *_planning(query.settings), pins)
-        return PlanKey(query.statement.query_text, query.context.parameter_types, snapshot.version, settings)
+        chosen = (context.timezone, *_planning(settings), pins)
+        return PlanKey(text, context.parameter_types, snapshot.version, chosen)
 
     def _statement(self, query: Query) -> tuple[str, str]:
         """The query as the history knows it: its fingerprint and its text, without values, but with what else decides

@@ -321,3 +321,27 @@ def test_the_search_path_decides_between_tables_of_a_name(tmp_path) -> None:
         assert rows(machine.send(asked)) == [("2",)]
         machine.send(query("RESET search_path"))
         assert errors(machine.send(asked))[0]["C"] == "42P09"
+
+
+def test_a_statement_is_described_once(engine, machine, monkeypatch) -> None:
+    bound: list[str] = []
+    real = type(engine._planner).described
+
+    def counted(planner, statement, context):
+        bound.append(statement.text)
+        return real(planner, statement, context)
+
+    monkeypatch.setattr(type(engine._planner), "described", counted)
+    sql = "SELECT id + $1 FROM wh.people WHERE name = 'described once'"
+    for _ in range(3):
+        assert kinds(machine.send(parse(sql), describe("S"), SYNC)) == "1tTZ"
+    assert len(bound) == 1
+    machine.send(parse(sql, types=(20,)), SYNC)
+    assert len(bound) == 2, "other types, other answers"
+    machine.send(query("SET search_path = wh"), parse(sql), SYNC)
+    assert len(bound) == 3
+    engine.catalog.refresh()
+    machine.send(parse(sql), SYNC)
+    assert len(bound) == 4, "sources may have changed"
+    machine.send(query("SET plan_cache = off"), parse(sql), parse(sql), SYNC)
+    assert len(bound) == 6

@@ -14,7 +14,7 @@ from hanse.errors import InvalidValue
 from hanse.ir import types as t
 from hanse.server.pgwire import oids
 from hanse.server.pgwire.binaries import binaries, numeric
-from hanse.server.pgwire.rows import CHUNK_BYTES, Layout, data_rows
+from hanse.server.pgwire.rows import CHUNK_BYTES, FEW, Layout, _encoded, data_rows
 from hanse.server.pgwire.texts import texts
 from hanse.server.pgwire.values import value
 from hanse.spi.arrow import carrier
@@ -129,6 +129,20 @@ def test_unsigned_integers_are_wider() -> None:
     for large in (2**64 - 1, 5):
         (sent,) = binaries(pa.array([large], pa.uint64()), t.UINT64).to_pylist()
         assert value(sent, 1, oids.NUMERIC, "UTC") == large
+
+
+@given(st.data(), st.lists(st.tuples(KINDS, st.sampled_from([0, 1])), min_size=1, max_size=4), st.integers(1, 8))
+@settings(max_examples=100, deadline=None)
+def test_few_rows_are_sent_as_many_are(data, columns, count: int) -> None:
+    arrays = []
+    for (type, one), _ in columns:
+        given = data.draw(st.lists(st.none() | one, min_size=count, max_size=count))
+        arrays.append(pa.array([list(x) if isinstance(x, tuple) else x for x in given], carrier(type)))
+    batch = pa.record_batch(arrays, [str(place) for place in range(len(arrays))])
+    layout = Layout(tuple(kind for (kind, _), _ in columns), tuple(format for _, format in columns))
+    many = bytes(_encoded(batch, layout, ord("D")))
+    assert count <= FEW
+    assert b"".join(data_rows(batch, layout)) == many
 
 
 def test_rows_are_messages_whatever_their_columns_are() -> None:

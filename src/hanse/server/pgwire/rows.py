@@ -22,6 +22,9 @@ from hanse.server.pgwire.texts import texts
 CHUNK_BYTES = 1_000_000
 """About as many are encoded at a time: what waits for a slow client stays small."""
 BINARY = 1
+_NULL = b"\xff\xff\xff\xff"
+FEW = 8
+"""So few rows are put together one by one, which takes less time than the calls that many need."""
 _DATA_ROW, _COPY_DATA = ord("D"), ord("d")
 
 
@@ -43,9 +46,23 @@ def data_rows(batch: pa.RecordBatch, layout: Layout) -> Iterator[memoryview]:
     for start in range(0, batch.num_rows, count):
         part = batch.slice(start, count)
         if copy is None or copy.format == "binary":
-            yield _encoded(part, layout, _DATA_ROW if copy is None else _COPY_DATA)
+            encode = _few if part.num_rows <= FEW else _encoded
+            yield encode(part, layout, _DATA_ROW if copy is None else _COPY_DATA)
         else:
             yield lines(part, layout.types, layout.zone, copy)
+
+
+def _few(batch: pa.RecordBatch, layout: Layout, kind: int) -> memoryview:
+    """The same for a handful of rows."""
+    columns = [
+        (binaries(column, type) if format == BINARY else texts(column, type, layout.zone)).to_pylist()
+        for column, type, format in zip(batch.columns, layout.types, layout.formats, strict=True)
+    ]
+    found = bytearray()
+    for row in zip(*columns, strict=True) if columns else [()] * batch.num_rows:
+        values = b"".join(_NULL if one is None else len(one).to_bytes(4) + one for one in row)
+        found += bytes((kind,)) + (len(values) + 6).to_bytes(4) + len(row).to_bytes(2) + values
+    return memoryview(bytes(found))
 
 
 def _encoded(batch: pa.RecordBatch, layout: Layout, kind: int) -> memoryview:

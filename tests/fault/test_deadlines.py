@@ -152,14 +152,14 @@ def test_a_source_has_its_own_limits(world: World, small_queues: None, source: s
 def test_requests_that_take_turns_do_not_wait_for_the_source(world: World, small_queues: None, source: str) -> None:
     """What waits for another request of its query is not waiting for the network."""
     config = world.config(connections=1)
-    config["sources"][source]["deadlines"] = {"connect": 1.5}
+    config["sources"][source]["deadlines"] = {"connect": 2.5}
     with Engine(config) as one:
         tables = f"{source}.t1 JOIN {source}.t2 USING (id) JOIN {source}.t3 USING (id)"
         with Proxy(getattr(world, source).url) as proxy:
             config["sources"][source]["url"] = proxy.url
             with Engine(config) as slow:
                 slow.catalog.tables()
-                proxy.chunk, proxy.pause = 8192, 0.012
+                proxy.chunk, proxy.pause = 8192, 0.02
                 assert (
                     len(slow.query(f"SELECT t1.id, t1.pad, t2.pad AS b FROM {tables}", settings=OFF).fetchall()) == ROWS
                 )

@@ -3,6 +3,7 @@ so, and what comes afterwards is answered."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -48,7 +49,8 @@ class Own:
         """Send it to the server and all of its processes."""
         assert self.server.process is not None
         for pid in (*_children(self.server.process.pid), self.server.process.pid):
-            os.kill(pid, number)
+            with contextlib.suppress(ProcessLookupError):  # a child that has ended since
+                os.kill(pid, number)
 
     def start(self, command: Any) -> None:
         self.server.start(command, lambda: self.database.connect().close())

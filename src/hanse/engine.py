@@ -25,6 +25,7 @@ from hanse.cache import KnownCatalogs, ObservedRuns, PlanCache, PlanHistory, Sam
 from hanse.catalog.browse import Catalog
 from hanse.catalog.plugins import connect as connect_source
 from hanse.catalog.sampled import completed
+from hanse.catalog.sharded.absent import AbsentShards
 from hanse.catalog.store import CatalogStore
 from hanse.clock import Clock, SystemClock
 from hanse.commands import explain, show
@@ -106,10 +107,10 @@ class Engine:
         for connector in self._connectors.values():
             if isinstance(connector, Composite):
                 self._part_kinds |= connector.kinds
-                connector.meet({name: protected[name] for name in self._parts})
+                connector.meet({name: protected[name] for name in self._parts}, self._recalled)
         state = folder / settings.engine.state if settings.engine.state else None
         self._samples = Samples(state) if state else None
-        self._catalogs = KnownCatalogs(state, settings.sources) if state else None
+        self._catalogs = KnownCatalogs(state, _blocks(settings.sources, self._connectors)) if state else None
         self._observation = Observation(settings.engine.observe, state, self._clock)
         self._part_kinds[SYSTEM] = SYSTEM
         self._gate = Gate(settings.resource_groups, self._clock) if settings.resource_groups else None
@@ -147,6 +148,7 @@ class Engine:
             self._rules,
             self._running,
             self._threads,
+            AbsentShards(self._clock),
         )
         tolerance = Tolerance(settings.failures(), settings.engine.on_failure)
         self._answers = Answers(
@@ -464,6 +466,17 @@ def _parts(connectors: Mapping[str, Connector]) -> dict[str, Connector]:
     found: dict[str, Connector] = {}
     for name, connector in connectors.items():
         found |= connector.shards if isinstance(connector, Composite) else {name: connector}
+    return found
+
+
+def _blocks(
+    sources: Mapping[str, Mapping[str, Any]], connectors: Mapping[str, Connector]
+) -> dict[str, Mapping[str, Any]]:
+    """What the configuration says of every source, shards included."""
+    found = dict(sources)
+    for name, connector in connectors.items():
+        if isinstance(connector, Composite):
+            found |= zip(connector.shards, sources[name]["shards"], strict=True)
     return found
 
 

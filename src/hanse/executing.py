@@ -8,6 +8,7 @@ from functools import partial
 from hanse import recording
 from hanse.admission.connector import Admission
 from hanse.admission.gate import Gate
+from hanse.catalog.sharded.absent import AbsentShards
 from hanse.clock import Clock
 from hanse.errors import CLOSED, GuardrailRefused
 from hanse.execute.executor import Run, execute
@@ -50,6 +51,7 @@ class Executing:
     rules: Rules
     running: RunningQueries
     threads: Threads
+    absent: AbsentShards
 
     def query(self, query: Query, planned: Planned, cached: bool) -> ResultStream:
         """Run a user's query by its plan, which may have been made for an earlier one (``cached``); raises HanseError, where
@@ -62,10 +64,15 @@ class Executing:
         report = Report(query.noted.id, zone, stages_ms=query.watch.stages_ms, plan=use)
         report.notices += [planned.notice] if planned.notice else []
         profile = query.settings.profile
-        self.admission.check(planned.requests.asked, profile)
+        connectors = self.admission.connectors(profile)
+        absent = self.absent.of(snapshot, connectors)
+        asked = planned.requests.asked
+        for name in sorted(asked & absent.keys()):
+            absent[name].refuse()
+        self.admission.check(asked, profile)
         groups = self._groups(query.caller, query.settings, query.kind)
         run = Run(
-            connectors={**self.admission.connectors(profile), SYSTEM: self.observation.source},
+            connectors={**connectors, SYSTEM: self.observation.source, **absent},
             kinds=self.kinds,
             dialects={name: source.dialect for name, source in snapshot.physical().items()},
             fan_out={name: source.fan_out_max for name, source in snapshot.sources.items() if source.fan_out_max},

@@ -217,7 +217,8 @@ class _Known(dict[str, SourceCatalog]):
     like any of them."""
 
     def __missing__(self, name: str) -> SourceCatalog:
-        return self[owner(name)].shards[0]
+        shards = self[owner(name)].shards
+        return next((shard for shard in shards if shard.assumed is None), shards[0])
 
 
 @dataclass(slots=True)
@@ -366,7 +367,11 @@ class Planner:
         limits = limits_of(self.rules.engine, self.rules.sources, query.settings)
         counted = limits.over(fragment.source for fragment in graph.fragments)
         guardrails = checked(applying(demands, self.standing(query)), case(query, bound), counted)
-        return planned, explain.Stages(bound.plan, steps, plan, graph, requests, orders=orders, guardrails=guardrails)
+        stages = explain.Stages(bound.plan, steps, plan, graph, requests, orders=orders, guardrails=guardrails)
+        unread = {
+            one.source: str(sources[one.source].assumed) for one in requests.requests if sources[one.source].assumed
+        }
+        return planned, replace(stages, unread=unread)
 
     def _asked(self, observed: Observed, plan: Plan, sources: _Known, query: Query, bound: BoundQuery) -> Observed:
         """What was observed, and what sources expect of the parts of a first plan that would be guesses."""
@@ -377,6 +382,8 @@ class Planner:
         if any(one.refused for one in checked(demands, case(query, bound))):
             return observed  # it will not run: nobody is asked anything
         requests = render(graph, *_sheets(sources), self.dialect, bound.columns)
+        known = tuple(one for one in requests.requests if sources[one.source].assumed is None)
+        requests = replace(requests, requests=known)
         return self.remote.over(
             observed, graph, requests, parameters.literals(query.values, bound), query.watch.seconds_left()
         )

@@ -107,6 +107,8 @@ class Known:
         rows: list[tuple[Any, ...]] = []
         for name, connector in sorted(self.connectors.items()):
             catalog, pace, counted = physical.get(name), self.observed.pace(name), self.metrics.of_source(name)
+            assumed = catalog.assumed if catalog else None
+            catalog = None if assumed else catalog
             state = states.get(name)
             firsts = counted.get(f"{FIRST_ROW.name}_bucket", 0.0)
             first = counted.get(f"{FIRST_ROW.name}_sum", 0.0) * 1000 / firsts if firsts else None
@@ -117,7 +119,7 @@ class Known:
                     self.kinds.get(name),
                     catalog.server if catalog else None,
                     len(catalog.tables) if catalog else None,
-                    snapshot.unavailable.get(owner(name)),
+                    str(assumed) if assumed else snapshot.unavailable.get(owner(name)),
                     None if state is None else state.partition(" ")[0].rstrip(";,"),
                     state,
                     used,

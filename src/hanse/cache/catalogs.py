@@ -48,8 +48,11 @@ class KnownCatalogs:
         """Of each source a digest of what was written, and when."""
 
     def keep(self, catalog: SourceCatalog, now: float) -> None:
-        """Remember a catalog that was read at ``now`` seconds since 1970. Files, and what is made of shards, are not."""
-        if catalog.capabilities.embedded or catalog.shards or catalog.source not in self._places:
+        """Remember a catalog that was read at ``now`` seconds since 1970. Files are not, and of what is made of shards these
+        are, as far as they were read."""
+        for shard in catalog.shards:
+            self.keep(shard, now)
+        if catalog.capabilities.embedded or catalog.shards or catalog.assumed or catalog.source not in self._places:
             return
         text = written(catalog.tables)
         digest = hashlib.sha256(text.encode()).hexdigest()

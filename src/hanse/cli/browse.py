@@ -20,11 +20,14 @@ def _write(answer: show.Rows, format: str) -> None:
 
 
 def _warn_of_lost(engine: Engine) -> None:
-    """Say which sources are missing from what was just listed."""
-    for name in engine.catalog.snapshot().unavailable:
-        failure = engine.catalog.failure(name)
+    """Say which sources are missing from what was just listed, and which shards' tables are assumed in it."""
+    snapshot = engine.catalog.snapshot()
+    for name in engine.catalog.sources:
+        failure, problem = engine.catalog.failure(name), snapshot.problem(name)
         if failure:
             out.warn(message(failure))
+        elif problem:
+            out.warn(problem)
 
 
 @click.command()
@@ -80,13 +83,17 @@ def check(config: str) -> None:
             click.echo(f"{name} ({engine.catalog.kinds[name]}): {line}")
         if not lines:
             click.echo(f"{config} names no sources yet")
-        lost = engine.catalog.snapshot().unavailable
+        snapshot = engine.catalog.snapshot()
+        lost = [name for name in lines if snapshot.problem(name)]
     if lost:
         sys.exit(1)
 
 
 def _state(engine: Engine, name: str) -> str:
-    catalog = engine.catalog.snapshot().sources.get(name)
+    snapshot = engine.catalog.snapshot()
+    catalog = snapshot.sources.get(name)
+    if catalog is not None and (problem := snapshot.problem(name)) is not None:
+        return problem
     if catalog is None:
         failure = engine.catalog.failure(name)
         return message(failure).replace("\n", "; ") if failure else "does not answer"

@@ -77,7 +77,7 @@ def _is_named(table: Table, words: list[str]) -> bool:
 def _parts(table: Table) -> Sequence[Table]:
     if table.sharding is None:
         return (table,)
-    return table.sharding.tables[:1] if table.sharding.copies else table.sharding.tables
+    return table.sharding.read[:1] if table.sharding.copies else table.sharding.tables
 
 
 def lacks(table: Table) -> bool:
@@ -116,6 +116,8 @@ class Analysis:
 
     def analyzed(self, table: Table) -> Analyzed:
         """The statistics of a table, or why there are none; never raises what the source raised."""
+        if (assumed := self.sources[table.source].assumed) is not None:
+            return Analyzed(table, None, 0, str(assumed))
         try:
             return self._analyzed(table)
         except HanseError as failure:

@@ -1,7 +1,7 @@
 """EXPLAIN: the values of every stage, as text or as plain values for JSON. Explaining is stopping early and printing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hanse.errors import NotConsistent, UserError
@@ -37,6 +37,8 @@ class Stages:
     """What guardrails demanded, and what came of it."""
     terms: Terms = NOTHING
     """What the query demands of its answer's consistency."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Shards whose tables are assumed, with the reason."""
 
 
 def as_text(stages: Stages, kinds: Mapping[str, str], format: str, report: Report | None = None) -> str:
@@ -105,6 +107,8 @@ def _overview(stages: Stages, kinds: Mapping[str, str], report: Report | None) -
     for request in stages.requests.requests:
         fragment = fragments[request.fragment]
         lines += _request(request, kinds, fragment, observed.get(request.fragment))
+        if request.source in stages.unread:
+            lines.append(f"    never read, so that this is a guess and is not sent: {stages.unread[request.source]}")
         holes = [hole for hole in stages.graph.holes if hole.target == request.fragment]
         lines += [f"    {_hole(hole, stages.graph)}" for hole in holes]
         lines += [f"    {line}" for line in _small_sides(request.fragment, stages.graph)]
@@ -273,6 +277,7 @@ def as_dict(stages: Stages, kinds: Mapping[str, str], report: Report | None = No
                 "embedded": request.embedded,
                 "sql": str(request.sql),
                 "statements": len(request.statements),
+                "unread": stages.unread.get(request.source),
                 "plan": text.as_dict(stages.graph.fragments[place].plan),
                 "estimate": _estimate_dict(stages.graph.fragments[place].estimate),
                 "decisions": [_decision_dict(decision) for decision in decisions.get(request.fragment, ())],

@@ -29,8 +29,8 @@ def _columns(*named: tuple[str, Type]) -> tuple[Column, ...]:
 
 
 def sources(snapshot: Snapshot, kinds: dict[str, str], states: Mapping[str, str]) -> Rows:
-    """Every source: kind, server, number of tables, why its catalog cannot be read, if so, and how its breaker stands (of a
-    sharded source, those of its shards that are not closed)."""
+    """Every source: kind, server, number of tables, why its catalog (or that of a shard) cannot be read, if so, and how its
+    breaker stands (of a sharded source, those of its shards that are not closed)."""
     columns = _columns(
         ("source", TEXT), ("kind", TEXT), ("server", TEXT), ("tables", INT64), ("problem", TEXT), ("breaker", TEXT)
     )
@@ -38,7 +38,7 @@ def sources(snapshot: Snapshot, kinds: dict[str, str], states: Mapping[str, str]
     for name, kind in kinds.items():
         catalog = snapshot.sources.get(name)
         known = (catalog.server, len(catalog.tables)) if catalog else (None, None)
-        rows.append((name, kind, *known, snapshot.unavailable.get(name), _breaker(name, states)))
+        rows.append((name, kind, *known, snapshot.problem(name), _breaker(name, states)))
     return columns, rows
 
 

@@ -28,7 +28,7 @@ def routed(graph: RequestGraph, parameters: tuple[e.Literal, ...], fan_out: Mapp
             known = key is not None and key.value is not None
             shards = request.route.scheme.shards_of(key.value) if key and known else frozenset[int]()
             # where no shard can have the key, any of them knows that there are no such rows
-            there = request.destinations[min(shards, default=0)]
+            there = request.destinations[min(shards, default=request.route.nowhere)]
             return replace(request, source=there.source, sql=there.sql, tables=there.tables)
         return replace(request, idle=True) if any(map(is_elsewhere, request.homes)) else request
 

@@ -154,8 +154,9 @@ class RequestGraph:
 
     @property
     def asked(self) -> frozenset[str]:
-        """The sources that the query will ask, as far as that is known before it runs."""
-        return frozenset(one.source for one in self.requests if not (one.embedded or one.idle))
+        """The sources that the query will ask, as far as that is known before it runs: of shards that the values of
+        parameters decide about it is not."""
+        return frozenset(one.source for one in self.requests if not (one.embedded or one.idle or one.homes))
 
     def size(self) -> int:
         """About how many bytes the graph takes, without the tables that it shares with its snapshot."""

@@ -130,6 +130,13 @@ class Sharding:
     """All shards are of one kind and version and declare the table alike, so that a plan for one is good for any."""
     lost: Shards = frozenset()
     """Shards without whose rows the answer is made."""
+    unread: Shards = frozenset()
+    """Shards of which nobody knows what tables they have: theirs are assumed, and they are not asked by them."""
+
+    @property
+    def read(self) -> "tuple[Table, ...]":
+        """The physical tables that are known."""
+        return tuple(table for place, table in enumerate(self.tables) if place not in self.unread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,3 +162,5 @@ class Route:
     value: e.Expr
     """A parameter, perhaps widened."""
     tables: "tuple[Table, ...]" = field(compare=False, repr=False)
+    nowhere: int = 0
+    """The shard to ask where no shard can have the constant: any knows that there are no such rows."""

@@ -75,7 +75,7 @@ def _of_scan(node: p.Scan) -> Spread | None:
         return None
     shards = frozenset(range(len(facts.tables))) - facts.lost
     if facts.copies:
-        return Spread(node.table.source, shards, copies=True)
+        return Spread(node.table.source, shards - facts.unread or shards, copies=True)
     key = next((known for known, name in node.outputs if name == facts.key), None)
     ids = frozenset((key.id,)) if key else frozenset[int]()
     return Spread(node.table.source, shards, facts.scheme, ids, key is None or key.nullable)

@@ -230,8 +230,11 @@ class Composite(Protocol):
     def kinds(self) -> Mapping[str, str]:
         """The kind of each part."""
 
-    def meet(self, sources: "Mapping[str, Connector]") -> None:
-        """Learn of all sources that have tables of their own, parts included, by name; called once, before all else."""
+    def meet(
+        self, sources: "Mapping[str, Connector]", recall: Callable[[str], tuple[SourceCatalog, float] | None]
+    ) -> None:
+        """Learn of all sources that have tables of their own, parts included, by name; called once, before all else.
+        ``recall`` tells what the catalog of a part was when somebody last read it, and when."""
 
 
 @runtime_checkable

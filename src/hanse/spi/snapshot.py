@@ -10,6 +10,20 @@ from hanse.spi.dialect import Dialect
 
 
 @dataclass(frozen=True, slots=True)
+class Assumed:
+    """Why the tables of a shard are not those that were read of it, and whose they are: nothing is sent to it by them."""
+
+    why: str
+    """What reading them failed with."""
+    sqlstate: str
+    like: str
+    """What they are taken to be."""
+
+    def __str__(self) -> str:
+        return f"{self.why}; {self.like}"
+
+
+@dataclass(frozen=True, slots=True)
 class SourceCatalog:
     """One source as it was at one moment."""
 
@@ -30,6 +44,8 @@ class SourceCatalog:
     """What the configuration allows of shipped keys."""
     is_listed: bool = True
     """Whether its tables are found and listed without its name."""
+    assumed: Assumed | None = None
+    """Of a shard that was never read: the rest is for the meaning of queries that do not ask it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +62,12 @@ class Snapshot:
     def listed(self) -> "dict[str, SourceCatalog]":
         """The sources whose tables are listed where nobody names a source."""
         return {name: source for name, source in self.sources.items() if source.is_listed}
+
+    def problem(self, source: str) -> str | None:
+        """What is wrong with a source's catalog: it could not be read, or not that of these of its shards."""
+        found = self.sources.get(source)
+        lost = () if found is None else tuple(f"{one.source}: {one.assumed}" for one in found.shards if one.assumed)
+        return self.unavailable.get(source) or ("; ".join(lost) or None)
 
     def physical(self) -> dict[str, SourceCatalog]:
         """Every source that requests may go to, by name: the shards in the place of what is sharded."""

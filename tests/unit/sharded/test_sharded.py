@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -193,8 +194,50 @@ def test_a_lost_shard_is_named_and_does_not_take_the_others_away(folder: Path, t
         with pytest.raises(HanseError) as lost:
             engine.query("SELECT count(*) FROM orders").fetchall()
         assert lost.value.source == "sales/1"
-    with hanse.connect(config(tmp_path)) as engine, pytest.raises(SourceUnreachable, match="shard sales/1"):
-        engine.query("SELECT * FROM sales.orders")
+    with hanse.connect(config(tmp_path)) as engine:
+        with pytest.raises(
+            SourceUnreachable, match=r"there is no file .*; its tables are taken to be those of"
+        ) as lost:
+            engine.query("SELECT * FROM sales.orders")
+        assert lost.value.source == "sales/1"
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_shard_that_was_never_read(folder: Path, tmp_path: Path, place: int) -> None:
+    """Shards are alike as far as anybody knows: what one key decides is one statement, at the shard that has it."""
+    for shard in range(SHARDS):
+        (tmp_path / f"s{shard}.db").write_bytes((folder / f"s{shard}.db").read_bytes())
+    (tmp_path / f"s{place}.db").rename(tmp_path / "away")
+    point = "SELECT c.name, count(*) FROM customers c JOIN orders o ON o.customer_id = c.id WHERE c.id = $1 GROUP BY 1"
+    with hanse.connect(config(tmp_path)) as engine:
+        assert "@sales/$1 (sharded)" in engine.explain(point, params=[5])
+        assert asked(engine, point, [5]) == ([("n5", 3)], ["sales/1"])
+        assert asked(engine, point, [None])[0] == []
+        assert asked(engine, "SELECT count(*) FROM orders WHERE customer_id = $1", [None]) == (
+            [(0,)],
+            [f"sales/{place == 0:d}"],
+        )
+        assert asked(engine, "SELECT count(*) FROM country")[1] == [f"sales/{place == 0:d}"]
+        with pytest.raises(SourceUnreachable) as lost:
+            engine.query(point, [place])
+        assert lost.value.source == f"sales/{place}"
+        kept = [customer for customer in range(40) if customer % SHARDS != place]
+        for sql in (
+            "SELECT customer_id, count(DISTINCT status), string_agg(status, ',') FROM orders GROUP BY 1",
+            "SELECT id, 2, name FROM customers c WHERE EXISTS (SELECT FROM orders o WHERE o.customer_id = c.id)",
+        ):
+            with engine.query(sql, settings={"partial_results": "on"}) as result:
+                assert sorted(row[:2] for row in result.fetchall()) == [(customer, 2) for customer in kept]
+                assert result.report.completeness is not None
+        (tmp_path / "away").rename(tmp_path / f"s{place}.db")
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                assert asked(engine, point, [place]) == ([(f"n{place}", 3)], [f"sales/{place}"])
+                break
+            except SourceUnreachable:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
 
 
 def test_columns_that_differ_are_hidden_with_the_reason(tmp_path: Path) -> None:

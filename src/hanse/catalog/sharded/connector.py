@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hanse.catalog import plugins
+from hanse.catalog.sharded.assuming import Known, Recall, assumed
 from hanse.catalog.sharded.lookup import LookupTable
 from hanse.catalog.sharded.merging import Merger
 from hanse.catalog.sharded.options import LookupOptions, Places, ShardedOptions, check, kind_of, names_of
-from hanse.errors import HanseError, InternalError, SourceUnreachable
+from hanse.errors import AGAIN, HanseError, InternalError, SourceUnreachable
 from hanse.ir.types import Kind
-from hanse.spi.connector import Connector, Plugin, ReadContext, Session
+from hanse.spi.connector import Connector, Embedded, Plugin, ReadContext, Session
 from hanse.spi.snapshot import SourceCatalog
 
 READERS_MAX = 16
@@ -40,6 +41,7 @@ class ShardedConnector:
         self._lock = threading.Lock()
         self._known: dict[str, SourceCatalog] = {}
         self._others: Mapping[str, Connector] = {}
+        self._recall: Recall = _nobody
         self._lookups: dict[tuple[LookupOptions, Kind], LookupTable] = {}
 
     @property
@@ -48,14 +50,14 @@ class ShardedConnector:
         return self._source
 
     def load_catalog(self) -> SourceCatalog:
-        """Read the shards' catalogs and merge them. That of a shard which does not answer is the last one known, so that
-        the others can be asked; raises SourceError naming the shard if none is known."""
+        """Read the shards' catalogs and merge them. That of a shard which does not answer is the last one known, or else
+        assumed, so that the others can be asked; raises SourceError naming the shard if no shard's is known."""
         with ThreadPoolExecutor(min(READERS_MAX, len(self.shards)), thread_name_prefix="hanse-shards") as pool:
-            catalogs = tuple(pool.map(self._loaded, self.shards.values()))
+            catalogs = self._completed(list(pool.map(self._loaded, self.shards.values())))
         merger = Merger(self._source, self._names, catalogs, self._lookup)
         tables = tuple(merger.table(name, table) for name, table in self._options.tables.items())
-        first = catalogs[0]
-        servers = ", ".join(dict.fromkeys(catalog.server for catalog in catalogs))
+        first = next(catalog for catalog in catalogs if catalog.assumed is None)
+        servers = ", ".join(dict.fromkeys(catalog.server for catalog in catalogs if catalog.assumed is None))
         return SourceCatalog(
             self._source,
             "sharded",
@@ -68,10 +70,10 @@ class ShardedConnector:
             self._options.fan_out_max,
         )
 
-    def meet(self, sources: Mapping[str, Connector]) -> None:
+    def meet(self, sources: Mapping[str, Connector], recall: Recall) -> None:
         """Learn of all sources that have tables of their own, by name: lookup tables are theirs. The shards are among them,
-        in the form in which they are to be asked."""
-        self._others = sources
+        in the form in which they are to be asked. ``recall`` knows what catalogs were when they were last read."""
+        self._others, self._recall = sources, recall
         self.shards = {name: sources.get(name, shard) for name, shard in self.shards.items()}
 
     def _lookup(self, options: LookupOptions, kind: Kind, places: Places) -> LookupTable:
@@ -81,20 +83,44 @@ class ShardedConnector:
             found = self._lookups[options, kind] = LookupTable(options, kind, places, self._others)
         return found
 
-    def _loaded(self, shard: Connector) -> SourceCatalog:
+    def _loaded(self, shard: Connector) -> SourceCatalog | HanseError:
+        """What the shard is, or was when this process last read it; the failure of one that is away and was never read. Raises
+        what is no outage."""
         try:
             found = shard.load_catalog()
         except HanseError as failure:
             with self._lock:
                 known = self._known.get(shard.source)
-            if known is not None and isinstance(failure, SourceUnreachable):
+            if known is not None and (failure.fault in AGAIN or isinstance(failure, SourceUnreachable)):
                 return known
-            message = f"shard {shard.source}: {failure.message}"
-            again = type(failure)(message, sqlstate=failure.code, source=self._source, hint=failure.hint)
-            raise again.with_fault(failure.fault) from None
+            if failure.fault not in AGAIN or isinstance(shard, Embedded):  # a file that is away is none to plan with
+                raise self._named(shard.source, failure) from None
+            failure.source = shard.source
+            return failure
         with self._lock:
             self._known[shard.source] = found
         return found
+
+    def _named(self, shard: str, failure: HanseError) -> HanseError:
+        """The failure of a shard as that of the whole."""
+        message = f"shard {shard}: {failure.message}"
+        again = type(failure)(message, sqlstate=failure.code, source=self._source, hint=failure.hint)
+        return again.with_fault(failure.fault)
+
+    def _completed(self, found: list[SourceCatalog | HanseError]) -> tuple[SourceCatalog, ...]:
+        """Every shard's catalog: those that were read, and what the others' are taken to be; raises the first failure if none
+        was read."""
+        read = [catalog for catalog in found if isinstance(catalog, SourceCatalog)]
+        catalogs: list[SourceCatalog] = []
+        for (name, kind), one in zip(self.kinds.items(), found, strict=True):
+            if isinstance(one, SourceCatalog):
+                catalogs.append(one)
+                continue
+            if not read:
+                raise self._named(name, one) from None
+            like = next((catalog for catalog in read if catalog.kind == kind), read[0])
+            catalogs.append(assumed(kind, like, self._recall(name), one))
+        return tuple(catalogs)
 
     def begin(self, context: ReadContext) -> Session:
         """Nobody's: a query's requests go to shards."""
@@ -104,6 +130,11 @@ class ShardedConnector:
         """Close every shard."""
         for shard in self.shards.values():
             shard.close()
+
+
+def _nobody(source: str) -> Known | None:  # noqa: ARG001  # one who recalls
+    """Recalls nothing."""
+    return None
 
 
 def _without_name(block: Mapping[str, object]) -> dict[str, object]:

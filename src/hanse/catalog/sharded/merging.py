@@ -36,19 +36,21 @@ class Merger:
 
     def merged(self, found: Sequence[Table], options: TableOptions, places: Places) -> Table:
         """The table that all of these are parts of."""
-        first = found[0]
+        unread = frozenset(place for place, shard in enumerate(self.shards) if shard.assumed is not None)
+        first = next(table for place, table in enumerate(found) if place not in unread)
         columns, hidden = self.columns(found)
         key = self.key(options.key, columns, hidden)
         spread = scheme(options, places, key, self.look) if key and options.method != "none" else None
         name = key.name if key else ""
         parts = tuple(replace(table, home=Home(self.source, place, name, spread)) for place, table in enumerate(found))
-        sharding = Sharding(parts, name, spread, options.reference, self.is_uniform(found))
+        sharding = Sharding(parts, name, spread, options.reference, self.is_uniform(found), unread=unread)
         count = (
             None if any(table.row_count is None for table in found) else sum(table.row_count or 0 for table in found)
         )
         return replace(
             first,
             source=self.source,
+            schema=found[0].schema,
             columns=columns,
             hidden=hidden,
             relation="",
@@ -99,8 +101,9 @@ class Merger:
         return found
 
     def is_uniform(self, found: Sequence[Table]) -> bool:
-        """Whether a plan that is made for one of these tables is good for any other."""
-        first, table = self.shards[0], found[0]
+        """Whether a plan that is made for one of these tables is good for any other that was read: it runs at no other."""
+        read = [(shard, table) for shard, table in zip(self.shards, found, strict=True) if shard.assumed is None]
+        first, table = read[0]
         return not first.capabilities.embedded and all(
             other.kind == first.kind
             and other.server == first.server
@@ -108,7 +111,7 @@ class Merger:
             and type(other.dialect) is type(first.dialect)
             and vars(other.dialect) == vars(first.dialect)
             and (same.columns, same.schema, same.name) == (table.columns, table.schema, table.name)
-            for other, same in zip(self.shards, found, strict=True)
+            for other, same in read
         )
 
     def details(self, options: TableOptions, spread: Scheme | None) -> tuple[tuple[str, str], ...]:
@@ -122,7 +125,8 @@ class Merger:
             if options.lookup is not None:
                 function = f" in {options.lookup.source}.{options.lookup.table}"
             how = f"by {spread.method}{function} of {options.key}"
-        return (("shards", f"{len(self.names)} ({', '.join(self.names)}), {how}"),)
+        unread = tuple(("never read", f"{one.source}: {one.assumed}") for one in self.shards if one.assumed is not None)
+        return (("shards", f"{len(self.names)} ({', '.join(self.names)}), {how}"), *unread)
 
 
 def _find(shard: SourceCatalog, schema: str, name: str) -> Table:
@@ -159,7 +163,7 @@ def _is_global(keys: tuple[str, ...], found: Sequence[Table], sharding: Sharding
 def merged_statistics(found: Sequence[Table], sharding: Sharding) -> TableStatistics | None:
     """What the shards' statistics say together: of a column, only numbers; frequent values differ from shard to shard."""
     if sharding.copies:
-        return found[0].statistics
+        return sharding.read[0].statistics
     known = [table.statistics for table in found if table.statistics is not None]
     if len(known) < len(found) or any(one.row_count is None for one in known):
         return None

@@ -98,8 +98,9 @@ class _Expansion:
 
         def route(table: Table) -> Table:
             assert table.sharding
-            parts = table.sharding.tables
-            return replace(parts[0], source=name, home=None, route=Route(scheme, value, parts))
+            parts, unread = table.sharding.tables, table.sharding.unread
+            known = next(place for place in range(len(parts)) if place not in unread)
+            return replace(parts[known], source=name, home=None, route=Route(scheme, value, parts, known))
 
         return _retabled(node, route)
 

@@ -159,7 +159,7 @@ CODES = {
     "53400": "a limit of the configuration was reached",
     "54000": "a statement that is too long",
     "54001": "a statement that is too deep",
-    "55000": "a plan is to be pinned of which it was not noted how it came about",
+    "55000": "a plan is to be pinned of which it was not noted how it came about; an answer over HTTP is asked for before its query has ended",
     "54011": "too many columns",
     "55006": "a source's file is in use",
     "55P02": "a variable that cannot be changed",

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from hanse.guardrails import FROZEN
+from hanse.guardrails import FROZEN, Bytes
 
 VERIFIER = re.compile(
     r"SCRAM-SHA-256\$([1-9]\d{0,6}):([A-Za-z0-9+/]{4,}={0,2})\$([A-Za-z0-9+/]{43}=):([A-Za-z0-9+/]{43}=)"
@@ -79,6 +79,14 @@ class ListenSettings(BaseModel):
         (),
         description="Names of hosts by which clients on this machine, a proxy among them, may call the HTTP listener,"
         " besides localhost and addresses.",
+    )
+    result_bytes: Bytes = Field(
+        1_073_741_824, description="Bytes of answers that wait on disk to be read over HTTP, of all together: 1 GB."
+    )
+    result_seconds: float = Field(
+        600,
+        gt=0,
+        description="Seconds after which a query over HTTP ends, and its answer is forgotten, if nobody asks.",
     )
     connections: int = Field(
         500, ge=1, le=10_000, description="Connections at a time, of all listeners; further ones are refused (53300)."

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,8 +22,14 @@ ONE = {"sql": "SELECT 1"}
 
 
 def test_the_contract_has_the_routes_that_there_are(server: Served) -> None:
-    found = {(route.path, method.lower()) for route in routes(None) for method in route.methods or ()}  # type: ignore[arg-type]
-    told = {(path, method) for path, methods in openapi()["paths"].items() for method in methods}
+    found = {
+        (one.path, method.lower())
+        for one in routes(SimpleNamespace(engine=SimpleNamespace(catalog=None)), None)
+        for method in one.methods
+    }
+    told = {
+        (path, method) for path, methods in openapi()["paths"].items() for method in methods if method != "parameters"
+    }
     assert told == {one for one in found if one[1] != "head"}
 
 

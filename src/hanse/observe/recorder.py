@@ -172,6 +172,11 @@ class Recorder:
     # -- who asks
 
     @property
+    def user(self) -> str:
+        """Whose queries are that nobody else is said to have asked: the user's who runs the process."""
+        return self._user
+
+    @property
     def running(self) -> int:
         """How many queries run in this process."""
         return len(self._running)

@@ -18,6 +18,7 @@ from hanse.server import certificate, log
 from hanse.server.catalogs import Catalogs
 from hanse.server.http.app import app
 from hanse.server.http.connection import Listening
+from hanse.server.http.jobs import Jobs
 from hanse.server.http.place import Place as HttpPlace
 from hanse.server.login import ANONYMOUS, Logins
 from hanse.server.pgwire.connection import Connection, Place
@@ -47,7 +48,9 @@ class Server:
         self._tls = tls.context if tls else None
         self._place = Place(engine, catalogs, logins, self._registry, self._pool, tls, seconds)
         http = HttpPlace(engine, catalogs, logins, self._registry, self._pool, config.listen)
-        self._http = Listening(app(http), self._registry, seconds)
+        spill = config.engine.spill_folder
+        self._jobs = Jobs(config.listen.result_bytes, config.listen.result_seconds, Path(spill) if spill else None)
+        self._http = Listening(app(http, self._jobs), self._registry, seconds)
         self._told = asyncio.Event()
         self._told_again = asyncio.Event()
 
@@ -68,6 +71,7 @@ class Server:
             for listener in listeners.values():
                 listener.close()
             await self._drain()
+            self._jobs.close()
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _listeners(self) -> dict[str, asyncio.Server]:
@@ -91,6 +95,7 @@ class Server:
 
     async def _drain(self) -> None:
         log.tell("draining", connections=len(self._registry.connections))
+        self._jobs.drain()
         self._registry.drain()
         await self._empty(self._listen.drain)
         for connection in list(self._registry.connections):

@@ -4,7 +4,6 @@ import asyncio
 import json
 from contextlib import closing
 
-from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from hanse.errors import HanseError
@@ -12,6 +11,7 @@ from hanse.execute.cells import values
 from hanse.server.answering import Running
 from hanse.server.http.asks import Ask
 from hanse.server.http.place import Place
+from hanse.server.http.responses import Plain
 from hanse.server.http.streaming import attended
 from hanse.server.session import Session
 
@@ -31,7 +31,7 @@ class Explained:
         """Plan it. Raises HanseError."""
         async with attended(self._running, receive):
             found = await asyncio.get_running_loop().run_in_executor(self._place.pool, self._explained)
-        await JSONResponse(found)(scope, receive, send)
+        await Plain(found)(scope, receive, send)
 
     def _explained(self) -> dict[str, object]:
         format = self._ask.more.get("format", "text")

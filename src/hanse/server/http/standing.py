@@ -8,11 +8,12 @@ from typing import Any
 
 import yaml
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from hanse.errors import ConfigError
 from hanse.server.http.failures import Refused
 from hanse.server.http.place import Place
+from hanse.server.http.responses import Plain
 from hanse.server.registry import stopped
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -45,7 +46,7 @@ class Standing:
 
     async def description(self, request: Request) -> Response:  # noqa: ARG002
         """The contract."""
-        return JSONResponse(openapi())
+        return Plain(openapi())
 
 
 @lru_cache(1)

@@ -6,6 +6,8 @@ from typing import Any
 from hanse.execute.report import Report
 from hanse.ir.completeness import Completeness
 
+WAITING, READING, DONE = "waiting", "reading", "done"
+
 
 def statement_of(report: Report) -> dict[str, Any]:
     """Of an answer that was read to its end."""
@@ -18,6 +20,24 @@ def statement_of(report: Report) -> dict[str, Any]:
         "notices": list(report.notices),
         "elapsed_ms": round(report.elapsed_ms, 3),
     }
+
+
+def progress_of(report: Report) -> list[dict[str, Any]]:
+    """How far each request to a source is; times are milliseconds from the query's start."""
+    return [
+        {
+            "source": one.source,
+            "kind": one.kind,
+            "fragment": one.fragment,
+            "state": DONE if one.finished else WAITING if one.started_ms is None else READING,
+            "rows": one.rows,
+            "bytes": one.bytes,
+            "retries": len(one.retried_after),
+            "first_row_ms": one.first_row_ms,
+            "last_row_ms": one.last_row_ms,
+        }
+        for one in list(report.sources)
+    ]
 
 
 def completeness_of(found: Completeness) -> dict[str, Any]:

@@ -23,50 +23,39 @@ from hanse.server.http.place import Place
 from hanse.server.session import Session
 
 QUERY_ID, PARTIAL = b"hanse-query-id", b"hanse-partial"
+Header = tuple[bytes, bytes]
 T = TypeVar("T")
 
 
-class Streamed:
-    """The response to one statement."""
+class Sending:
+    """Sends the pieces of one answer."""
 
-    def __init__(self, place: Place, session: Session, ask: Ask, media: str) -> None:
-        """Nothing runs."""
+    def __init__(self, place: Place, media: str) -> None:
+        """Nothing is sent."""
         self._place = place
-        self._ask = ask
         self._media = media
-        self._running = Running(place.engine, session, place.catalogs)
         self._is_begun = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Run it. Raises HanseError as long as nothing is sent."""
-        pieces: Pieces | None = None
+    async def __call__(self, pieces: Pieces, send: Send, headers: list[Header] | None = None) -> None:
+        """Send all of it. Raises HanseError as long as nothing is sent."""
         try:
-            async with attended(self._running, receive):
-                pieces = await self._work(self._started)
-                await self._send(pieces, send)
+            piece = await self.work(pieces.next)
+            start = [*self._headers(pieces.answer.report, piece), *(headers or [])]
+            self._is_begun = True
+            await send({"type": "http.response.start", "status": 200, "headers": start})
+            await send({"type": "http.response.body", "body": piece.data, "more_body": not piece.is_last})
+            while not piece.is_last:
+                piece = await self.work(pieces.next)
+                await send({"type": "http.response.body", "body": piece.data, "more_body": not piece.is_last})
         except HanseError as error:
             if not self._is_begun:
                 raise
             log.tell("failed", code=error.code, source=error.source)
-            if pieces is not None:
-                await send({"type": "http.response.body", "body": pieces.failed(error), "more_body": True})
+            await send({"type": "http.response.body", "body": pieces.failed(error), "more_body": True})
         finally:
-            if pieces is not None:
-                await self._work(pieces.answer.close)
+            await self.work(pieces.answer.close)
 
-    async def _send(self, pieces: Pieces, send: Send) -> None:
-        piece = await self._work(pieces.next)
-        self._is_begun = True
-        await send(
-            {"type": "http.response.start", "status": 200, "headers": self._headers(pieces.answer.report, piece)}
-        )
-        while True:
-            await send({"type": "http.response.body", "body": piece.data, "more_body": not piece.is_last})
-            if piece.is_last:
-                return
-            piece = await self._work(pieces.next)
-
-    def _headers(self, report: Report, piece: Piece) -> list[tuple[bytes, bytes]]:
+    def _headers(self, report: Report, piece: Piece) -> list[Header]:
         found = [
             (b"content-type", CONTENT_TYPES.get(self._media, self._media).encode()),
             (QUERY_ID, report.query_id.encode()),
@@ -77,6 +66,26 @@ class Streamed:
             found.append((b"content-length", str(len(piece.data)).encode()))
         return found
 
+    async def work(self, do: Callable[[], T]) -> T:
+        """Do what may block in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._place.pool, do)
+
+
+class Streamed:
+    """The response to one statement."""
+
+    def __init__(self, place: Place, session: Session, ask: Ask, media: str) -> None:
+        """Nothing runs."""
+        self._ask = ask
+        self._media = media
+        self._sending = Sending(place, media)
+        self._running = Running(place.engine, session, place.catalogs)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Run it. Raises HanseError as long as nothing is sent."""
+        async with attended(self._running, receive):
+            await self._sending(await self._sending.work(self._started), send)
+
     def _started(self) -> Pieces:
         answer = self._running.start(self._ask.sql, self._ask.parameters)
         try:
@@ -84,9 +93,6 @@ class Streamed:
         except BaseException:
             answer.close()
             raise
-
-    async def _work(self, do: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._place.pool, do)
 
 
 @asynccontextmanager

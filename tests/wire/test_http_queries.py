@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from tests.wire.serving import PASSWORD, Served, configured, served
-from tests.wire.test_http import ARROW, CSV, LINES, running, until
+from tests.wire.test_http import ARROW, CSV, JSON, LINES, running, until
 from tests.wire.test_lifecycle import sources
 from tests.wire.test_psycopg import SLOW
 from tests.wire.web import Reply, ask, basic, call, connected
@@ -203,3 +204,22 @@ def test_all_end_when_the_server_does(stores: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["/v1/queries/x", "/v1/queries/x/result", "/v1/queries/x/events", "/v1/history/x"])
 def test_what_is_not_there(server: Served, path: str) -> None:
     assert call(server, "GET", path).status == 404
+
+
+def test_a_partial_answer_says_so_in_every_format(stores: Path, tmp_path: Path) -> None:
+    shutil.copy(stores / "ref.db", tmp_path / "ref.db")
+    there = {**sources(stores), "ref": {"kind": "sqlite", "path": str(tmp_path / "ref.db")}}
+    sql = "SELECT city FROM lake.cities UNION ALL SELECT name FROM ref.customers"
+    with served(configured(tmp_path, there)) as server:
+        whole = ask(server, sql)
+        assert (whole.json["complete"], "hanse-partial" in whole.headers) == (True, False)
+        (tmp_path / "ref.db").unlink()
+        assert ask(server, sql).status == 502
+        part = {
+            media: ask(server, sql, accept=media, settings={"partial_results": True}) for media in (JSON, CSV, ARROW)
+        }
+    assert {one.headers["hanse-partial"] for one in part.values()} == {"partial answer: rows may be missing"}
+    found = part[JSON].json
+    assert (found["complete"], sorted(found["rows"])) == (False, [["Lübeck"], ["Visby"]])
+    assert [one["source"] for one in found["completeness"]["lost"]] == ["ref"]
+    assert part[CSV].body.decode() == "city\nLübeck\nVisby\n"

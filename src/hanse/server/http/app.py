@@ -20,10 +20,8 @@ def routes(place: Place, jobs: Jobs) -> list[Route]:
     return [
         Route("/v1/query", queries.query, methods=["POST"]),
         Route("/v1/explain", queries.explain, methods=["POST"]),
-        Route("/v1/queries", waiting.submit, methods=["POST"]),
-        Route("/v1/queries", waiting.all, methods=["GET"]),
-        Route("/v1/queries/{id}", waiting.status, methods=["GET"]),
-        Route("/v1/queries/{id}", waiting.cancel, methods=["DELETE"]),
+        Route("/v1/queries", waiting.queries, methods=["GET", "POST"]),
+        Route("/v1/queries/{id}", waiting.query, methods=["GET", "DELETE"]),
         Route("/v1/queries/{id}/result", waiting.result, methods=["GET"]),
         Route("/v1/queries/{id}/events", waiting.events, methods=["GET"]),
         Route("/v1/catalog", catalog.sources, methods=["GET"]),

@@ -17,6 +17,8 @@ from hanse.settings import nearest
 
 BODY_BYTES = 16_000_000
 """As many may a request have."""
+LARGE_BYTES = 100_000
+"""From then on it is read in a thread, so that nobody else waits."""
 KEYS = ("sql", "parameters", "settings")
 _JSON = "application/json"
 _WORDS = {True: "on", False: "off"}
@@ -57,7 +59,13 @@ async def read(request: Body, seconds: float, more: tuple[str, ...] = ()) -> Ask
                     raise Refused(413, f"a request has at most {BODY_BYTES:,} bytes", sqlstate="54000")
     except TimeoutError:
         raise Refused(408, "the request did not come in time", sqlstate="57014") from None
-    return _checked(_parsed(bytes(body)), more)
+    if len(body) < LARGE_BYTES:
+        return _ask(bytes(body), more)
+    return await asyncio.to_thread(_ask, bytes(body), more)
+
+
+def _ask(body: bytes, more: tuple[str, ...]) -> Ask:
+    return _checked(_parsed(body), more)
 
 
 def _parsed(body: bytes) -> Any:

@@ -34,26 +34,30 @@ class Sending:
         """Nothing is sent."""
         self._place = place
         self._media = media
-        self._is_begun = False
 
-    async def __call__(self, pieces: Pieces, send: Send, headers: list[Header] | None = None) -> None:
-        """Send all of it. Raises HanseError as long as nothing is sent."""
+    async def __call__(
+        self,
+        start: Callable[[], Pieces],
+        send: Send,
+        headers: Callable[[], list[Header]] = list,
+        has_left: Callable[[], bool] = bool,
+    ) -> None:
+        """Send all of the answer that ``start`` starts in a thread, or until the client ``has_left``. Raises HanseError as long
+        as nothing is sent."""
+        pieces, piece = await self._work(lambda: _begun(start))
         try:
-            piece = await self.work(pieces.next)
-            start = [*self._headers(pieces.answer.report, piece), *(headers or [])]
-            self._is_begun = True
-            await send({"type": "http.response.start", "status": 200, "headers": start})
+            more = [*self._headers(pieces.answer.report, piece), *headers()]
+            await send({"type": "http.response.start", "status": 200, "headers": more})
             await send({"type": "http.response.body", "body": piece.data, "more_body": not piece.is_last})
-            while not piece.is_last:
-                piece = await self.work(pieces.next)
+            while not (piece.is_last or has_left()):
+                piece = await self._work(pieces.next)
                 await send({"type": "http.response.body", "body": piece.data, "more_body": not piece.is_last})
         except HanseError as error:
-            if not self._is_begun:
-                raise
             log.tell("failed", code=error.code, source=error.source)
             await send({"type": "http.response.body", "body": pieces.failed(error), "more_body": True})
         finally:
-            await self.work(pieces.answer.close)
+            if not piece.is_last:  # else it has closed itself
+                await self._work(pieces.answer.close)
 
     def _headers(self, report: Report, piece: Piece) -> list[Header]:
         found = [
@@ -61,14 +65,19 @@ class Sending:
             (QUERY_ID, report.query_id.encode()),
         ]
         if report.completeness is not None:
-            found.append((PARTIAL, str(report.completeness.claim.rows).encode()))
+            found.append((PARTIAL, str(report.completeness).partition("\n")[0].encode()))
         if piece.is_last:
             found.append((b"content-length", str(len(piece.data)).encode()))
         return found
 
-    async def work(self, do: Callable[[], T]) -> T:
+    async def _work(self, do: Callable[[], T]) -> T:
         """Do what may block in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._place.pool, do)
+
+
+def _begun(start: Callable[[], Pieces]) -> tuple[Pieces, Piece]:
+    pieces = start()
+    return pieces, pieces.next()
 
 
 class Streamed:
@@ -84,7 +93,7 @@ class Streamed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Run it. Raises HanseError as long as nothing is sent."""
         async with attended(self._running, receive):
-            await self._sending(await self._sending.work(self._started), send)
+            await self._sending(self._started, send)
 
     def _started(self) -> Pieces:
         answer = self._running.start(self._ask.sql, self._ask.parameters)

@@ -22,7 +22,7 @@ from hanse.server.http.jobs import Job, Jobs, unknown
 from hanse.server.http.pieces import Pieces
 from hanse.server.http.place import Place
 from hanse.server.http.responses import Plain
-from hanse.server.http.streaming import Sending, gone
+from hanse.server.http.streaming import Header, Sending, gone
 
 LOOK_SECONDS = 0.25
 """How often is looked how far a query is."""
@@ -30,6 +30,8 @@ BEAT_SECONDS = 15.0
 """How long nothing is said to who listens to events, so that a connection that is gone is noticed."""
 WAIT_MOST = 60.0
 NOT_ENDED = "55000"
+EVENTS: list[Header] = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
+"""What events are sent with; the second keeps nginx from holding them back."""
 
 
 class Waiting:
@@ -39,6 +41,14 @@ class Waiting:
         """The server's."""
         self._place = place
         self._jobs = jobs
+
+    async def queries(self, request: Request) -> Response:
+        """All, or one more."""
+        return await self.submit(request) if request.method == "POST" else self.all(request)
+
+    async def query(self, request: Request) -> Response:
+        """How one stands, or its end."""
+        return await (self.cancel if request.method == "DELETE" else self.status)(request)
 
     async def submit(self, request: Request) -> Response:
         """Run a statement; the response does not wait for it."""
@@ -50,7 +60,7 @@ class Waiting:
         self._jobs.submit(job)
         return Plain(job.status(), 202, {"location": f"/v1/queries/{job.id}"})
 
-    async def all(self, request: Request) -> Response:
+    def all(self, request: Request) -> Response:
         """Those of the user that are remembered."""
         found = self._jobs.of(request.scope[CALLER].user)
         return Plain({"queries": [job.status() for job in found]})
@@ -158,9 +168,18 @@ class Result:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send it."""
+        leaving = asyncio.create_task(gone(receive))
+        try:
+            await self._sending(self._pieces, send, self._headers, leaving.done)
+        finally:
+            leaving.cancel()
+
+    def _pieces(self) -> Pieces:
+        return Pieces(self._page, self._media, self._page.statement)
+
+    def _headers(self) -> list[Header]:
         following = self._page.next_offset
-        headers = [] if following is None else [(b"hanse-next-offset", str(following).encode())]
-        await self._sending(Pieces(self._page, self._media, self._page.statement), send, headers)
+        return [] if following is None else [(b"hanse-next-offset", str(following).encode())]
 
 
 class Events:
@@ -172,7 +191,7 @@ class Events:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Say it until the query ends or the client goes."""
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        await send({"type": "http.response.start", "status": 200, "headers": EVENTS})
         leaving = asyncio.create_task(gone(receive))
         try:
             await self._tell(send, leaving)

@@ -147,6 +147,13 @@ def _stale(failure: duckdb.Error, embedded: list[Request]) -> StaleSnapshot:
     return StaleSnapshot(f"the source has changed: {message}", source=embedded[0].source)
 
 
+def row(values: Sequence[Literal], columns: tuple[Column, ...]) -> pa.RecordBatch:
+    """An answer of one row that needs no engine."""
+    names = wire_schema(columns)
+    arrays = [pa.array([one.value], field.type) for one, field in zip(values, names, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=names)
+
+
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """The batch in the carriers of ``schema``, by position; a value that does not fit raises."""
     arrays = [carried(array, field.type) for array, field in zip(batch.columns, schema, strict=True)]

@@ -10,7 +10,7 @@ from functools import partial
 from hanse.errors import Cancelled, HanseError
 from hanse.execute.cancel import CancelScope
 from hanse.execute.consistency import Pictures
-from hanse.execute.coordinator import Coordinator, Settings, statement
+from hanse.execute.coordinator import Coordinator, Settings, row, statement
 from hanse.execute.deadlines import QueueWatch, out_of_time
 from hanse.execute.failures import translate
 from hanse.execute.fetch import Fetch
@@ -281,7 +281,8 @@ def _start(
     _ship(graph, fetches, run, scope)
     _choose(graph, fetches, run, scope)
     queue = fetches[graph.direct].queue if graph.direct is not None else BatchQueue(scope, memory=held.memory)
-    coordinator = None if graph.direct is not None else _coordinator(graph, pool, run, scope, held)
+    is_known = graph.constant is not None and not run.operators
+    coordinator = None if graph.direct is not None or is_known else _coordinator(graph, pool, run, scope, held)
     _begin_sessions(graph, pool, run, scope, held)
     pictures.look({} if held.instance is None else held.instance.states)
     pictures.pin(held.sessions, scope, held.start)
@@ -298,6 +299,9 @@ def _start(
         run.report.coordinator_sql = text
         held.computing = coordinator.work(text, graph, queue, run.report)
         held.start(held.computing)
+    elif is_known and graph.constant is not None:
+        queue.put(row(graph.constant, graph.columns))
+        queue.finish()
     return queue, pictures
 
 

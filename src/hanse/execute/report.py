@@ -122,7 +122,7 @@ class Report:
     plan: PlanUse | None = None
     """None for statements that need none, such as SHOW."""
     coordinator: CoordinatorReport | None = None
-    """None: the answer is what one source sent."""
+    """None: the answer is what one source sent, or what the statement says."""
     group: str | None = None
     """The resource group in which the query ran; None where there are none."""
     queued_ms: float | None = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hanse.errors import InternalError
-from hanse.ir.expr import Column, Parameter
+from hanse.ir.expr import Column, Literal, Parameter
 from hanse.ir.fragment import Hole, SmallSide
 from hanse.ir.sharding import Home, Route
 from hanse.ir.tables import Collation, Table
@@ -151,6 +151,8 @@ class RequestGraph:
     small_sides: tuple[SmallSide, ...] = ()
     as_written: bool = False
     """Whether the coordinator takes joins as its statement has them, the right side into a hash table."""
+    constant: tuple[Literal, ...] | None = None
+    """The one row of the answer, where the statement says it without anything to read or to compute."""
 
     @property
     def asked(self) -> frozenset[str]:

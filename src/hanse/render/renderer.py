@@ -5,16 +5,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from hanse.ir import plan as p
-from hanse.ir.expr import Column
+from hanse.ir.expr import Column, Literal
 from hanse.ir.fragment import Fragment, FragmentGraph
 from hanse.ir.request import KeyHole, Request, RequestGraph, SqlText
 from hanse.ir.tables import Table
+from hanse.ir.types import Kind
 from hanse.ir.walk import plans
 from hanse.render.relations import Relation
 from hanse.render.shards import deciding, destinations
 from hanse.render.writer import Writer, write
 from hanse.spi.capabilities import Capabilities
 from hanse.spi.dialect import Dialect
+
+_PLAIN = frozenset({Kind.BOOLEAN, Kind.INT16, Kind.INT32, Kind.INT64, Kind.TEXT})
+"""Kinds whose Python values Arrow takes as they are."""
 
 
 def render(
@@ -40,7 +44,8 @@ def render(
     if direct is not None:
         return RequestGraph(requests, columns, None, direct)
     sql = _coordinator(graph, requests, dialects, coordinator)
-    return RequestGraph(requests, columns, sql, holes=graph.holes, small_sides=graph.small_sides)
+    constant = _constant(graph.coordinator)
+    return RequestGraph(requests, columns, sql, holes=graph.holes, small_sides=graph.small_sides, constant=constant)
 
 
 def _request(fragment: Fragment, dialect: Dialect, embedded: bool) -> Request:
@@ -82,6 +87,15 @@ def _direct(graph: FragmentGraph, requests: tuple[Request, ...]) -> int | None:
     types = [column.type for column in request.columns]
     same = len(requests) == 1 and types == [column.type for column in plan.outputs]
     return request.fragment if same and not request.embedded else None
+
+
+def _constant(plan: p.Plan) -> tuple[Literal, ...] | None:
+    """The row of ``SELECT 1``, by which pools of connections see that these are alive; None: it takes more than that."""
+    if not (isinstance(plan, p.Project) and plan.input == p.Values((), ((),))):
+        return None
+    found = tuple(value for _, value in plan.items if isinstance(value, Literal))
+    is_plain = all(value.type.kind in _PLAIN and value.type == column.type for column, value in plan.items)
+    return found if len(found) == len(plan.items) and is_plain else None
 
 
 def _reads(plan: p.Plan) -> Counter[int]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from hanse.ir.tables import Table
 from hanse.server.pgcatalog import Answer, CatalogDatabase, Client, Description
 from hanse.server.pgcatalog.catalog import End
 from hanse.server.pgcatalog.naming import DATABASE
@@ -12,6 +13,8 @@ from hanse.server.registry import Registry
 from hanse.server.session import Session
 from hanse.spi.snapshot import Snapshot
 
+Shown = tuple[str, str, tuple[Table, ...]]
+"""What is shown of a source: its name, its own schema, its tables."""
 WAIT_SECONDS = 20.0
 """Half of it is waited for sources whose catalogs were never read: those are not shown yet."""
 
@@ -27,13 +30,19 @@ class Catalogs:
         self._users = tuple(users)
         self._lock = threading.Lock()
         self._database: CatalogDatabase | None = None
+        self._version = -1
+        self._shown: list[Shown] = []
 
     def _current(self) -> CatalogDatabase:
-        """The database of the snapshot; who asks while it is made waits. An older one ends with the last who reads it."""
+        """The database of the snapshot; who asks while it is made waits. An older one ends with the last who reads it, and
+        stays where sources were read again and were as before."""
         snapshot = self._snapshot(WAIT_SECONDS)
         with self._lock:
-            if self._database is None or self._database.version < snapshot.version:
-                self._database = CatalogDatabase(snapshot, DATABASE, self._users)
+            if self._database is None or self._version < snapshot.version:
+                shown = [(one.source, one.default_schema, one.tables) for one in snapshot.listed().values()]
+                if self._database is None or shown != self._shown:
+                    self._database = CatalogDatabase(snapshot, DATABASE, self._users)
+                self._version, self._shown = snapshot.version, shown
             return self._database
 
     def describe(self, sql: str, session: Session, oids: Sequence[int]) -> Description:

@@ -162,7 +162,7 @@ def test_the_catalog(server: Served) -> None:
 
 
 def test_what_is_kept_is_bounded_in_bytes_and_time(stores: Path, tmp_path: Path) -> None:
-    listen = {"result_bytes": "1 MB", "result_seconds": 2}
+    listen = {"result_bytes": "1 MB", "result_seconds": 6}
     (tmp_path / "spill").mkdir()
     config = configured(tmp_path, sources(stores), listen=listen, engine={"spill_folder": str(tmp_path / "spill")})
 

@@ -19,6 +19,8 @@ from hanse.server.http.failures import as_dict, status_of
 from hanse.server.http.formats import dumped
 from hanse.server.registry import Registry
 
+LINGER_SECONDS = 1.0
+"""How long a client that is refused has to read why, while what it sends is thrown away."""
 HEAD_BYTES = 65_536
 """As many may a request's line and headers have."""
 
@@ -63,7 +65,8 @@ class Connection(H11Protocol):
         super().__init__(listening.config, listening.state, {})
         self._listening = listening
         self._late: asyncio.TimerHandle | None = None
-        self._is_refused = False
+        self._refusal: HanseError | None = None
+        self._is_told = False
 
     @property
     def _is_busy(self) -> bool:
@@ -77,25 +80,27 @@ class Connection(H11Protocol):
         registry.enter(self)
         if registry.is_flooded:
             transport.abort()
-        elif (refusal := registry.refusal()) is not None:
-            self._refuse(refusal)
         else:
+            self._refusal = registry.refusal()
             self._time()
 
     def _refuse(self, refusal: HanseError) -> None:
-        self._is_refused = True
+        """Say why, to a client that has asked, and so reads: one that is closed before may never see it."""
         log.warn("refused", peer=self.client[0] if self.client else "", code=refusal.code)
         body = dumped({"error": as_dict(refusal)}).encode() + b"\n"
         status = status_of(refusal)
         head = f"HTTP/1.1 {status} Refused\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
         self.transport.write(f"{head}connection: close\r\n\r\n".encode() + body)
-        self.transport.close()
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
-        if not self._is_refused:
+        if self._refusal is None:
             super().data_received(data)
             self._time()
+        elif not self._is_told:
+            self._is_told = True
+            self._refuse(self._refusal)
 
     def on_response_complete(self) -> None:
         """A response has been given to the socket."""

@@ -13,7 +13,8 @@ def serve(config: str) -> None:
     """Serve the sources to clients of PostgreSQL (psql, drivers, tools) and over HTTP.
 
     Where it listens is `listen` in the configuration, who may log in `users` and `auth`. Events are lines of JSON on standard
-    error. SIGTERM and Ctrl-C end it gently: running queries have `listen.drain` seconds; a second one ends it at once.
+    error. SIGTERM and Ctrl-C end it gently: running queries have `listen.drain` seconds; a second one ends it at once. SIGHUP
+    reads users and certificates again.
     """
     log.to_stderr()
     serving.run(config)

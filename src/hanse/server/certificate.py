@@ -55,6 +55,11 @@ def read(settings: TlsSettings, folder: Path) -> Certificate:
         raise ConfigError(f"tls.cert: {settings.cert} is no certificate as PEM") from None
 
 
+def renew(context: ssl.SSLContext, settings: TlsSettings, folder: Path) -> None:
+    """Have connections that are made from now on use the files as they are, which have been read already."""
+    context.load_cert_chain(folder / settings.cert, folder / settings.key, password=_no_password)
+
+
 def _no_password() -> str:
     raise ValueError("the key has a password")
 

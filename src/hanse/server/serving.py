@@ -1,7 +1,8 @@
 """The server: engine, listeners, and how both end.
 
 It starts when every listener listens. Told to stop, it takes nobody any more, lets what runs end for ``listen.drain``
-seconds, ends what is left at its sources, and closes the engine. Told a second time, it waits for nothing.
+seconds, ends what is left at its sources, and closes the engine. Told a second time, it waits for nothing. Told to read its
+configuration again, it takes from it who may log in, and the certificate; a wrong one changes nothing.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import signal
 import ssl
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from hanse.access import Address
@@ -30,6 +32,8 @@ ABORT_SECONDS = 2.0
 """How long connections have to end that are ended."""
 Ready = Callable[[Mapping[str, Address]], object]
 """Is told where is listened, by the listeners' names."""
+_NOW = frozenset({"users", "auth", "tls"})
+"""What of a configuration counts as soon as it is read again."""
 Made = Callable[[], asyncio.Protocol]
 
 
@@ -38,6 +42,7 @@ class Server:
 
     def __init__(self, config: Config, folder: Path, engine: Engine) -> None:
         """Nothing is listened to yet. Raises ConfigError."""
+        self._config = config
         self._listen = config.listen
         logins = Logins(config.users, config.auth, config.tls)
         tls = certificate.read(config.tls, folder) if config.tls else None
@@ -47,16 +52,36 @@ class Server:
         seconds = config.listen.login_timeout
         self._tls = tls.context if tls else None
         self._place = Place(engine, catalogs, logins, self._registry, self._pool, tls, seconds)
-        http = HttpPlace(engine, catalogs, logins, self._registry, self._pool, config.listen)
+        self._http_place = HttpPlace(engine, catalogs, logins, self._registry, self._pool, config.listen)
         spill = config.engine.spill_folder
         self._jobs = Jobs(config.listen.result_bytes, config.listen.result_seconds, Path(spill) if spill else None)
-        self._http = Listening(app(http, self._jobs), self._registry, seconds)
+        self._app = app(self._http_place, self._jobs)
+        self._http = Listening(self._app, self._registry, seconds)
         self._told = asyncio.Event()
         self._told_again = asyncio.Event()
 
     def stop(self) -> None:
         """End gently, or at once when it is the second time."""
         (self._told_again if self._told.is_set() else self._told).set()
+
+    def reload(self, path: str) -> None:
+        """Read the configuration again: from the next login on its users, ``auth`` and certificate count. What else has changed
+        needs another start, and is told; a configuration that is wrong changes nothing, and is told."""
+        try:
+            config, folder = load(path)
+            logins = Logins(config.users, config.auth, config.tls)
+            tls = certificate.read(config.tls, folder) if config.tls and self._tls else self._place.certificate
+            if self._tls is not None and config.tls is not None:
+                certificate.renew(self._tls, config.tls, folder)
+        except ConfigError as error:  # its text shows no value
+            log.warn("not reloaded", code=error.code, error=error.message, hint=error.hint)
+            return
+        changed = [name for name in Config.model_fields if getattr(config, name) != getattr(self._config, name)]
+        later = [name for name in changed if name not in _NOW or (name == "tls" and None in (config.tls, self._tls))]
+        self._place = replace(self._place, logins=logins, certificate=tls)
+        self._http_place = replace(self._http_place, logins=logins)
+        self._app.become(self._http_place)
+        log.tell("reloaded", changed=[name for name in changed if name not in later], needs_restart=later)
 
     async def serve(self, ready: Ready = lambda _: None) -> None:
         """Listen until ``stop``; ``ready`` is told where. Raises ConfigError where nobody can listen there."""
@@ -127,12 +152,12 @@ def run(path: str, ready: Ready = lambda _: None) -> None:
     """Serve what a configuration says until SIGTERM or SIGINT. Raises ConfigError."""
     config, folder = load(path)
     with Engine(path) as engine:
-        asyncio.run(_run(config, folder, engine, ready))
+        asyncio.run(_run(Server(config, folder, engine), path, ready))
 
 
-async def _run(config: Config, folder: Path, engine: Engine, ready: Ready) -> None:
-    server = Server(config, folder, engine)
+async def _run(server: Server, path: str, ready: Ready) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
+    loop.add_signal_handler(signal.SIGHUP, server.reload, path)
     await server.serve(ready)

@@ -1,7 +1,6 @@
 """The table of routes."""
 
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp
 
 from hanse.server.http.catalog import CatalogRoutes
 from hanse.server.http.entry import Entry
@@ -36,6 +35,6 @@ def routes(place: Place, jobs: Jobs) -> list[Route]:
     ]
 
 
-def app(place: Place, jobs: Jobs) -> ASGIApp:
+def app(place: Place, jobs: Jobs) -> Entry:
     """What answers requests."""
     return Entry(Router(routes(place, jobs), redirect_slashes=False), place)

@@ -48,6 +48,11 @@ class Entry:
         self._place = place
         self._passwords = Passwords(place)
 
+    def become(self, place: Place) -> None:
+        """From the next request on, others may log in; nobody's password is known any more."""
+        self._place = place
+        self._passwords = Passwords(place)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         response = _Response(send)

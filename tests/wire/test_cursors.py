@@ -116,11 +116,11 @@ def test_a_binary_cursor(both: tuple[Served, str]) -> None:
 @pytest.mark.postgres
 def test_what_scrolls_is_kept_and_that_has_an_end(both: tuple[Served, str]) -> None:
     server, _ = both
-    wide = "SELECT repeat('x', 1000) AS w FROM pg.few a, pg.few b, pg.few c, pg.few d, pg.few e, pg.few f, pg.few g"
+    wide = "SELECT repeat('x', 2000) AS w FROM pg.few a, pg.few b, pg.few c, pg.few d, pg.few e, pg.few f"
     with psycopg.connect(server.dsn()) as connection:
         connection.execute(f"DECLARE c SCROLL CURSOR FOR {wide}")
         with pytest.raises(errors.ConfigurationLimitExceeded, match="NO SCROLL"):
             connection.execute("FETCH LAST c")
         connection.rollback()
         connection.execute(f"DECLARE c NO SCROLL CURSOR FOR {wide}")
-        assert connection.execute("MOVE ALL IN c").statusmessage == f"MOVE {6**7}"
+        assert connection.execute("MOVE ALL IN c").statusmessage == f"MOVE {6**6}"

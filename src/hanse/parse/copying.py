@@ -10,7 +10,7 @@ from typing import Literal
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hanse.errors import SyntaxFailure, Unsupported
-from hanse.parse.dialect import tokenize
+from hanse.parse.reading import tokens_of
 from hanse.parse.tokens import near
 
 Format = Literal["text", "csv", "binary"]
@@ -34,7 +34,7 @@ class CopyOut:
 
 def copy_out(text: str) -> CopyOut:
     """Read the statement; raises SyntaxFailure or, for what PostgreSQL has and Hanse has not, Unsupported."""
-    tokens = tokenize(text)
+    tokens = tokens_of(text)
     at = 1
     if len(tokens) > at and tokens[at].token_type is TokenType.L_PAREN:
         end = _closed(tokens, at)

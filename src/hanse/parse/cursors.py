@@ -7,7 +7,7 @@ from typing import Literal
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hanse.errors import SyntaxFailure
-from hanse.parse.dialect import tokenize
+from hanse.parse.reading import tokens_of
 from hanse.parse.tokens import near
 
 How = Literal["forward", "backward", "absolute", "relative"]
@@ -20,6 +20,7 @@ _NAMES: dict[str, tuple[How, int]] = {
 _OPTIONS = frozenset({"BINARY", "ASENSITIVE", "INSENSITIVE", "SCROLL", "NO"})
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET})
+COUNT_MAX = 2**31 - 1
 _QUERY = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "("})
 
 
@@ -77,7 +78,7 @@ class _Words:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = tokenize(text)
+        self.tokens = tokens_of(text)
         self.at = 1
 
     def upper(self) -> str:
@@ -122,6 +123,8 @@ class _Words:
         sign = -1 if self.takes("-") else 1
         self.takes("+")
         if self.at >= len(self.tokens) or not self.tokens[self.at].text.isdigit():
+            raise self.wrong()
+        if int(self.tokens[self.at].text) > COUNT_MAX:
             raise self.wrong()
         self.at += 1
         return sign * int(self.tokens[self.at - 1].text)
@@ -260,7 +263,7 @@ def execute(text: str) -> Execute:
 
 def constant(argument: str) -> Constant | None:
     """The constant that an argument is; None for all else."""
-    tokens = tokenize(argument)
+    tokens = tokens_of(argument)
     sign = "-" if len(tokens) == 2 and tokens[0].token_type is TokenType.DASH else ""
     last = tokens[-1]
     if len(tokens) != 1 + len(sign):

@@ -1,6 +1,5 @@
 """The one entry: text in, ``Statement`` out, or one clear error with its position."""
 
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from hanse.errors import ResourceLimit, SyntaxFailure
 from hanse.parse.commands import explain_options, kill_options, reset_options, set_options, show_options
 from hanse.parse.dialect import parse_tokens, tokenize
+from hanse.parse.reading import offset_of, tokens_of
 from hanse.parse.statements import EXPLAIN, KILL, QUERY, SET, SHOW, Statement
 from hanse.parse.terms import divided
 from hanse.parse.tokens import MARK, Preparation, near
@@ -29,7 +29,7 @@ def parse(text: str) -> Statement:
     if len(text) > LENGTH_MAX:
         raise ResourceLimit(f"the statement is longer than {LENGTH_MAX:,} characters", sqlstate="54000")
     text, terms = divided(text)
-    tokens = _only_statement(_tokens(text))
+    tokens = _only_statement(tokens_of(text))
     match tokens[0].text.upper():
         case "EXPLAIN":
             options, rest = explain_options(tokens)
@@ -53,29 +53,6 @@ def is_ended(text: str) -> bool:
     except TokenError:
         return False
     return bool(tokens) and tokens[-1].token_type is TokenType.SEMICOLON
-
-
-def _tokens(text: str) -> list[Token]:
-    try:
-        return tokenize(text)
-    except TokenError as error:
-        place = re.search(r"from (\d+):(\d+)", str(error.__cause__ or error))
-        position = _offset(text, int(place[1]), int(place[2])) if place else _unterminated(text)
-        raise SyntaxFailure("unterminated string, identifier or comment", position=position) from None
-
-
-def _unterminated(text: str) -> int | None:
-    for quote in ("'", '"'):
-        if text.count(quote) % 2:
-            return text.rfind(quote)
-    return None
-
-
-def _offset(text: str, line: int, column: int) -> int:
-    start = 0
-    for _ in range(line - 1):
-        start = text.find("\n", start) + 1
-    return max(0, min(len(text), start + column - 1))
 
 
 def _only_statement(tokens: list[Token]) -> list[Token]:
@@ -183,7 +160,7 @@ def _failure(error: ParseError, tokens: list[Token], text: str) -> SyntaxFailure
     detail = error.errors[0]
     token = next((t for t in tokens if (t.line, t.col) == (detail["line"], detail["col"])), None)
     if token is None:
-        return SyntaxFailure("syntax error", position=_offset(text, detail["line"] or 1, detail["col"] or 1))
+        return SyntaxFailure("syntax error", position=offset_of(text, detail["line"] or 1, detail["col"] or 1))
     description = str(detail["description"] or "")
     if token is tokens[-1] and not description.startswith("Invalid expression"):
         return SyntaxFailure(f"syntax error at end of input{_expected(description)}", position=len(text.rstrip()))

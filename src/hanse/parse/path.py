@@ -4,7 +4,7 @@ import re
 
 from sqlglot.tokenizer_core import TokenType
 
-from hanse.parse.dialect import tokenize
+from hanse.parse.reading import tokens_of
 
 _ENTRY = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^",]*?))\s*(?:,|$)')
 
@@ -23,7 +23,7 @@ def entries(text: str) -> tuple[str, ...]:
 
 def said(statement: str) -> tuple[str, ...]:
     """The names in ``SET search_path = a, "B", 'c'``: those without quotes folded."""
-    tokens = tokenize(statement)
+    tokens = tokens_of(statement)
     first = next((place for place, one in enumerate(tokens) if one.text.upper() in ("=", "TO")), len(tokens)) + 1
     values = [one for one in tokens[first:] if one.token_type is not TokenType.COMMA]
     quotes = (TokenType.IDENTIFIER, TokenType.STRING)

@@ -25,7 +25,7 @@ from hanse.server.pgwire.startup import (
 )
 from hanse.server.pgwire.values import value
 from hanse.server.scram import Verifier
-from tests.unit.server.machine import SYNC, Machine, cut, errors, fields, text
+from tests.unit.server.machine import SYNC, Machine, bind, cut, errors, execute, fields, parse, query, text
 
 ANN = User(password=str(Verifier.of_password("secret")))
 RANDOM = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -179,3 +179,58 @@ def test_any_messages(engine, messages: list[tuple[bytes, bytes]]) -> None:
 def test_any_parameter(oid: int, format: int, data: bytes) -> None:
     with contextlib.suppress(HanseError):
         value(data, format, oid, "UTC")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DECLARE c CURSOR FOR SELECT 'x",
+        "FETCH 'x",
+        "MOVE $$x",
+        'CLOSE "x',
+        "EXECUTE p('x",
+        "EXECUTE p(,)",
+        "EXECUTE p(",
+        "PREPARE p AS SELECT /* x",
+        "PREPARE p() AS SELECT 1",
+        'DEALLOCATE "x',
+        "COPY (SELECT 'x",
+        "SET search_path = 'x",
+        "DECLARE",
+        "FETCH ''",
+        "FETCH -",
+        "FETCH 99999999999999999999 c",
+        "FETCH ABSOLUTE -99999999999999999999 c",
+        "FETCH RELATIVE 2147483648 c",
+    ],
+)
+def test_half_a_statement_is_an_error_of_syntax(machine, statement) -> None:
+    assert [error["C"] for error in errors(machine.send(query(statement)))] == ["42601"]
+    assert [error["C"] for error in errors(machine.send(parse(statement), bind(), execute(), SYNC))] == ["42601"]
+    machine.send(query("BEGIN; DECLARE c SCROLL CURSOR FOR SELECT 1"))
+    for far in (
+        "FETCH 2147483647 c",
+        "FETCH RELATIVE 2147483647 c",
+        "FETCH BACKWARD 2147483647 c",
+        "MOVE ABSOLUTE -2147483647 c",
+    ):
+        assert not errors(machine.send(query(far)))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT pg_cancel_backend('x')",
+        "SELECT pg_cancel_backend()",
+        "SELECT pg_terminate_backend(1, 2, 3, 4)",
+        "SELECT pg_cancel_backend(99999999999)",
+        "SELECT * FROM (SELECT pg_cancel_backend(1)) AS x",
+        "SELECT pg_cancel_backend(1) UNION SELECT true",
+        "SELECT DISTINCT pg_cancel_backend(1)",
+        "SELECT 1 FROM pg_stat_activity ORDER BY pg_terminate_backend(pid)",
+        "WITH a AS (SELECT pg_terminate_backend(1)) SELECT 1 FROM a",
+    ],
+)
+def test_sessions_are_ended_in_one_way_alone(machine, statement) -> None:
+    assert len(errors(machine.send(query(statement)))) == 1
+    assert not errors(machine.send(query("SELECT 1")))

@@ -29,7 +29,7 @@ def taken(tree: exp.Expr) -> Mapping[int, str]:
     for place, output in enumerate(outputs):
         call = output.this if isinstance(output, exp.Alias) else output
         name, arguments = called(call) if isinstance(call, exp.Anonymous | exp.Dot) else ("", [])
-        if name in NAMES and arguments:
+        if name in NAMES and 1 <= len(arguments) <= (1 if name == CANCEL else 2):  # the second is how long to wait
             found[place] = name
             call.replace(exp.cast(arguments[0], "INTEGER", dialect="duckdb"))
     is_plain = not any(isinstance(node, exp.Anonymous) and called(node)[0] in NAMES for node in tree.walk())

@@ -61,6 +61,7 @@ def test_a_wrong_password_and_nobody_look_alike(stores: Path, tmp_path: Path) ->
         assert replies[0].body.replace(b"ann", b"") == replies[1].body.replace(b"bob", b"")
         assert replies[0].headers | {"date": ""} == replies[1].headers | {"date": ""}
         assert call(server, "POST", "/v1/query", ONE, **basic("ann", PASSWORD)).status == 200
+        assert {one["user"] for one in server.events("refused")} >= {"ann", "bob"}
         text = server.log.read_text(encoding="utf-8")
     assert [one for one in ("wrong", PASSWORD, "SELECT") if one in text] == []
 

@@ -177,6 +177,11 @@ class Recorder:
         return self._user
 
     @property
+    def name(self) -> str:
+        """The process, as its records name it."""
+        return self._name
+
+    @property
     def running(self) -> int:
         """How many queries run in this process."""
         return len(self._running)

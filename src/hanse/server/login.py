@@ -48,6 +48,10 @@ class Logins:
             return Caller()
         return None
 
+    def is_user(self, name: str) -> bool:
+        """Whether somebody may log in under that name."""
+        return name in self._users
+
     def require_channel(self, peer: str, has_tls: bool) -> None:
         """Raise Denied (28000) for a connection without TLS that must have it."""
         if self._requires_tls and not has_tls and not is_loopback(peer):

@@ -32,6 +32,8 @@ OPEN = frozenset({"/healthz", "/readyz"})
 """What needs no login."""
 CALLER = "hanse.caller"
 """Where routes find who asks."""
+USER = "hanse.user"
+"""The name that a client said, for the log."""
 KNOWN_SECONDS, KNOWN_MOST = 300.0, 1_000
 """For how long, and of how many, a password that was right is known to be right."""
 CHECKS = 4
@@ -62,7 +64,7 @@ class Entry:
                 headers = Headers(scope=scope)
                 self._require_way(scope, headers, peer)
                 if scope["path"] not in OPEN:
-                    scope[CALLER] = await self._passwords.caller(headers.get("authorization"), peer, scope["scheme"])
+                    scope[CALLER] = await self._passwords.caller(scope, headers.get("authorization"), peer)
                 scope["app"] = self
                 await self._routes(scope, receive, response)
             except HTTPException as failure:
@@ -72,6 +74,7 @@ class Entry:
             (log.warn if status in (401, 403) else log.tell)(
                 "refused" if isinstance(error, Refused) or status in (401, 403) else "failed",
                 peer=peer,
+                user=scope.get(USER) or None,
                 code=error.code,
                 source=error.source,
             )
@@ -153,11 +156,12 @@ class Passwords:
         self._known: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
         self._checking = asyncio.Semaphore(CHECKS)
 
-    async def caller(self, authorization: str | None, peer: str, scheme: str) -> Caller:
-        """Who asks; raises Denied or Refused."""
-        logins = self._place.logins
+    async def caller(self, scope: Scope, authorization: str | None, peer: str) -> Caller:
+        """Who asks; raises Denied or Refused. The scope gets the name that was said."""
+        logins, scheme = self._place.logins, scope["scheme"]
         logins.require_channel(peer, scheme == "https")
         user, password = ("", "") if authorization is None else _said(authorization)
+        scope[USER] = user
         nobody = logins.anonymous(user, peer)
         if nobody is not None:
             return nobody

@@ -99,9 +99,7 @@ class Waiting:
         if job is not None:
             self._jobs.forget(job)
         else:
-            await asyncio.get_running_loop().run_in_executor(
-                self._place.pool, killed, self._place.engine.queries, id, user
-            )
+            await asyncio.get_running_loop().run_in_executor(self._place.pool, killed, self._place, id, user)
         return Response(status_code=204)
 
     def _job(self, request: Request) -> Job:

@@ -428,10 +428,12 @@ def _begin_sessions(graph: RequestGraph, pool: InstancePool, run: Run, scope: Ca
     asked = [request for request in graph.requests if not (request.embedded or request.idle)]
     counts = Counter(request.source for request in asked if request.fragment not in chosen)
     counts.update({request.source: 1 for request in asked if not counts[request.source]})
+    waiting = chosen | {hole.target for hole in graph.holes} | {id for side in graph.small_sides for id in side.instead}
     for source in sorted(counts):
         context = _context(source, pool, run, held, lambda: scope.ended)
         arrived, is_demanding = held.meter.arrived(source), run.terms.is_any
-        context = replace(context, requests=counts[source], arrived=arrived, pinned=is_demanding)
+        first = tuple(one.fragment for one in asked if one.source == source and one.fragment not in waiting)
+        context = replace(context, requests=counts[source], arrived=arrived, pinned=is_demanding, at_start=first)
         context = replace(context, shares=run.shares and not is_demanding, again=partial(run.again, source, held.meter))
         before = run.elapsed()
         with held.queue.waiting("connection", source):

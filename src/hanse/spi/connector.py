@@ -107,6 +107,8 @@ class ReadContext:
     """Whether rows of another query's statement will do, if that is the same and is sent after this query arrived."""
     shared: Callable[[Request, str], object] = unshared
     """Called where they do, with the id of that query."""
+    at_start: tuple[int, ...] = ()
+    """Fragments whose requests wait for nobody's keys, in the query's order: where requests take turns, they do so in that."""
     at_once: int | None = None
     """As many requests may be run at a time, each by one connection; None: as the session likes."""
     pinned: bool = False

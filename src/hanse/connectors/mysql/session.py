@@ -149,13 +149,13 @@ class MysqlSession:
         texts = [self._spelled(sql, parameters) for sql in request.statements]
         decoder = Decoder(request.columns, request.tables, self._door.policy)
         self._unlike |= unlike(request.tables)
-        return self._counted(texts, decoder, Told(self._context, request))
+        return self._counted(request.fragment, texts, decoder, Told(self._context, request))
 
-    def _counted(self, texts: Sequence[str], decoder: Decoder, told: Told) -> Iterator[pa.RecordBatch]:
+    def _counted(self, fragment: int, texts: Sequence[str], decoder: Decoder, told: Told) -> Iterator[pa.RecordBatch]:
         """The answer; after the last one others may have the connection, however long the query goes on."""
         try:
             if self._context.requests > 1 or len(texts) > 1 or self._context.pinned:
-                yield from self._lanes.read(lambda: self._turn(texts, decoder, told))
+                yield from self._lanes.read(fragment, lambda: self._turn(texts, decoder, told))
             else:
                 yield from self._alone(texts[0], decoder, told)
         finally:

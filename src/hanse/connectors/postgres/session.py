@@ -131,7 +131,7 @@ class PostgresSession:
             if self._lanes is None:
                 yield from self._batches(request, parameters)
             else:
-                yield from self._lanes.read(lambda: self._batches(request, parameters))
+                yield from self._lanes.read(request.fragment, lambda: self._batches(request, parameters))
         finally:
             self._count_answer()
 

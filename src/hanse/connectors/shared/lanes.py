@@ -20,6 +20,8 @@ from hanse.spi.arrow import end
 from hanse.spi.connector import ReadContext
 
 BATCHES_IN_MEMORY = 4
+PATIENCE_SECONDS = 0.25
+"""So long a request lets those before it in the query come first: their threads start in that order, and may be overtaken."""
 COMPRESSION = pa.ipc.IpcWriteOptions(compression="lz4")
 Produce = Callable[[], Iterator[pa.RecordBatch]]
 
@@ -36,7 +38,7 @@ class Kept(NamedTuple):
 
 
 class Lanes:
-    """Whose turn it is on ``width`` connections, in the order of arrival."""
+    """Whose turn it is on ``width`` connections: in the query's order as far as its requests come at once, then of arrival."""
 
     def __init__(self, source: str, width: int, context: ReadContext) -> None:
         """Nobody waits."""
@@ -48,13 +50,17 @@ class Lanes:
         self._bytes_left = context.spill_bytes
         self._space = context.spill_space
         self._order: list[Spool] = []
+        self._places = {fragment: place for place, fragment in enumerate(context.at_start)}
+        self._awaited = set(self._places.values())
         self._stopped = False
 
-    def read(self, produce: Produce) -> Iterator[pa.RecordBatch]:
-        """The batches that ``produce`` yields when its turn has come; it is closed before the turn ends."""
-        spool = Spool(self)
+    def read(self, fragment: int, produce: Produce) -> Iterator[pa.RecordBatch]:
+        """The batches of that fragment, which ``produce`` yields when its turn has come; it is closed before the turn ends."""
+        spool = Spool(self, self._places.get(fragment, len(self._places)))
         with self.changed:
-            self._order.append(spool)
+            self._awaited.discard(spool.place)
+            later = (at for at, other in enumerate(self._order) if not other.begun and other.place > spool.place)
+            self._order.insert(next(later, len(self._order)), spool)
             spool.stopped = self._stopped
             self.changed.notify_all()
         name = f"hanse-pump-{self.source}"
@@ -77,9 +83,11 @@ class Lanes:
 
     def _turn(self, spool: "Spool", produce: Produce) -> None:
         with self.changed:
+            self.changed.wait_for(lambda: self._is_none_before(spool) or spool.stopped, PATIENCE_SECONDS)
             self.changed.wait_for(lambda: spool in self._order[: self._width] or spool.stopped)
             if spool.stopped:
                 raise Stopped
+            spool.begun = True
         batches = produce()
         try:
             for batch in batches:
@@ -87,6 +95,9 @@ class Lanes:
                 spool.put(batch)
         finally:
             end(batches)
+
+    def _is_none_before(self, spool: "Spool") -> bool:
+        return all(place >= spool.place for place in self._awaited)
 
     def is_wanted(self) -> bool:
         """Whether somebody waits for a turn. Call with ``changed`` held."""
@@ -122,9 +133,11 @@ class Lanes:
 class Spool:
     """One answer between the thread that reads the connection (``put``, ``finish``) and its reader (iteration)."""
 
-    def __init__(self, lanes: Lanes) -> None:
-        """Empty, and not finished."""
+    def __init__(self, lanes: Lanes, place: int) -> None:
+        """Empty, and not finished; ``place`` is where it comes in the query."""
         self._lanes = lanes
+        self.place = place
+        self.begun = False
         self._batches: deque[pa.RecordBatch | Kept] = deque()
         self._in_memory = 0
         self._file: IO[bytes] | None = None

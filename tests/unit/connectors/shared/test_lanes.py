@@ -7,11 +7,13 @@ import resource
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from hanse.connectors.shared import lanes as lanes_module
 from hanse.connectors.shared.lanes import BATCHES_IN_MEMORY, Lanes
 from hanse.errors import Cancelled, ResourceLimit
 from hanse.spi.connector import ReadContext
@@ -65,7 +67,7 @@ def numbers(batches: Iterator[pa.RecordBatch]) -> list[int]:
 
 def test_a_lone_answer_waits_for_its_reader() -> None:
     statement = Statement(set())
-    batches = lanes().read(statement)
+    batches = lanes().read(0, statement)
     assert not statement.closed.wait(0.1)
     assert statement.sent == BATCHES_IN_MEMORY + 1
     assert numbers(batches) == list(range(COUNT))
@@ -74,7 +76,7 @@ def test_a_lone_answer_waits_for_its_reader() -> None:
 def test_an_answer_goes_to_a_file_when_another_waits() -> None:
     turns = lanes()
     one, two = Statement(set()), Statement(set())
-    first, second = turns.read(one), turns.read(two)
+    first, second = turns.read(0, one), turns.read(0, two)
     assert numbers(second) == list(range(COUNT))
     assert one.closed.wait(5)
     assert numbers(first) == list(range(COUNT))
@@ -87,26 +89,46 @@ def test_any_number_in_any_order(seed: int) -> None:
     width, count, running = dice.randint(1, 4), dice.randint(1, 12), set[Statement]()
     turns = lanes(width)
     statements = [Statement(running) for _ in range(count)]
-    answers = [turns.read(one) for one in statements]
+    answers = [turns.read(0, one) for one in statements]
     for answer in dice.sample(answers, count):
         assert numbers(answer) == list(range(COUNT))
     assert max(one.most for one in statements) <= width
     assert all(one.closed.is_set() for one in statements)
 
 
+def test_turns_are_taken_in_the_order_of_the_query_whoever_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes_module, "PATIENCE_SECONDS", 30.0)
+    turns = Lanes("shop", 1, ReadContext("ab", 3, at_start=(4, 7, 9)))
+    begun: list[int] = []
+
+    def answer(fragment: int) -> Iterator[pa.RecordBatch]:
+        begun.append(fragment)
+        yield batch(fragment)
+
+    answers = [turns.read(fragment, partial(answer, fragment)) for fragment in (11, 9, 7, 4)]
+    assert [numbers(one) for one in answers] == [[11], [9], [7], [4]]
+    assert begun == [4, 7, 9, 11]
+
+
+def test_nobody_lets_those_first_for_ever_that_do_not_come() -> None:
+    turns = Lanes("shop", 1, ReadContext("ab", 3, at_start=(4, 7)))
+    statement = Statement(set())
+    assert numbers(turns.read(7, statement)) == list(range(COUNT))
+
+
 def test_leaving_early_ends_the_turn() -> None:
     turns = lanes()
     one = Statement(set())
-    reading = turns.read(one)
+    reading = turns.read(0, one)
     next(reading)
     reading.close()  # type: ignore[attr-defined]
     assert one.closed.is_set()
     assert one.sent < COUNT
-    assert numbers(turns.read(Statement(set()))) == list(range(COUNT))
+    assert numbers(turns.read(0, Statement(set()))) == list(range(COUNT))
 
 
 def test_a_failure_comes_after_what_was_read() -> None:
-    reading = lanes().read(Statement(set(), ValueError("broken")))
+    reading = lanes().read(0, Statement(set(), ValueError("broken")))
     assert [next(reading).column(0)[0].as_py() for _ in range(COUNT)] == list(range(COUNT))
     with pytest.raises(ValueError, match="broken"):
         next(reading)
@@ -115,21 +137,21 @@ def test_a_failure_comes_after_what_was_read() -> None:
 def test_stop_ends_turns_and_waits_for_turns() -> None:
     turns = lanes()
     statements = [Statement(set()) for _ in range(3)]
-    answers = [turns.read(one) for one in statements]
+    answers = [turns.read(0, one) for one in statements]
     assert numbers(answers[2]) == list(range(COUNT))
-    endless = [turns.read(Endless(set())) for _ in range(3)]
+    endless = [turns.read(0, Endless(set())) for _ in range(3)]
     turns.stop()
     for answer in endless:
         with pytest.raises(Cancelled):
             list(answer)
     with pytest.raises(Cancelled):
-        list(turns.read(Statement(set())))
+        list(turns.read(0, Statement(set())))
 
 
 def test_a_limit_on_what_is_kept() -> None:
     turns = lanes(size=1000)
-    first = turns.read(Statement(set()))
-    second = turns.read(Statement(set()))
+    first = turns.read(0, Statement(set()))
+    second = turns.read(0, Statement(set()))
     assert numbers(second) == list(range(COUNT))
     with pytest.raises(ResourceLimit, match="space to spill") as failure:
         list(first)
@@ -141,8 +163,8 @@ def test_a_full_disk(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
         turns = lanes(folder=tmp_path)
-        first = turns.read(Statement(set()))
-        assert numbers(turns.read(Statement(set()))) == list(range(COUNT))
+        first = turns.read(0, Statement(set()))
+        assert numbers(turns.read(0, Statement(set()))) == list(range(COUNT))
         with pytest.raises(ResourceLimit, match="no room") as failure:
             list(first)
         assert failure.value.code == "53100"
@@ -153,7 +175,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_gone(tmp_path: Path) -> None:
     turns = lanes(folder=tmp_path / "gone")
-    first = turns.read(Statement(set()))
-    assert numbers(turns.read(Statement(set()))) == list(range(COUNT))
+    first = turns.read(0, Statement(set()))
+    assert numbers(turns.read(0, Statement(set()))) == list(range(COUNT))
     with pytest.raises(ResourceLimit):
         list(first)

@@ -26,6 +26,8 @@ class KeyCosts:
     """A key that is looked up in an index, and then its rows elsewhere."""
     row: float = 1.0
     """A row that was found by its key, beside what the key costs."""
+    grouped: float | None = None
+    """A row that the source groups, so that it does not move, whether a scan or a key finds it; None: as one that moves."""
     part: float = 1.0
     """A further part of a key of several columns."""
     apart: float = 0.0
@@ -50,7 +52,9 @@ class KeyCosts:
         """As many keys of so many columns as one statement should hold."""
         return self.keys if parts == 1 else max(1, min(self.keys, self.values // parts))
 
-    def worth(self, rows: float, distinct: float, key: float, weight: float = 1.0) -> int:
+    def worth(
+        self, rows: float, distinct: float, key: float, weight: float = 1.0, *, are_grouped: bool = False
+    ) -> int:
         """With how many keys reading by keys takes as long as reading everything: ``rows`` rows of ``distinct`` keys, each of
         which costs ``key``.
 
@@ -58,7 +62,10 @@ class KeyCosts:
         way, and a key costs what it did.
         """
         each = rows / max(1.0, min(distinct, rows))
-        return max(1, int(rows * weight / (key + (self.row + weight - 1) * each)))
+        found = self.row + weight - 1
+        if are_grouped and self.grouped is not None:
+            weight = found = max(weight, self.grouped)
+        return max(1, int(rows * weight / (key + found * each)))
 
 
 def runs(keys: Sequence[Any]) -> list[tuple[Any, Any]] | None:

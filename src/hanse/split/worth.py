@@ -347,8 +347,9 @@ class Worth:
         costs = self.dialect(target).key_costs
         key = costs.key(not self.is_scattered(target), len(target.columns)) + self._on_the_way(target)
         key += self._strangers(target)
-        rows = max(self._rows[target.fragment], self._grouped(target))
-        return costs.worth(rows, self._distinct(target), key, self._weight(target))
+        rows, grouped = self._rows[target.fragment], self._grouped(target)
+        distinct, weight = self._distinct(target), self._weight(target)
+        return costs.worth(max(rows, grouped), distinct, key, weight, are_grouped=grouped > rows)
 
     def _strangers(self, target: Place) -> float:
         """What a key of several columns costs further where no index has all of them: the source looks at every row that one

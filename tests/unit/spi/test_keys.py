@@ -1,6 +1,7 @@
 """What keys cost, and when they are ranges."""
 
 import datetime as dt
+from dataclasses import replace
 
 from hanse.connectors.mysql.dialect import MysqlDialect
 from hanse.connectors.postgres.dialect import PostgresDialect
@@ -35,6 +36,9 @@ def test_the_crossover_counts_keys_and_the_rows_that_they_find() -> None:
     assert costs.worth(1_000_000, 1_000_000, costs.far) == 100_000
     assert costs.worth(1_000_000, 1_000_000, costs.near) == 200_000
     assert costs.worth(1_000_000, 100_000, costs.far) == 52_631
+    assert costs.worth(1_000_000, 100_000, costs.far, are_grouped=True) == 52_631
+    assert replace(costs, grouped=2).worth(1_000_000, 100_000, costs.far, are_grouped=True) == 68_965
+    assert replace(costs, grouped=2).worth(1_000_000, 100_000, costs.far) == 52_631
     assert costs.worth(10, 1e9, costs.far) == 1
     assert costs.worth(0, 0, costs.near) == 1
 

@@ -50,6 +50,9 @@ class MysqlDialect(Dialect):
         5,000 were no better than those of 20,000, nor was JSON_TABLE. 5,000 keys of two columns, each with an index of its
         own, 12 s, for MariaDB weighs how to combine these; with an index on one of them, or on both together, 0.1 s.
 
+        Of 1 M rows that it groups by an indexed column, in 0.9 to 1.0 s where a scan takes 0.45 s: 10,000 keys that find ten
+        rows each 0.18 s, 30,000 0.43 s, 50,000 0.7 s. Rows that are grouped cost the same in either way.
+
         A tree of ranges may weigh 32,000 to MariaDB (``optimizer_max_sel_arg_weight``), each value one; heavier ones look up by
         fewer columns: 15,000 keys of two columns take 0.3 s, 16,700 took 0.7 s. A row that no index finds is compared with each
         constant row in 0.05 us or more.
@@ -58,6 +61,7 @@ class MysqlDialect(Dialect):
             near=4.5,
             far=14.0,
             row=3.0,
+            grouped=2.5,
             apart=500.0,
             pair=0.05,
             keys=20_000,

@@ -52,9 +52,7 @@ class KeyCosts:
         """As many keys of so many columns as one statement should hold."""
         return self.keys if parts == 1 else max(1, min(self.keys, self.values // parts))
 
-    def worth(
-        self, rows: float, distinct: float, key: float, weight: float = 1.0, *, are_grouped: bool = False
-    ) -> int:
+    def worth(self, rows: float, distinct: float, key: float, weight: float = 1.0, *, are_grouped: bool = False) -> int:
         """With how many keys reading by keys takes as long as reading everything: ``rows`` rows of ``distinct`` keys, each of
         which costs ``key``.
 
